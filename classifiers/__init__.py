@@ -1,0 +1,1 @@
+"""Messages in, signals out: a classifier measures and never judges."""
