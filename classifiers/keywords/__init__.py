@@ -1,0 +1,11 @@
+"""One automaton over all word lists: folded text in, hits out.
+
+`lists/*.yaml` are the product's own; a tenant's lists come from further directories and may add words, allow words of
+the product's lists, or bring categories of their own (politics, ethnicity and religion are always the tenant's own).
+"""
+
+from classifiers.keywords.lists import PRODUCT_LISTS, ListError, Strength, Word, WordList, load_lists
+from classifiers.keywords.matching import Hit, Keywords
+from classifiers.keywords.mentions import is_mention
+
+__all__ = ["PRODUCT_LISTS", "Hit", "Keywords", "ListError", "Strength", "Word", "WordList", "is_mention", "load_lists"]

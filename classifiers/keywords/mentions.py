@@ -1,0 +1,45 @@
+"""Quoting is not saying: is a word named in a text, or spoken?"""
+
+import re
+
+from classifiers.keywords.matching import Hit
+
+# Words of notices, warnings and reports. Hardly anybody who offers, threatens or insults writes them just before.
+_BEFORE = re.compile(
+    "谨防|警惕|切勿|请勿|严禁|禁止|(?<![恨巴舍])不得|杜绝|抵制|严查|打击|查处|反诈|防骗|冒充|识别|辨别|提防|当心"
+    "|不要发|不要信|不要点|别信|别点|不参与|远离|骂我|骂他|骂她|骂人|辱骂|被骂|说我是|说他是|叫我|恐吓|要求我"
+    "|通报|案例|涉嫌|所谓|诸如|例如|比如|发现有人|有人发|有人在群|收到短信|短信说|骗子|关键词|敏感词"
+)
+_AFTER = re.compile(
+    "诈骗|骗局|骗子|是骗|套路|违法|违规|犯罪|案例|话术|信息的|广告的|一律|请举报|的行为|的短信|的电话|的链接|等词|等字"
+    "|这个词|这两个字|这三个字|这句话|这种话|这类|此类|之类|都是假|别信|不要信|不可信|勿信|切勿|者将|将被|被抓|被骗|谨防"
+)
+# Scolding oneself (我这猪脑子) insults nobody.
+_OF_ONESELF = re.compile("(?<!你以为)我(?:真|就|一定|可能)?(?:是|这)个?$")
+_QUOTES = {"“": "”", "「": "」", "『": "』", "《": "》", '"': '"', "‘": "’"}
+_CLOSING = frozenset(_QUOTES.values())
+_SENTENCE_END = re.compile("[。!?\n]")
+# How far a notice's words stand from what they name; further away they belong to something else.
+_REACH = 16
+
+
+def is_mention(folded: str, hit: Hit) -> bool:
+    """Say whether a word found in a folded text is probably named, not spoken.
+
+    True inside quotation marks, where the same sentence warns of it or reports it within 16 code points, and for abuse
+    of oneself. A guess in the sender's favour: such a word still counts as weak, so it takes other evidence to accuse.
+    """
+    before = _SENTENCE_END.split(folded[max(0, hit.start - _REACH) : hit.start])[-1]
+    after = _SENTENCE_END.split(folded[hit.end : hit.end + _REACH], maxsplit=1)[0]
+    if _BEFORE.search(before) or _AFTER.search(after) or _is_quoted(before, after):
+        return True
+    return hit.category == "abuse" and _OF_ONESELF.search(before) is not None
+
+
+def _is_quoted(before: str, after: str) -> bool:
+    for character in reversed(before):
+        if character in _QUOTES:
+            return _QUOTES[character] in after
+        if character in _CLOSING:
+            return False
+    return False

@@ -1,0 +1,350 @@
+"""What a hit is, how lists are read, and what the product's own lists must never accuse."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifiers.folding import fold, fold_batch
+from classifiers.keywords import PRODUCT_LISTS, Hit, Keywords, ListError, Word, WordList, is_mention, load_lists
+
+
+def a_list(
+    category: str = "ads", *, strong: tuple[str, ...] = (), weak: tuple[str, ...] = (), allow: tuple[str, ...] = ()
+) -> WordList:
+    words = [
+        Word(text, fold(text).text, strength)
+        for strength, texts in (("strong", strong), ("weak", weak), ("allow", allow))
+        for text in texts
+    ]
+    return WordList(category, "why", tuple(words))  # type: ignore[arg-type]
+
+
+def found(keywords: Keywords, text: str) -> list[tuple[str, str]]:
+    return [(hit.word, hit.strength) for hit in keywords.find(fold(text).text)]
+
+
+@pytest.fixture(scope="module")
+def lists() -> tuple[WordList, ...]:
+    return load_lists()
+
+
+@pytest.fixture(scope="module")
+def product(lists: tuple[WordList, ...]) -> Keywords:
+    return Keywords(lists)
+
+
+def strong(product: Keywords, text: str) -> list[str]:
+    """What would speak alone against the sender."""
+    folded = fold(text).text
+    return [
+        hit.word
+        for hit in product.find(folded)
+        if hit.strength == "strong" and hit.category != "protected" and not is_mention(folded, hit)
+    ]
+
+
+# What a hit is
+
+
+def test_a_hit_says_category_word_strength_and_folded_place() -> None:
+    assert Keywords([a_list(weak=("加微信",))]).find("请加微信") == [Hit("ads", "加微信", "weak", 1, 4)]
+
+
+@pytest.mark.parametrize("text", ["請加 微 信吧", "加*微*信", "加，微，信", "加\u200b微信", "加👍微信"])
+def test_words_are_found_behind_evasions_that_folding_undoes(text: str) -> None:
+    assert found(Keywords([a_list(weak=("加微信",))]), text) == [("加微信", "weak")]
+
+
+def test_words_of_lists_are_folded_too() -> None:
+    assert found(Keywords([a_list(weak=("ＶＸ號", "QQ群"))]), "vx号和qq群") == [("ＶＸ號", "weak"), ("QQ群", "weak")]
+
+
+def test_allow_word_takes_back_a_word_inside_it() -> None:
+    keywords = Keywords([a_list(weak=("代理",), allow=("代理服务器",))])
+    assert found(keywords, "代理服务器坏了") == []
+    assert found(keywords, "代理服务器坏了，招代理") == [("代理", "weak")]
+
+
+def test_allow_word_leaves_a_word_that_reaches_beyond_it() -> None:
+    assert found(Keywords([a_list(weak=("加微信领奖",), allow=("加微信",))]), "加微信领奖") == [("加微信领奖", "weak")]
+    assert found(Keywords([a_list(weak=("微信群",), allow=("加微信",))]), "加微信群") == [("微信群", "weak")]
+
+
+def test_allow_word_of_a_tenant_takes_back_the_same_word_of_the_product() -> None:
+    assert found(Keywords([a_list(weak=("团购",)), a_list(allow=("团购",))]), "团购") == []
+
+
+def test_allow_word_speaks_for_its_own_category_only() -> None:
+    keywords = Keywords([a_list("ads", weak=("转让",), allow=("转让合同",)), a_list("leak", weak=("转让",))])
+    assert [hit.category for hit in keywords.find("转让合同")] == ["leak"]
+
+
+def test_longest_of_overlapping_words_is_the_hit() -> None:
+    keywords = Keywords([a_list(weak=("加微信", "微信", "信领红包"), strong=("加微信领",))])
+    assert found(keywords, "加微信领红包") == [("加微信领", "strong")]
+
+
+def test_overlapping_words_of_two_categories_are_both_hits() -> None:
+    keywords = Keywords([a_list("ads", weak=("兼职刷单",)), a_list("fraud", strong=("刷单",))])
+    assert [hit.category for hit in keywords.find("兼职刷单")] == ["ads", "fraud"]
+
+
+def test_a_word_that_stands_twice_is_two_hits() -> None:
+    hits = Keywords([a_list(weak=("返现",))]).find("返现了吗返现")
+    assert [(hit.start, hit.end) for hit in hits] == [(0, 2), (4, 6)]
+
+
+@pytest.mark.parametrize("text", ["usb接口", "sbs改性", "3sb", "sb2", "asb"])
+def test_latin_word_inside_a_longer_one_is_no_hit(text: str) -> None:
+    assert found(Keywords([a_list(weak=("sb",))]), text) == []
+
+
+@pytest.mark.parametrize("text", ["sb", "你sb吧", "sb,走了", "真sb"])
+def test_latin_word_on_its_own_is_a_hit(text: str) -> None:
+    assert found(Keywords([a_list(weak=("sb",))]), text) == [("sb", "weak")]
+
+
+def test_number_inside_a_longer_one_is_no_hit() -> None:
+    keywords = Keywords([a_list(strong=("12333",))])
+    assert found(keywords, "单号2123337") == []
+    assert found(keywords, "打12333问") == [("12333", "strong")]
+
+
+def test_mixed_word_may_be_followed_by_another_kind_of_character() -> None:
+    keywords = Keywords([a_list(weak=("加v",))])
+    assert found(keywords, "加v123") == [("加v", "weak")]
+    assert found(keywords, "加vip") == []
+
+
+def test_no_word_spans_two_texts() -> None:
+    keywords = Keywords([a_list(weak=("加微信",))])
+    assert keywords.find_batch(fold_batch(["请加微", "信", "加微信", ""])) == {2: [Hit("ads", "加微信", "weak", 0, 3)]}
+
+
+def test_no_lists_find_nothing() -> None:
+    assert Keywords([]).find("加微信") == []
+    assert Keywords([]).find_batch(fold_batch(["加微信"])) == {}
+    assert Keywords([a_list(weak=("加微信",))]).find_batch(fold_batch([])) == {}
+
+
+@given(
+    st.lists(st.text("加微信v1a ，x", max_size=12), max_size=6),
+    st.sets(st.text("加微信v1a", min_size=2, max_size=4), max_size=5),
+    st.sets(st.text("加微信v1a", min_size=3, max_size=5), max_size=3),
+)
+def test_a_batch_finds_what_its_texts_find(texts: list[str], weak: set[str], allow: set[str]) -> None:
+    keywords = Keywords([a_list(weak=tuple(w for w in weak if len(fold(w).text) > 1), allow=tuple(allow - weak))])
+    batch = fold_batch(texts)
+    alone = {i: keywords.find(text) for i, text in enumerate(batch.texts)}
+    assert keywords.find_batch(batch) == {i: hits for i, hits in alone.items() if hits}
+
+
+def test_version_follows_the_words_not_their_order() -> None:
+    one = Keywords([a_list(weak=("团购", "返现")), a_list("leak", weak=("机密",))])
+    same = Keywords([a_list("leak", weak=("机密",)), a_list(weak=("返现", "团购"))])
+    assert one.version == same.version
+    assert one.version != Keywords([a_list(strong=("团购", "返现")), a_list("leak", weak=("机密",))]).version
+    assert one.version != Keywords([a_list(weak=("团购", "返现")), a_list("leak", allow=("机密",))]).version
+
+
+# Quoting is not saying
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("谨防诚招代理的广告", True),
+        ("他发“诚招代理”被移出群", True),
+        ("诚招代理都是骗局", True),
+        ("诚招代理，一手货源", False),
+        ("严禁吸烟。诚招代理", False),
+        ("恨不得诚招代理", False),
+        ("“特价”诚招代理", False),
+    ],
+)
+def test_a_word_in_quotes_or_in_a_warning_is_named_not_spoken(text: str, named: bool) -> None:
+    folded = fold(text).text
+    (hit,) = Keywords([a_list(strong=("诚招代理",))]).find(folded)
+    assert is_mention(folded, hit) is named
+
+
+def test_scolding_oneself_is_no_abuse_but_a_threat_stays_one() -> None:
+    folded = "我是弄死你的人"
+    assert is_mention("我这猪脑子", Hit("abuse", "猪脑子", "strong", 2, 5))
+    assert not is_mention("你这猪脑子", Hit("abuse", "猪脑子", "strong", 2, 5))
+    assert not is_mention(folded, Hit("violence", "弄死你", "strong", 2, 5))
+
+
+# How lists are read
+
+
+@pytest.fixture
+def tenant(tmp_path: Path) -> Path:
+    (tmp_path / "politics.yaml").write_text(
+        "category: politics\nwhy: 敏感\nweak: [某人某事, 12345]\n", encoding="utf-8"
+    )
+    (tmp_path / "ads.yaml").write_text("category: ads\nwhy: 本单位\nallow: [团购]\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_tenant_lists_add_categories_and_take_back_words(tenant: Path) -> None:
+    keywords = Keywords(load_lists(tenant))
+    assert "politics" in keywords.categories
+    assert found(keywords, "某人某事") == [("某人某事", "weak")]
+    assert not [hit for hit in keywords.find("团购") if hit.category == "ads"]
+
+
+def test_numbers_in_lists_are_words(tenant: Path) -> None:
+    assert any(hit.category == "politics" for hit in Keywords(load_lists(tenant)).find("12345"))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("category: ads\nwhy: x\nstrog: [团购]\n", ':3:1: unknown entry "strog" · hint: did you mean strong?'),
+        ("why: x\nweak: [团购]\n", ':1:1: no "category" · hint: write category: ads'),
+        ("category: ads\nweak: [团购]\n", ':1:1: no "why"'),
+        ("category: spam\nwhy: x\nweak: [团购]\n", ':1:11: category "spam" in a file of another name'),
+        ("category: Ads!\nwhy: x\nweak: [团购]\n", ':1:11: "Ads!" is no name of a category'),
+        ("category: ads\nwhy: x\nweak: 团购\n", ':3:7: "weak" is not a list'),
+        ("category: ads\nwhy: x\nweak: [[团购]]\n", ':3:8: an entry of "weak" is no word'),
+        ("category: ads\nwhy: x\nweak: [团]\n", ':3:8: "团" is too short'),
+        ("category: ads\nwhy: x\nweak: [哈哈哈]\n", ':3:8: "哈哈哈" is too short: it would be looked for as "哈"'),
+        (
+            "category: ads\nwhy: x\nweak: [团购, 團購]\n",
+            ':3:12: "團購" stands already in line 3 under weak · hint: delete one of them',
+        ),
+        (
+            "category: ads\nwhy: x\nweak: [团购]\nallow: [团购]\n",
+            ':4:9: "团购" stands already in line 3 under weak · hint: decide between weak and allow',
+        ),
+        ("category: ads\nwhy: x\n", ":1:1: has no words"),
+        ("category: ads\nwhy: x\nweak: [团购\n", ":4:1: "),
+        ("- 团购\n", ":1:1: is not a word list"),
+        ("", ": is not a word list"),
+    ],
+)
+def test_mistakes_in_lists_are_named_with_place_and_hint(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "ads.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ListError) as error:
+        load_lists(tmp_path)
+    assert any(f"{path}{expected}" in problem for problem in error.value.problems), error.value.problems
+    assert all(" · hint: " in problem for problem in error.value.problems)
+
+
+def test_all_mistakes_of_all_files_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "ads.yaml").write_text("category: ads\nwhy: x\nweak: [团]\nstrog: []\n", encoding="utf-8")
+    (tmp_path / "leak.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ListError) as error:
+        load_lists(tmp_path, tmp_path / "absent")
+    assert len(error.value.problems) == 4
+
+
+# The product's own lists
+
+
+def test_every_category_of_the_brief_has_a_list(lists: tuple[WordList, ...]) -> None:
+    assert {one.category for one in lists} == {
+        *("ads", "fraud", "gambling", "porn", "abuse", "rumour", "leak", "incitement", "negative_emotion", "violence"),
+        "protected",
+    }
+    assert len(list(PRODUCT_LISTS.glob("*.yaml"))) == len(lists)
+
+
+def test_every_word_of_the_lists_is_found_as_itself(lists: tuple[WordList, ...], product: Keywords) -> None:
+    for one in lists:
+        for word in one.words:
+            hits = [hit for hit in product.find(word.folded) if hit.category == one.category]
+            if word.strength == "allow":
+                assert hits == [], word
+            else:
+                assert [(hit.word, hit.strength) for hit in hits] == [(word.text, word.strength)], word
+
+
+def test_every_allow_word_takes_something_back(lists: tuple[WordList, ...]) -> None:
+    for one in lists:
+        denied = [word.folded for word in one.words if word.strength != "allow"]
+        idle = [w.text for w in one.words if w.strength == "allow" and not any(d in w.folded for d in denied)]
+        assert idle == [], one.category
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "收到",
+        "收到，马上执行",
+        "滤袋三家报价：甲38.5、乙41.2、丙36.9元，含税，请评审",
+        "各位同事，年度考勤处罚通报见附件，如有异议向人力资源部反映",
+        "离职员工请办理交接，账号密码当面移交",
+        "严禁赌博、吸毒、嫖娼，违者一律开除",
+        "反诈提醒：刷单返佣金都是骗局，请勿转入安全账户",
+        "他在群里发“加微信领红包”，请管理员处理",
+        "有人骂我傻逼，请领导主持公道",
+        "我这猪脑子又忘了",
+        "固体废物台账和危险废物转移联单已上传",
+        "今晚分公司在家属院开会，上下分工要明确",
+        "港口交付和路口交通协管",
+        "叫做爱心捐款的活动",
+        "手枪钻和手枪式热风枪各领两把",
+        "乳化炸药、电子雷管领用登记",
+        "用数据说话，根据说明书操作",
+        "以太网传感器数据丢包",
+        "系统崩溃了，日志见附件",
+        "打死也不能违章操作",
+        "停工检修通知：周四14点起停电",
+        "供应商返利政策有变化，股权转让协议已签",
+        "新同事加我微信，拉你进工作群",
+        "公司工会团购电影票，自愿登记",
+        "成人教育招生简章",
+        "拖欠工资的项目请劳动监察支队介入，我们要去劳动仲裁",
+        "爆破公司明天进场",
+        "全国英语听说考试安排",
+    ],
+)
+def test_work_is_never_accused_by_a_word_alone(product: Keywords, text: str) -> None:
+    assert strong(product, text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "诚 招 代 理，一件代发",
+        "黑户可贷，无视征信",
+        "注册送彩金，真人荷官",
+        "同城约妹，加我",
+        "你个廢物",
+        "傻 逼",
+        "官方不敢说，快看马上删",
+        "出售客户资料，价格私聊",
+        "把他辦公室砸了，带上家伙",
+        "老子不干了",
+        "信不信我弄*死*你",
+    ],
+)
+def test_what_nobody_says_innocently_speaks_alone(product: Keywords, text: str) -> None:
+    assert strong(product, text) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "已经三个月拖欠工资了",
+        "打12333问过了",
+        "他对我性骚扰，我要举报",
+        "加班费什么时候给",
+        "我去申请劳动仲裁",
+        "找工会反映",
+        "工伤不给报",
+        "我真的不想活了",
+    ],
+)
+def test_complaints_and_cries_for_help_are_marked_as_protected(product: Keywords, text: str) -> None:
+    assert ("protected", "strong") in {(hit.category, hit.strength) for hit in product.find(fold(text).text)}
+
+
+@pytest.mark.parametrize("text", ["换届选举报名", "施工会议纪要", "员工会收到短信", "列举报价明细"])
+def test_protection_does_not_come_from_parts_of_other_words(product: Keywords, text: str) -> None:
+    assert not [hit for hit in product.find(fold(text).text) if hit.category == "protected"]
