@@ -1,0 +1,1 @@
+"""The trained classifiers: linear models over hashed character n-grams; numbers only, no vocabulary."""

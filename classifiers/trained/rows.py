@@ -1,0 +1,186 @@
+"""The rows that the models learn from, and what each says about each category: +1, -1, or 0 for unknown.
+
+The files lie outside the repository (see docs/models.md); only the texts in `texts/` were written for this project and
+belong to it. Nothing here prints or keeps a row.
+"""
+
+import gzip
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from models.signal import TRAINED_CATEGORIES
+
+OWN = "own"
+# In what each variant may learn from. `permissive` holds what may be shipped by its licence.
+PERMISSIVE = ("qqgroup", "cold", "swsr", "crosswoz", "kdconv")
+LICENCES = {
+    "tgspam_zh": "GPL-3.0 repository, rows of unclear origin",
+    "sms10k": "none stated",
+    "qqgroup": "MIT",
+    "stoneskipping": "none stated",
+    "fbs_sms": "none stated",
+    "cold": "Apache-2.0",
+    "swsr": "MIT",
+    "ced": "none stated",
+    "nus_sms_zh": "none stated",
+    "nus_sms_en": "none stated",
+    "crosswoz": "Apache-2.0",
+    "kdconv": "Apache-2.0",
+    OWN: "Apache-2.0, written for this project",
+}
+FULL = tuple(name for name in LICENCES if name != OWN)
+
+# Chat and chat-like talk. English messages would make the quantiles easy; forum comments, reviews and web sentences are
+# no chat; and what moderators of advertising-ridden Telegram groups let stand is no norm.
+NORMAL = ("nus_sms_zh", "crosswoz", "kdconv", "qqgroup", OWN)
+# Plain questions about buying were removed as advertisements there, and others left.
+NOISY = {"ads": ("qqgroup",)}
+# Friends swear at each other in private messages, which are `ok` only because nobody looked for abuse: with one of
+# these such a row says nothing about abuse.
+_SWEARING = re.compile(
+    "傻[逼比屄叉b]|煞笔|[操草艹日]你|草泥马|尼玛|[妈吗马][的逼b]|他妈|特么|你妹|滚蛋|滚开|去死|贱|婊|狗日|王八|混蛋|白痴|脑残|弱智|废物|神经病|变态|猪头|放屁"
+)
+_UNSAID_ABUSE = ("nus_sms_zh", "tgspam_zh", "sms10k", "qqgroup", "stoneskipping", "ced")
+
+# A positive of the first may well be one of the second too; nobody said. So it is unknown there, not negative.
+_NEAR = {
+    "ads": ("fraud", "gambling", "porn"),
+    "fraud": ("ads", "gambling", "rumour"),
+    "gambling": ("ads", "fraud"),
+    "porn": ("ads", "abuse"),
+    "abuse": ("violence", "negative_emotion", "incitement"),
+    "rumour": ("leak", "negative_emotion", "incitement"),
+    "leak": ("rumour",),
+    "incitement": ("violence", "abuse", "negative_emotion", "rumour"),
+    "negative_emotion": ("abuse", "incitement", "rumour", "violence"),
+    "violence": ("abuse", "incitement", "negative_emotion"),
+}
+# Comments from public forums: nobody looked whether they are angry, threatening or false.
+_UNSAID_IN_FORUMS = ("negative_emotion", "violence", "incitement", "rumour", "leak")
+_FBS = {"AD": "ads", "FR": "fraud", "IL:Gambling": "gambling", "IL:Escort_service": "porn"}
+
+
+class _Row(msgspec.Struct):
+    text: str
+    label: str
+    source: str = OWN
+    cat: str = ""
+    near: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """`says[i, c]` is +1, -1 or 0 (unknown) for category c; `kind[i]` is the file of a project text, else the source.
+
+    `normal[i]`: a message of normal chat, on which the quantiles are counted.
+    """
+
+    texts: Sequence[str]
+    source: npt.NDArray[np.str_]
+    kind: npt.NDArray[np.str_]
+    says: npt.NDArray[np.int8]
+    normal: npt.NDArray[np.bool_]
+
+    def believed(self, category: str) -> npt.NDArray[np.bool_]:
+        """The normal messages whose `ok` can be believed for the category."""
+        quiet: npt.NDArray[np.bool_] = self.says[:, TRAINED_CATEGORIES.index(category)] == -1
+        quiet &= self.normal & ~np.isin(self.source, NOISY.get(category, ()))
+        return quiet
+
+
+def _says(label: str, source: str, cat: str) -> dict[str, int]:
+    """What a row says about the categories; those not named are unknown."""
+    all_clear = dict.fromkeys(TRAINED_CATEGORIES, -1)
+    if source == OWN:
+        if label == "ok":
+            return all_clear
+        return all_clear | dict.fromkeys(_NEAR[label], 0) | {label: 1}
+    if label == "ok":
+        if source in ("cold", "swsr", "ced", "stoneskipping"):
+            return all_clear | dict.fromkeys(_UNSAID_IN_FORUMS, 0) | ({"rumour": -1} if source == "ced" else {})
+        # Moderators of Telegram groups let advertisements stand; what is not an `ad` may still be rude.
+        return all_clear
+    if source in ("tgspam_zh", "qqgroup", "sms10k"):
+        # `ad` there is whatever was removed, gambling and worse included; it says nothing about those.
+        return {"ads": 1, "rumour": -1, "leak": -1, "incitement": -1, "negative_emotion": -1}
+    if source == "fbs_sms":
+        category = _FBS.get(cat) or _FBS.get(cat.partition(":")[0])
+        if category is None:
+            return {"abuse": -1, "leak": -1, "negative_emotion": -1}
+        return all_clear | dict.fromkeys(_NEAR[category], 0) | {category: 1}
+    if source in ("cold", "swsr"):
+        return {"abuse": 1, "ads": -1, "gambling": -1, "fraud": -1}
+    if source == "ced":
+        return {"rumour": 1, "ads": -1, "gambling": -1, "porn": -1}
+    return {}
+
+
+_PLACEHOLDERS = re.compile(r"(?:CELLPHONE|WECHAT|HOTLINE|PHONE|PLACE|NAME|BANK|URL)")
+_NUMBER_PLACEHOLDERS = re.compile(r"DIGIT|<(?:#|DECIMAL|TIME)>")
+_OTHER_PLACEHOLDERS = re.compile(r"<[A-Za-z]+>")
+_MASKED = re.compile(r"x{2,}")
+
+
+def clean(text: str, source: str) -> str:
+    """The text without what the makers of its source put in: masks, placeholders, blanks between words.
+
+    A masked number becomes a number again (the features do not tell numbers apart); another mask vanishes, since any
+    stand-in would give its source away.
+    """
+    text = _NUMBER_PLACEHOLDERS.sub("0", text)
+    text = _OTHER_PLACEHOLDERS.sub("", text)
+    if source == "fbs_sms":
+        text = _PLACEHOLDERS.sub("", text).replace(" ", "")
+    if source == "sms10k":
+        text = _MASKED.sub("0", text)
+    return text
+
+
+def _read(path: Path) -> Iterator[_Row]:
+    decoder = msgspec.json.Decoder(_Row)
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+        for line in lines:
+            if line.strip():
+                yield decoder.decode(line)
+
+
+def read_rows(data_dir: Path | None, texts_dir: Path, sources: Sequence[str]) -> Rows:
+    """All rows of the sources (in `data_dir`) and the project's own texts, each text once.
+
+    FileNotFoundError if a source's file is missing; msgspec.ValidationError if a line is not of its form.
+    """
+    texts: list[str] = []
+    source: list[str] = []
+    kind: list[str] = []
+    says: list[list[int]] = []
+    normal: list[bool] = []
+    seen: set[str] = set()
+    files = [(path, path.stem) for path in sorted(texts_dir.glob("*.jsonl"))]
+    if data_dir is not None:
+        files += [(data_dir / f"{name}.train.jsonl.gz", name) for name in sources]
+    for path, name in files:
+        for row in _read(path):
+            text = clean(row.text, row.source)
+            key = unicodedata.normalize("NFKC", text).casefold()
+            if not text or key in seen:
+                continue
+            seen.add(key)
+            said = _says(row.label, row.source, row.cat)
+            if row.source in _UNSAID_ABUSE and _SWEARING.search(text):
+                said.pop("abuse", None)
+            if not said:
+                continue
+            texts.append(text)
+            source.append(row.source)
+            kind.append(name)
+            normal.append(row.label == "ok" and row.source in NORMAL)
+            says.append([said.get(category, 0) for category in TRAINED_CATEGORIES])
+    table = np.array(says, np.int8).reshape(-1, len(TRAINED_CATEGORIES))
+    return Rows(texts, np.array(source), np.array(kind), table, np.array(normal, np.bool_))

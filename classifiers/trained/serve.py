@@ -1,0 +1,158 @@
+"""Scores of the trained model, from memory-mapped numbers; needs numpy and msgspec, nothing of the training.
+
+A model is a folder of `card.json` and the weight files that the card names with their digests. `Model.load` checks all
+of them, so that a damaged model is unavailable and never silently wrong.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.folding import Folded, FoldedBatch
+from classifiers.trained import features
+from classifiers.trained.card import FORMAT, Card
+
+# A score that no message reaches: the answer to a budget which the card cannot support.
+NEVER = 2.0
+# Ranges that `explain` gives at most, and the n-grams they are made from.
+RANGES = 3
+_TOP_GRAMS = 24
+# Features of one gather: bounds the memory of a batch of very long texts at some 40 MB a category.
+_ROWS_AT_ONCE = 1 << 20
+
+
+class ModelUnavailable(Exception):
+    """The model cannot be used; the message is one sentence that says what to do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Model:
+    """Scores of every category for a batch of folded texts."""
+
+    def __init__(self, card: Card, weights: npt.NDArray[np.float16] | npt.NDArray[np.float32], version: str) -> None:
+        self.card = card
+        self.version = version
+        self.categories: tuple[str, ...] = tuple(head.category for head in card.heads)
+        self.floor: npt.NDArray[np.float32] = np.array([self._floor(i) for i in range(len(card.heads))], np.float32)
+        self._weights = weights
+        self._bias = np.array([head.bias for head in card.heads], np.float32)
+        self._slope = np.array([head.slope for head in card.heads], np.float32)
+        self._offset = np.array([head.offset for head in card.heads], np.float32)
+        self._place = {category: i for i, category in enumerate(self.categories)}
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """The model in `folder`; ModelUnavailable if a file is missing, damaged or of another version."""
+        folder = Path(folder)
+        again = "train it again with `xunqun model train` or restore the folder"
+        try:
+            card = msgspec.json.decode((folder / "card.json").read_bytes(), type=Card)
+        except OSError:
+            raise ModelUnavailable(f"No model card at {folder}/card.json: {again}.") from None
+        except msgspec.DecodeError as mistake:
+            raise ModelUnavailable(f"The model card {folder}/card.json is damaged ({mistake}): {again}.") from mistake
+        expected = (FORMAT, features.VERSION, features.TABLE_ROWS)
+        if (card.format, card.features, card.rows) != expected:
+            raise ModelUnavailable(
+                f"The model in {folder} was made for format {card.format} and features {card.features}, this program "
+                f"reads format {FORMAT} and features {features.VERSION}: {again}."
+            )
+        digest = hashlib.sha256()
+        parts = []
+        for file in card.weights:
+            path = folder / file.name
+            try:
+                content = path.read_bytes()
+            except OSError:
+                raise ModelUnavailable(f"The weights {path} are missing: {again}.") from None
+            if hashlib.sha256(content).hexdigest() != file.sha256:
+                raise ModelUnavailable(f"The weights {path} are truncated or changed: {again}.")
+            digest.update(content)
+            parts.append(np.load(path, mmap_mode="r", allow_pickle=False))
+        if not parts or any(part.ndim != 2 or part.shape[0] != card.rows for part in parts):
+            raise ModelUnavailable(f"The weights in {folder} do not have the {card.rows} rows of the card: {again}.")
+        # One file is used as it lies on the disk, shared by all processes; several have to be joined.
+        weights = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if weights.shape[1] != len(card.heads):
+            raise ModelUnavailable(f"The weights in {folder} do not have a column for each category: {again}.")
+        return cls(card, weights, digest.hexdigest()[:12])
+
+    def margins(self, batch: FoldedBatch) -> npt.NDArray[np.float32]:
+        """The decision function of the linear models, (messages, categories)."""
+        found = features.features(batch)
+        count = len(batch)
+        sums = np.empty((count, len(self.categories)), np.float32)
+        first = 0
+        while first < count:
+            # As many messages as fit, at least one.
+            last = int(np.searchsorted(found.starts, found.starts[first] + _ROWS_AT_ONCE, side="right")) - 1
+            last = min(max(last, first + 1), count)
+            begin, end = found.starts[first], found.starts[last]
+            gathered = self._weights.take(found.rows[begin:end], axis=0).astype(np.float32)
+            np.add.reduceat(gathered, found.starts[first:last] - begin, axis=0, out=sums[first:last])
+            first = last
+        sums *= found.value[:, None]
+        if count:
+            sums += self._weights.take(found.shape, axis=0).sum(axis=1, dtype=np.float32) * np.float32(
+                features.SHAPE_VALUE
+            )
+        sums += self._bias
+        return sums
+
+    def score(self, batch: FoldedBatch) -> npt.NDArray[np.float32]:
+        """Calibrated scores, 0 to 1, (messages, categories); some 9 microseconds a message of 40 characters."""
+        logits = np.clip(self.margins(batch) * self._slope + self._offset, -15, 15)
+        scores: npt.NDArray[np.float32] = 1 / (1 + np.exp(-logits))
+        return scores
+
+    def cut(self, category: str, budget: float) -> float:
+        """The score from which on at most `budget` (a share) of normal messages lie.
+
+        Interpolated between the quantiles of the card, in the logarithm of the budget. A budget finer than the card's
+        normal messages can show gives `NEVER`; one wider than its widest quantile gives that quantile. KeyError for a
+        category that the model does not have, ValueError for a budget that is not above 0.
+        """
+        if not budget > 0:
+            raise ValueError(f"a budget is a share of normal messages above 0, not {budget}")
+        quantiles = self.card.heads[self._place[category]].quantiles
+        shares = [1 / quantile.one_in for quantile in quantiles]
+        if not quantiles or budget < shares[-1] * (1 - 1e-9):
+            return NEVER
+        # Decreasing shares, increasing scores; np.interp wants increasing ones.
+        logits = [math.log(quantile.score / (1 - quantile.score)) for quantile in quantiles]
+        logs = [math.log(share) for share in shares]
+        logit = float(np.interp(math.log(budget), logs[::-1], logits[::-1]))
+        return 1 / (1 + math.exp(-logit))
+
+    def _floor(self, head: int) -> float:
+        return next((q.score for q in self.card.heads[head].quantiles if q.one_in == 100), NEVER)
+
+    def explain(self, folded: Folded, category: str) -> list[tuple[int, int]]:
+        """Ranges of the folded text that weighed most for the category, at most three, in the order of the text.
+
+        Empty if nothing in the text speaks for it.
+        """
+        column = self._place[category]
+        grams = features.grams(folded)
+        weighed = self._weights[grams.rows, column].astype(np.float32)
+        top = np.argsort(-weighed, kind="stable")[:_TOP_GRAMS]
+        top = top[weighed[top] > 0]
+        if not len(top):
+            return []
+        # What each code point of the text weighs: every n-gram shares out its weight over its code points.
+        credit = np.zeros(len(folded.text), np.float32)
+        for gram in top:
+            begin, end = int(grams.begins[gram]), int(grams.ends[gram])
+            credit[begin:end] += weighed[gram] / (end - begin)
+        shown = np.flatnonzero(np.diff(credit > 0, prepend=False, append=False))
+        ranges = [(int(begin), int(end)) for begin, end in zip(shown[::2], shown[1::2], strict=True)]
+        ranges.sort(key=lambda found: (-float(credit[found[0] : found[1]].sum()), found))
+        return sorted(ranges[:RANGES])

@@ -1,0 +1,263 @@
+"""Trains the models: one linear head per category, scores calibrated on rows that the head had not seen.
+
+Deterministic: the same rows give the same bytes. scikit-learn and SciPy are needed here and nowhere else.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from classifiers.folding import fold_batch
+from classifiers.trained import evaluate, features
+from classifiers.trained.card import FORMAT, Card, Figure, Head, Quantile, Source, WeightFile
+from classifiers.trained.model_card import model_card
+from classifiers.trained.rows import FULL, LICENCES, OWN, PERMISSIVE, Rows, read_rows
+from models.signal import TRAINED_CATEGORIES
+
+Floats = npt.NDArray[np.float64]
+Chosen = npt.NDArray[np.bool_]
+Progress = Callable[[str], None]
+
+VARIANTS = {"permissive": PERMISSIVE, "full": FULL}
+# Quantiles of the normal messages that a card gives, where the messages are enough for them.
+ONE_IN = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+FOLDS = 5
+SEED = 20261121
+# Inverse strength of the ridge: chosen by figures, see docs/models.md.
+C = 2.0
+# Work groups are the product's domain, and only the project's own texts come from there.
+WEIGHTS = {OWN: 10.0, "nus_sms_en": 0.3, "stoneskipping": 0.5}
+# Under 3 MB a file, for the repository's sake.
+_COLUMNS_IN_A_FILE = 11
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """Rows with their features and the fold of each."""
+
+    rows: Rows
+    x: sparse.csr_matrix
+    fold: npt.NDArray[np.int64]
+
+    def known(self, head: int) -> Chosen:
+        known: Chosen = self.rows.says[:, head] != 0
+        return known
+
+    def of(self, sources: Sequence[str]) -> Chosen:
+        return np.isin(self.rows.source, list(sources))
+
+
+def matrix_of(found: features.Features) -> sparse.csr_matrix:
+    """The features as a matrix whose product with the weights is the served margin."""
+    count, shapes = len(found.starts) - 1, found.shape.shape[1]
+    grams = sparse.csr_matrix(
+        (np.repeat(found.value, np.diff(found.starts)), found.rows, found.starts), shape=(count, features.TABLE_ROWS)
+    )
+    shape = sparse.csr_matrix(
+        (
+            np.full(count * shapes, features.SHAPE_VALUE, np.float32),
+            found.shape.ravel(),
+            np.arange(count + 1) * shapes,
+        ),
+        shape=(count, features.TABLE_ROWS),
+    )
+    return (grams + shape).tocsr()
+
+
+def prepare(rows: Rows) -> Matrix:
+    """Features and folds of the rows; folds are stratified by the source and file of a row."""
+    chance = np.random.default_rng(SEED)
+    fold = np.zeros(len(rows.texts), np.int64)
+    for kind in sorted(set(rows.kind)):
+        places = np.flatnonzero(rows.kind == kind)
+        fold[chance.permutation(places)] = np.arange(len(places)) % FOLDS
+    # In slices: the n-grams of all rows at once would need gigabytes.
+    slices = [rows.texts[first : first + 8192] for first in range(0, len(rows.texts), 8192)]
+    x = sparse.vstack([matrix_of(features.features(fold_batch(part))) for part in slices], format="csr")
+    return Matrix(rows, x, fold)
+
+
+def fit(matrix: Matrix, head: int, chosen: Chosen) -> tuple[npt.NDArray[np.float32], float] | None:
+    """Weights and bias of one head from the chosen rows that say something about it; None without both answers."""
+    chosen = chosen & matrix.known(head)
+    says = matrix.rows.says[chosen, head]
+    if len(set(says.tolist())) < 2:
+        return None
+    weight = np.array([WEIGHTS.get(source, 1.0) for source in matrix.rows.source[chosen].tolist()])
+    model = LogisticRegression(C=C, max_iter=150, tol=1e-3)
+    model.fit(matrix.x[chosen], says, sample_weight=weight)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
+def unseen_margins(matrix: Matrix, head: int, mine: Chosen) -> Floats | None:
+    """Margins of all rows, each from a model trained without the row's fold; None if nothing can be trained."""
+    margins = np.zeros(len(matrix.rows.texts))
+    for fold in range(FOLDS):
+        fitted = fit(matrix, head, mine & (matrix.fold != fold))
+        if fitted is None:
+            return None
+        held = matrix.fold == fold
+        margins[held] = matrix.x[held] @ fitted[0] + fitted[1]
+    return margins
+
+
+def _calibrate(margins: Floats, says: npt.NDArray[np.int8]) -> tuple[float, float]:
+    """Slope and offset of Platt's logistic curve through margins of unseen rows."""
+    model = LogisticRegression(C=1e6, max_iter=1000)
+    model.fit(margins[:, None], says)
+    # A curve that falls, from a head with next to no rows, would turn the order round.
+    return max(float(model.coef_[0, 0]), 1e-3), float(model.intercept_[0])
+
+
+def quantiles_of(scores: Floats) -> tuple[Quantile, ...]:
+    """The cuts of the normal messages' scores, for every share that at least one message stands for."""
+    falling = np.sort(scores)[::-1]
+    return tuple(
+        Quantile(one_in, float(falling[len(falling) // one_in - 1]), len(falling) // one_in)
+        for one_in in ONE_IN
+        if len(falling) >= one_in
+    )
+
+
+def train(data_dir: Path | None, texts_dir: Path, out_dir: Path, variant: str, progress: Progress = print) -> Card:
+    """Train one variant, `permissive` or `full`, and write weights, `card.json` and `MODEL_CARD.md` to `out_dir`.
+
+    All sources are read from `data_dir` for either variant: what a variant may not learn from still measures it.
+    Without `data_dir` only the project's own texts are used. About a minute on one core. KeyError for an unknown
+    variant; FileNotFoundError names a missing file.
+    """
+    sources = VARIANTS[variant]
+    matrix = prepare(read_rows(data_dir, texts_dir, FULL if data_dir is not None else ()))
+    progress(
+        f"{variant}: {len(matrix.rows.texts)} rows, {int(matrix.rows.normal.sum())} normal messages for the quantiles"
+    )
+    mine = matrix.of((OWN, *sources))
+    heads: list[Head] = []
+    columns: list[npt.NDArray[np.float32]] = []
+    figures: list[Figure] = []
+    for i, category in enumerate(TRAINED_CATEGORIES):
+        fitted = fit(matrix, i, mine)
+        margins = unseen_margins(matrix, i, mine)
+        if fitted is None or margins is None:
+            progress(f"{variant}: {category} left out, no examples")
+            continue
+        known = mine & matrix.known(i)
+        says = matrix.rows.says[:, i]
+        slope, offset = _calibrate(margins[known], says[known])
+        normal = matrix.rows.believed(category)
+        scores = 1 / (1 + np.exp(-np.clip(margins * slope + offset, -15, 15)))
+        quantiles = quantiles_of(scores[normal])
+        heads.append(
+            Head(
+                category,
+                fitted[1],
+                slope,
+                offset,
+                int((says[known] == 1).sum()),
+                int((says[known] == -1).sum()),
+                _counts(matrix.rows.source[normal]),
+                quantiles,
+            )
+        )
+        columns.append(fitted[0])
+        figures += _figures(matrix, i, scores, normal)
+        figures += _left_out(matrix, i, normal, mine)
+        progress(f"{variant}: {category} trained on {heads[-1].positives} examples")
+    weights = _write_weights(out_dir, columns)
+    card = Card(
+        FORMAT,
+        features.VERSION,
+        features.TABLE_ROWS,
+        variant,
+        weights,
+        tuple(heads),
+        _sources(matrix, mine),
+        {"C": C, "folds": FOLDS, "seed": SEED, **{f"weight of {name}": value for name, value in WEIGHTS.items()}},
+        tuple(figures),
+    )
+    (out_dir / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
+    (out_dir / "MODEL_CARD.md").write_text(model_card(card, evaluate.compare([card])), encoding="utf-8")
+    return card
+
+
+def release(data_dir: Path, texts_dir: Path, artifacts_dir: Path, progress: Progress = print) -> evaluate.Comparison:
+    """Train both variants, decide which is the default, and write what the package ships."""
+    cards = [train(data_dir, texts_dir, artifacts_dir / variant, variant, progress) for variant in VARIANTS]
+    comparison = evaluate.compare(cards)
+    decided = {"default": comparison.default, "because": comparison.because}
+    (artifacts_dir / "default.json").write_bytes(msgspec.json.format(msgspec.json.encode(decided), indent=1) + b"\n")
+    for card in cards:
+        (artifacts_dir / card.variant / "MODEL_CARD.md").write_text(model_card(card, comparison), encoding="utf-8")
+    progress(comparison.because)
+    return comparison
+
+
+def _figures(matrix: Matrix, head: int, scores: Floats, normal: Chosen) -> list[Figure]:
+    """Figures on each source from models that had seen other rows of it, as far as the variant may see it at all."""
+    positive = matrix.rows.says[:, head] == 1
+    found = []
+    for source in _counts(matrix.rows.source[positive]):
+        here = positive & (matrix.rows.source == source)
+        figure = evaluate.figure_of(TRAINED_CATEGORIES[head], source, "folds", scores[here], scores[normal])
+        found.append(figure)
+    return [figure for figure in found if figure is not None]
+
+
+def _left_out(matrix: Matrix, head: int, normal: Chosen, mine: Chosen) -> list[Figure]:
+    """Figures on each source from a model that had seen nothing of it; the cuts from one unseen fold."""
+    positive = matrix.rows.says[:, head] == 1
+    found = []
+    for source in _counts(matrix.rows.source[positive]):
+        here = matrix.rows.source == source
+        fitted = fit(matrix, head, mine & ~here & (matrix.fold != 0))
+        if fitted is None:
+            continue
+        unseen = normal & ~here & (matrix.fold == 0)
+        figure = evaluate.figure_of(
+            TRAINED_CATEGORIES[head],
+            source,
+            "left_out",
+            matrix.x[positive & here] @ fitted[0] + fitted[1],
+            matrix.x[unseen] @ fitted[0] + fitted[1],
+        )
+        found.append(figure)
+    return [figure for figure in found if figure is not None]
+
+
+def _write_weights(out_dir: Path, columns: list[npt.NDArray[np.float32]]) -> tuple[WeightFile, ...]:
+    out_dir.mkdir(parents=True, exist_ok=True)
+    files = []
+    for first in range(0, len(columns), _COLUMNS_IN_A_FILE):
+        buffer = io.BytesIO()
+        table = np.stack(columns[first : first + _COLUMNS_IN_A_FILE], axis=1)
+        np.save(buffer, np.ascontiguousarray(table.astype(np.float16)), allow_pickle=False)
+        name = f"weights-{first // _COLUMNS_IN_A_FILE}.npy"
+        (out_dir / name).write_bytes(buffer.getvalue())
+        files.append(WeightFile(name, hashlib.sha256(buffer.getvalue()).hexdigest()))
+    return tuple(files)
+
+
+def _counts(names: npt.NDArray[np.str_]) -> dict[str, int]:
+    values, counts = np.unique(names, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _sources(matrix: Matrix, mine: Chosen) -> tuple[Source, ...]:
+    found = []
+    for name, count in _counts(matrix.rows.source[mine]).items():
+        says = matrix.rows.says[matrix.rows.source == name]
+        positives = {
+            category: int((says[:, i] == 1).sum())
+            for i, category in enumerate(TRAINED_CATEGORIES)
+            if (says[:, i] == 1).any()
+        }
+        found.append(Source(name, LICENCES[name], count, positives))
+    return tuple(found)
