@@ -1,0 +1,303 @@
+"""All classifiers together: observations in, signals out."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from classifiers.folding import Folded, FoldedBatch, fold_batch
+from classifiers.keywords import Hit, Keywords, is_mention, load_lists
+from classifiers.kinds import kind_signals
+from classifiers.patterns import find_in_file_names, find_patterns
+from classifiers.trained.serve import NEVER, Model, ModelUnavailable
+from models import Evidence, Observation, Signal
+from models.observation import MESSAGE_TYPES
+from models.signal import TRAINED_CATEGORIES
+
+# Code points of one message that are judged: this many of its beginning and as many of its end. Longer ones are pasted
+# documents; nobody advertises in the middle of one.
+HEAD = TAIL = 10_000
+# Evidence of one signal and code points of one piece of it, as much as a person reads.
+_MOST_EVIDENCE = 8
+_LONGEST_MATCH = 80
+# Code points folded and scored at once. More fall out of the processor's cache; it also bounds the memory of a chunk.
+_AT_ONCE = 1 << 16
+_STRONG, _WEAK = 1.0, 0.5
+# The categories whose hits are never read as quotation: a notice against unpaid wages protects like a complaint.
+_PROTECTED = "protected"
+
+_NOTHING: tuple[Signal, ...] = ()
+# How a text begins that may start with somebody else's words.
+_MAY_QUOTE = ("「", *" \t\r\n\v\f\u3000\xa0")
+# A file that was uploaded without a message still has a name.
+_UPLOADED = "file.uploaded"
+
+
+class Piece(Struct, frozen=True):
+    """Code points `start` to before `end` of the own words; `offset` is their place in the original text.
+
+    None if they do not stand there: they are the title of a link.
+    """
+
+    start: int
+    end: int
+    offset: int | None
+
+
+class OwnWords(Struct, frozen=True):
+    """What the sender said, and where; without `pieces` it is the original text itself."""
+
+    text: str
+    pieces: tuple[Piece, ...] = ()
+
+    def original(self, start: int, end: int) -> tuple[int, int] | None:
+        """The code points of the original text for `start` to before `end`; None if they come from elsewhere."""
+        if not self.pieces:
+            return start, end
+        for piece in self.pieces:
+            if start < piece.end and end > piece.start:
+                if piece.offset is None:
+                    return None
+                shift = piece.offset - piece.start
+                return max(start, piece.start) + shift, min(end, piece.end) + shift
+        return None
+
+
+# 「name：quoted」, a line of dashes, then the own words: how WeChat writes a reply into the text. Quoted words may hold
+# a whole reply of this form; the own words come after the last line of dashes.
+_QUOTE_ENDS = re.compile(r"」[ \t]*\r?\n[-—─－](?:[ \t]?[-—─－]){2,}[ \t]*(?:\r?\n|$)")
+
+
+def _after_quote(text: str) -> int:
+    """Where the own words begin."""
+    first = len(text) - len(text.lstrip())
+    if text[first : first + 1] != "「":
+        return 0
+    end = 0
+    for found in _QUOTE_ENDS.finditer(text):
+        end = found.end()
+    return end
+
+
+def own_words(observation: Observation) -> OwnWords:
+    """What the sender said: the text and the titles of links, never a reply's or a forward's quoted words.
+
+    A reply that WeChat wrote into the text is cut off. Of more than 20,000 code points the first 10,000 and the last
+    are kept. The text of an edit that came only as a change is its new text. Empty for what is no message.
+    """
+    if observation.type not in MESSAGE_TYPES:
+        return OwnWords("")
+    text = _text_of(observation)
+    first = _after_quote(text)
+    titles = [link.title for link in observation.links or () if link.title and link.title not in text]
+    if not first and not titles and len(text) <= HEAD + TAIL:
+        return OwnWords(text)
+    pieces = [Piece(0, len(text) - first, first)]
+    whole = text[first:]
+    for title in titles:
+        pieces.append(Piece(len(whole) + 1, len(whole) + 1 + len(title), None))
+        whole = f"{whole}\n{title}"
+    if len(whole) > HEAD + TAIL:
+        whole, pieces = _without_middle(whole, pieces)
+    return OwnWords(whole, tuple(pieces))
+
+
+def _text_of(observation: Observation) -> str:
+    if observation.text is None and observation.change is not None and observation.change.field == "text":
+        return observation.change.new or ""
+    return observation.text or ""
+
+
+def _without_middle(whole: str, pieces: Iterable[Piece]) -> tuple[str, list[Piece]]:
+    kept: list[Piece] = []
+    tail = len(whole) - TAIL
+    # The line end between head and tail keeps words from growing together.
+    for low, high, target in ((0, HEAD, 0), (tail, len(whole), HEAD + 1)):
+        for piece in pieces:
+            start, end = max(piece.start, low), min(piece.end, high)
+            if start < end:
+                offset = None if piece.offset is None else piece.offset + start - piece.start
+                kept.append(Piece(start - low + target, end - low + target, offset))
+    return f"{whole[:HEAD]}\n{whole[tail:]}", kept
+
+
+class Classifiers:
+    """Everything that measures, ready to use. It holds no state: the same observations give the same signals.
+
+    `model` is None where no trained model is wanted, and the ModelUnavailable where one is but cannot be used.
+    """
+
+    def __init__(self, keywords: Keywords, model: Model | ModelUnavailable | None = None) -> None:
+        self.keywords = keywords
+        self._keywords_name = f"keywords@{keywords.version}"
+        self._model = None if isinstance(model, ModelUnavailable) else model
+        self._trained_name = f"trained@{self._model.version}" if self._model else "trained"
+        self._blind = _blind("trained", TRAINED_CATEGORIES, model.reason) if isinstance(model, ModelUnavailable) else ()
+
+    @classmethod
+    def load(cls, lists_dirs: Sequence[str | Path] = (), model_dir: str | Path | None = None) -> Self:
+        """The product's word lists and those of `lists_dirs`, and the trained model of a folder, if one is given.
+
+        ListError if a list is wrong. A model that is missing or damaged raises nothing: every message then gets signals
+        that say so.
+        """
+        model: Model | ModelUnavailable | None = None
+        if model_dir is not None:
+            try:
+                model = Model.load(model_dir)
+            except ModelUnavailable as reason:
+                model = reason
+        return cls(Keywords(load_lists(*lists_dirs)), model)
+
+    @property
+    def model_version(self) -> str | None:
+        """Names the trained model; None without one."""
+        return self._model.version if self._model else None
+
+    def cut(self, category: str, budget: float) -> float:
+        """The trained score from which on at most `budget` (a share) of normal messages lie.
+
+        A score that nothing reaches if no model measures the category.
+        """
+        if self._model is None or category not in self._model.categories:
+            return NEVER
+        return self._model.cut(category, budget)
+
+    def measure(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:
+        """The signals of each observation, nearly always none; then it is one and the same empty tuple.
+
+        Judged are own words only, see `own_words`, and the names of attached files. Other types than messages give
+        nothing, but `file.uploaded` those of its file names. Keyword signals come one a category, with the score of the
+        strongest word; words that are quoted or warned of give none, see `is_mention`. Trained signals come from the
+        model's floor upwards.
+        """
+        signals = [_NOTHING] * len(observations)
+        places: list[int] = []
+        words: list[OwnWords | None] = []
+        texts: list[str] = []
+        size = 0
+        for i, observation in enumerate(observations):
+            if observation.type not in MESSAGE_TYPES:
+                if observation.type == _UPLOADED and observation.attachments:
+                    signals[i] = _grouped(find_in_file_names(observation))
+                continue
+            text = observation.text
+            own: OwnWords | None = None
+            # Nearly all messages are their own words as they stand; these need no object.
+            if not text or observation.links or len(text) > HEAD + TAIL or text.startswith(_MAY_QUOTE):
+                own = own_words(observation)
+                text = own.text
+            found = kind_signals(observation)
+            if observation.attachments:
+                found = (*_grouped(find_in_file_names(observation)), *found)
+            if found:
+                signals[i] = found
+            if text:
+                places.append(i)
+                words.append(own)
+                texts.append(text)
+                size += len(text)
+                if size >= _AT_ONCE:
+                    self._read(signals, places, words, texts)
+                    places, words, texts, size = [], [], [], 0
+        if texts:
+            self._read(signals, places, words, texts)
+        return signals
+
+    def _read(
+        self, signals: list[tuple[Signal, ...]], places: list[int], words: list[OwnWords | None], texts: list[str]
+    ) -> None:
+        """Put what texts say before what is already known of their observations."""
+        batch = fold_batch(texts)
+        for j, text in enumerate(texts):
+            matched = find_patterns(text, batch[j])
+            if matched:
+                signals[places[j]] = (*_grouped(matched, words[j]), *signals[places[j]])
+        for j, trained in self._trained(batch, words, texts).items():
+            signals[places[j]] = (*trained, *signals[places[j]])
+        for j, hits in self.keywords.find_batch(batch).items():
+            said = self._said(batch[j], texts[j], words[j], hits)
+            if said:
+                signals[places[j]] = (*said, *signals[places[j]])
+
+    def _said(self, folded: Folded, text: str, words: OwnWords | None, hits: list[Hit]) -> tuple[Signal, ...]:
+        """The signals of the words that were spoken."""
+        said: list[Signal] = []
+        for category, ours in groupby(hits, key=attrgetter("category")):
+            spoken = [hit for hit in ours if category == _PROTECTED or not is_mention(folded.text, hit)]
+            if not spoken:
+                continue
+            # "strong" sorts before "weak"; hits of equal strength stay in the order of the text.
+            spoken.sort(key=attrgetter("strength"))
+            evidence = tuple(
+                _evidence(
+                    self._keywords_name,
+                    category,
+                    text,
+                    words,
+                    folded.span(hit.start, hit.end),
+                    f"{'强' if hit.strength == 'strong' else '弱'}词“{hit.word}”：{self.keywords.why[category]}",
+                )
+                for hit in spoken[:_MOST_EVIDENCE]
+            )
+            score = _STRONG if spoken[0].strength == "strong" else _WEAK
+            said.append(Signal(self._keywords_name, category, score, evidence))
+        return tuple(said)
+
+    def _trained(
+        self, batch: FoldedBatch, words: list[OwnWords | None], texts: list[str]
+    ) -> dict[int, tuple[Signal, ...]]:
+        """The trained signals of a batch, by index of the text."""
+        if self._model is None:
+            return dict.fromkeys(range(len(texts)), self._blind) if self._blind else {}
+        name, categories = self._trained_name, self._model.categories
+        found: dict[int, tuple[Signal, ...]] = {}
+        try:
+            scores = self._model.score(batch)
+            for j, column in np.argwhere(scores >= self._model.floor).tolist():
+                category, score, folded = categories[column], float(scores[j, column]), batch[j]
+                why = f"训练模型评分 {score:.2f}"
+                evidence = tuple(
+                    _evidence(name, category, texts[j], words[j], folded.span(start, end), why)
+                    for start, end in self._model.explain(folded, category)[:_MOST_EVIDENCE]
+                )
+                found[j] = (*found.get(j, _NOTHING), Signal(name, category, score, evidence))
+        except Exception as error:
+            # Whatever breaks inside a model, a message must not pass as clean nor the stream stop. The reason names
+            # the kind of error only: its text might hold words of a message.
+            blind = _blind(name, categories, f"The trained model failed on this batch ({type(error).__name__}).")
+            return dict.fromkeys(range(len(texts)), blind)
+        return found
+
+
+def _blind(classifier: str, categories: Iterable[str], reason: str) -> tuple[Signal, ...]:
+    return tuple(Signal(classifier, category, unavailable=reason) for category in categories)
+
+
+def _evidence(name: str, category: str, text: str, words: OwnWords | None, span: tuple[int, int], why: str) -> Evidence:
+    start, end = span
+    matched = text[start:end][:_LONGEST_MATCH]
+    place = words.original(start, end) if words else span
+    return Evidence(name, category, place, matched, why if place else f"{why}（链接标题）")
+
+
+def _grouped(found: Sequence[Evidence], words: OwnWords | None = None) -> tuple[Signal, ...]:
+    """One signal for each classifier and category that has evidence, in the order in which they first appear.
+
+    With `words`, spans count code points of these and are moved to the original text.
+    """
+    groups: dict[tuple[str, str], list[Evidence]] = {}
+    for one in found:
+        if words is not None and words.pieces and one.span is not None:
+            one = replace(one, span=words.original(*one.span))
+        groups.setdefault((one.signal, one.category), []).append(one)
+    return tuple(
+        Signal(signal, category, _STRONG, tuple(evidence[:_MOST_EVIDENCE]))
+        for (signal, category), evidence in groups.items()
+    )
