@@ -215,8 +215,8 @@ class Classifiers:
     ) -> None:
         """Put what texts say before what is already known of their observations."""
         batch = fold_batch(texts)
-        for j, text in enumerate(texts):
-            matched = find_patterns(text, batch[j])
+        for j, folded in enumerate(batch):
+            matched = find_patterns(texts[j], folded)
             if matched:
                 signals[places[j]] = (*_grouped(matched, words[j]), *signals[places[j]])
         for j, trained in self._trained(batch, words, texts).items():

@@ -1,10 +1,11 @@
 """The folding itself: a batch is one array of code points, with a zero before, between and after the texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from classifiers.folding.table import CJK, DIGIT, DROP, EDGE, EXPAND, HARD, LETTER, SPACE, Table, table
 
@@ -18,8 +19,7 @@ _IN_NUMBERS = np.zeros(128, dtype=np.bool_)
 _IN_NUMBERS[[ord(sign) for sign in ".,:/-"]] = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Folded:
+class Folded(Struct, frozen=True, eq=False):
     """One folded text; `origin[k]` is the place of its k-th code point in the original."""
 
     text: str
@@ -44,6 +44,11 @@ class FoldedBatch:
 
     def __getitem__(self, i: int) -> Folded:
         return Folded(self.texts[i], self.origin[self.starts[i] : self.starts[i + 1]])
+
+    def __iter__(self) -> Iterator[Folded]:
+        bounds = self.starts.tolist()
+        for i, text in enumerate(self.texts):
+            yield Folded(text, self.origin[bounds[i] : bounds[i + 1]])
 
     def span(self, i: int, start: int, end: int) -> tuple[int, int]:
         """The code points of original text i that the folded ones from `start` to before `end` came from."""

@@ -153,6 +153,8 @@ def test_a_batch_folds_like_its_texts(some: list[str]) -> None:
         alone = fold(text)
         assert batch.texts[i] == alone.text
         assert batch[i].origin.tolist() == alone.origin.tolist()
+        assert [one.text for one in batch] == batch.texts
+        assert list(batch)[i].origin.tolist() == alone.origin.tolist()
         assert batch.codes[batch.starts[i] : batch.starts[i + 1]].tolist() == [ord(c) for c in alone.text]
 
 
