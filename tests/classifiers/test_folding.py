@@ -99,8 +99,9 @@ def test_phrases_and_numbers_keep_their_signs(text: str) -> None:
     assert folded(text) == text
 
 
-def test_digits_in_a_row_join_over_spaces() -> None:
-    assert folded("1 3 8 0 0") == "13800"
+@pytest.mark.parametrize("text", ["1 3 8 0 0", "1..3*8 ,0。0"])
+def test_digits_in_a_row_join_over_what_is_no_sign_of_a_number(text: str) -> None:
+    assert folded(text) == "13800"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,11 @@ def test_allow_word_takes_back_a_word_inside_it() -> None:
     assert found(keywords, "代理服务器坏了，招代理") == [("代理", "weak")]
 
 
+def test_allow_word_inside_a_longer_one_takes_nothing_from_it() -> None:
+    keywords = Keywords([a_list(weak=("返现",), allow=("甲代理乙返现丙", "代理乙返"))])
+    assert found(keywords, "甲代理乙返现丙") == []
+
+
 def test_allow_word_leaves_a_word_that_reaches_beyond_it() -> None:
     assert found(Keywords([a_list(weak=("加微信领奖",), allow=("加微信",))]), "加微信领奖") == [("加微信领奖", "weak")]
     assert found(Keywords([a_list(weak=("微信群",), allow=("加微信",))]), "加微信群") == [("微信群", "weak")]
@@ -123,6 +128,11 @@ def test_no_word_spans_two_texts() -> None:
     assert keywords.find_batch(fold_batch(["请加微", "信", "加微信", ""])) == {2: [Hit("ads", "加微信", "weak", 0, 3)]}
 
 
+def test_no_word_with_a_space_spans_two_texts() -> None:
+    found = Keywords([a_list(weak=("ab cd",))]).find_batch(fold_batch(["ab cd, ab", "cd ab cd"]))
+    assert [[(hit.start, hit.end) for hit in found[i]] for i in (0, 1)] == [[(0, 5)], [(3, 8)]]
+
+
 def test_no_lists_find_nothing() -> None:
     assert Keywords([]).find("加微信") == []
     assert Keywords([]).find_batch(fold_batch(["加微信"])) == {}
@@ -162,6 +172,7 @@ def test_version_follows_the_words_not_their_order() -> None:
         ("严禁吸烟。诚招代理", False),
         ("恨不得诚招代理", False),
         ("“特价”诚招代理", False),
+        ("“特价”诚招代理“好”", False),
     ],
 )
 def test_a_word_in_quotes_or_in_a_warning_is_named_not_spoken(text: str, named: bool) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,12 @@ def test_titles_of_links_are_judged_without_a_span(classifiers: Classifiers) -> 
     assert "链接标题" in evidence.why
 
 
+def test_title_that_stands_in_the_text_counts_once(classifiers: Classifiers) -> None:
+    message = a_message("[链接] 诚招代理", links=(Link("https://x.example", "诚招代理"),))
+    ((signal,),) = keyword_signals(classifiers, message)
+    assert [one.span for one in signal.evidence] == [(5, 9)]
+
+
 def test_title_of_a_link_without_text_is_judged(classifiers: Classifiers) -> None:
     assert keyword_signals(classifiers, a_message(None, links=(Link("https://x.example", "诚招代理"),)))[0]
 
@@ -272,6 +279,13 @@ def test_original_place_of_every_own_word_holds_it(quoted: int, titles: list[str
         if place is not None:
             assert (quote + text)[slice(*place)] == character
             assert place[0] >= len(quote)
+
+
+def test_a_text_full_of_words_is_measured_in_bounded_time(classifiers: Classifiers) -> None:
+    started = time.perf_counter()
+    ((signal,),) = keyword_signals(classifiers, a_message("诚招代理加微信" * 30_000))
+    assert time.perf_counter() - started < 2.0
+    assert len(signal.evidence) == 8
 
 
 # The trained model
