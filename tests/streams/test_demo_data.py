@@ -119,8 +119,8 @@ def test_the_fleet_is_what_the_packs_ask_for(fleet):
     assert {one.id: (one.type, one.mode, one.approvals["remove"]) for one in fleet.groups} == {
         "g-prod": ("centre", "enforce", "automatic"),
         "g-sales": ("department", "enforce", "required"),
-        "g-line": (None, "enforce", "required"),
-        "g-bureau": (None, "advise", "required"),
+        "g-line": ("line", "enforce", "required"),
+        "g-bureau": ("bureau", "advise", "required"),
     }
     for group in fleet.groups:
         named = {group.owner, *group.managers, *group.administrators, *group.publishers}
