@@ -313,6 +313,11 @@ def test_every_allow_word_takes_something_back(lists: tuple[WordList, ...]) -> N
         "拖欠工资的项目请劳动监察支队介入，我们要去劳动仲裁",
         "爆破公司明天进场",
         "全国英语听说考试安排",
+        "DNS黑名单更新：过滤成人网站，出口已生效",
+        "信用卡套现客户排查表周五前交",
+        "今天劝住一位要去交解冻金的老人",
+        "清理楼道刻章办证小广告",
+        "那个“看片加我”的号已经踢了",
     ],
 )
 def test_work_is_never_accused_by_a_word_alone(product: Keywords, text: str) -> None:
