@@ -15,6 +15,7 @@ from classifiers.folding import Folded, FoldedBatch, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
 from classifiers.patterns import find_in_file_names, find_patterns
+from classifiers.trained.registry import default_dir
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from models import Evidence, Observation, Signal
 from models.observation import MESSAGE_TYPES
@@ -142,17 +143,16 @@ class Classifiers:
 
     @classmethod
     def load(cls, lists_dirs: Sequence[str | Path] = (), model_dir: str | Path | None = None) -> Self:
-        """The product's word lists and those of `lists_dirs`, and the trained model of a folder, if one is given.
+        """The product's word lists and those of `lists_dirs`, and the model in a folder, else the product's own.
 
         ListError if a list is wrong. A model that is missing or damaged raises nothing: every message then gets signals
         that say so.
         """
-        model: Model | ModelUnavailable | None = None
-        if model_dir is not None:
-            try:
-                model = Model.load(model_dir)
-            except ModelUnavailable as reason:
-                model = reason
+        model: Model | ModelUnavailable
+        try:
+            model = Model.load(default_dir() if model_dir is None else model_dir)
+        except ModelUnavailable as reason:
+            model = reason
         return cls(Keywords(load_lists(*lists_dirs)), model)
 
     @property

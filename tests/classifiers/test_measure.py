@@ -312,6 +312,12 @@ def test_model_that_cannot_be_loaded_says_so_in_every_message(lists: list[WordLi
     assert classifiers.model_version is None
 
 
+def test_without_a_folder_the_products_own_model_is_loaded() -> None:
+    classifiers = Classifiers.load()
+    assert classifiers.model_version is not None
+    assert 0 < classifiers.cut("ads", 0.01) <= 1
+
+
 def test_keywords_speak_while_the_model_is_down(lists: list[WordList]) -> None:
     classifiers = Classifiers(Keywords(lists), ModelUnavailable("No model."))
     (signals,) = classifiers.measure([a_message("诚招代理")])
