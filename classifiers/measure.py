@@ -36,6 +36,20 @@ _PROTECTED = "protected"
 _NOTHING: tuple[Signal, ...] = ()
 # How a text begins that may start with somebody else's words.
 _MAY_QUOTE = ("「", *" \t\r\n\v\f\u3000\xa0")
+# What patterns and kinds measure: these are unavailable for a message on which they break.
+_PATTERN_CATEGORIES = (
+    "identity_number",
+    "bank_card",
+    "mobile_number",
+    "email",
+    "link",
+    "secrecy_marking",
+    "internal_marking",
+    "red_header_file",
+    "outside_forwarding",
+    "account_compromise",
+)
+_KIND_CATEGORIES = ("red_packet", "transfer", "voucher")
 # A file that was uploaded without a message still has a name.
 _UPLOADED = "file.uploaded"
 
@@ -185,7 +199,7 @@ class Classifiers:
         for i, observation in enumerate(observations):
             if observation.type not in MESSAGE_TYPES:
                 if observation.type == _UPLOADED and observation.attachments:
-                    signals[i] = _grouped(find_in_file_names(observation))
+                    signals[i] = _named(observation)
                 continue
             text = observation.text
             own: OwnWords | None = None
@@ -193,9 +207,12 @@ class Classifiers:
             if not text or observation.links or len(text) > HEAD + TAIL or text.startswith(_MAY_QUOTE):
                 own = own_words(observation)
                 text = own.text
-            found = kind_signals(observation)
+            try:
+                found = kind_signals(observation)
+            except Exception as error:
+                found = _broken("kinds", _KIND_CATEGORIES, error)
             if observation.attachments:
-                found = (*_grouped(find_in_file_names(observation)), *found)
+                found = (*_named(observation), *found)
             if found:
                 signals[i] = found
             if text:
@@ -216,9 +233,13 @@ class Classifiers:
         """Put what texts say before what is already known of their observations."""
         batch = fold_batch(texts)
         for j, folded in enumerate(batch):
-            matched = find_patterns(texts[j], folded)
-            if matched:
-                signals[places[j]] = (*_grouped(matched, words[j]), *signals[places[j]])
+            try:
+                matched = find_patterns(texts[j], folded)
+                found = _grouped(matched, words[j]) if matched else _NOTHING
+            except Exception as error:
+                found = _broken("patterns", _PATTERN_CATEGORIES, error)
+            if found:
+                signals[places[j]] = (*found, *signals[places[j]])
         for j, trained in self._trained(batch, words, texts).items():
             signals[places[j]] = (*trained, *signals[places[j]])
         for j, hits in self.keywords.find_batch(batch).items():
@@ -269,15 +290,27 @@ class Classifiers:
                 )
                 found[j] = (*found.get(j, _NOTHING), Signal(name, category, score, evidence))
         except Exception as error:
-            # Whatever breaks inside a model, a message must not pass as clean nor the stream stop. The reason names
-            # the kind of error only: its text might hold words of a message.
-            blind = _blind(name, categories, f"The trained model failed on this batch ({type(error).__name__}).")
-            return dict.fromkeys(range(len(texts)), blind)
+            return dict.fromkeys(range(len(texts)), _broken(name, categories, error))
         return found
 
 
 def _blind(classifier: str, categories: Iterable[str], reason: str) -> tuple[Signal, ...]:
     return tuple(Signal(classifier, category, unavailable=reason) for category in categories)
+
+
+def _broken(classifier: str, categories: Iterable[str], error: Exception) -> tuple[Signal, ...]:
+    """Whatever breaks in a classifier, a message must not pass as clean, nor the stream stop.
+
+    The reason names the kind of error only: its text might hold words of a message.
+    """
+    return _blind(classifier, categories, f"{classifier} failed on this message ({type(error).__name__}).")
+
+
+def _named(observation: Observation) -> tuple[Signal, ...]:
+    try:
+        return _grouped(find_in_file_names(observation))
+    except Exception as error:
+        return _broken("patterns", _PATTERN_CATEGORIES, error)
 
 
 def _evidence(name: str, category: str, text: str, words: OwnWords | None, span: tuple[int, int], why: str) -> Evidence:

@@ -393,6 +393,29 @@ def test_file_names_are_looked_at_in_messages_and_uploads(
     assert signal.evidence[0].matched == "机密.pdf"
 
 
+@pytest.mark.parametrize(
+    ("finder", "category"),
+    [("find_patterns", "bank_card"), ("find_in_file_names", "secrecy_marking"), ("kind_signals", "red_packet")],
+)
+def test_classifier_that_breaks_is_unavailable_for_that_message_only(
+    classifiers: Classifiers, monkeypatch: pytest.MonkeyPatch, finder: str, category: str
+) -> None:
+    def find(first: Any, *_: Any) -> Any:
+        if "坏" in (first if isinstance(first, str) else first.text):
+            raise RuntimeError("坏 words")
+        return ()
+
+    monkeypatch.setattr(measure_module, finder, find)
+    files = (Attachment(name="a.pdf"),)
+    bad, good = classifiers.measure([a_message("坏，诚招代理", attachments=files), a_message("好", attachments=files)])
+    (blind,) = [one for one in bad if one.category == category]
+    assert blind.unavailable
+    assert "RuntimeError" in blind.unavailable
+    assert "words" not in blind.unavailable
+    assert [one.score for one in bad if one.category == "ads"] == [1.0]
+    assert good == ()
+
+
 def test_kinds_are_signals_of_messages_only(classifiers: Classifiers, monkeypatch: pytest.MonkeyPatch) -> None:
     packet = Signal("kinds@1", "red_packet", 1.0)
     monkeypatch.setattr(measure_module, "kind_signals", lambda seen: (packet,))
