@@ -18,7 +18,8 @@ class DecisionTarget(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A person's word. `learn` lets it become a training label. `subject` routes it to the strikes it touches."""
+    """A person's word. `learn` lets it become a training label. `subject` routes it to the strikes it touches;
+    `sanction_id` is what an appeal was about."""
 
     id: str
     by: str
@@ -30,6 +31,7 @@ class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
     learn: bool = True
     subject: str | None = None
     group_id: str | None = None
+    sanction_id: str | None = None
 
 
 class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -41,8 +41,8 @@ class Sanction(Struct, frozen=True, omit_defaults=True, kw_only=True):
     expires_at: Millis | None = None
     mode: Literal["observe", "advise", "enforce"] = "observe"
     ladder: str | None = None
+    strike_id: str | None = None
     reverses: str | None = None
-    why: str | None = None
 
 
 class Task(Struct, frozen=True, kw_only=True):

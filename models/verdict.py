@@ -28,7 +28,8 @@ class Violation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A clause broken by a subject. `explanation` is one Chinese line that a member can understand.
 
     `mode` automatic counts by itself; assisted waits for a person and has no effect until upheld.
-    `cut` is the score from which this binding speaks, as the budget resolved it.
+    `cut` is the score from which this binding speaks, as the budget resolved it. `mend` is what would put it right, e.g. the
+    exact nickname to set, by `due_at`.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Violation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     cut: float | None = None
     cause: Cause | None = None
     due_at: Millis | None = None
+    mend: str | None = None
 
 
 class Unavailable(Struct, frozen=True):

@@ -1,0 +1,84 @@
+"""Working time: adds spans to times by the Chinese public calendar (library `chinesecalendar`, updated each year)."""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import chinese_calendar
+
+from models.observation import Millis
+from policies.schema import Span
+
+DAY = 24 * 60 * 60 * 1000
+MINUTE = 60 * 1000
+
+
+class WorkingCalendar:
+    """Knows the tenant's working days and hours.
+
+    `working_hours` is "HH:MM-HH:MM" local time. ValueError if it is not. Days outside the calendar's years (the public
+    calendar is announced one year ahead) count as working days from Monday to Friday.
+    """
+
+    def __init__(self, timezone: str = "Asia/Shanghai", working_hours: str = "09:00-18:00") -> None:
+        self.zone = ZoneInfo(timezone)
+        start, _, end = working_hours.partition("-")
+        self.start, self.end = time.fromisoformat(start), time.fromisoformat(end)
+        if self.start >= self.end:
+            raise ValueError(f"working hours {working_hours!r} must start before they end, as in 09:00-18:00")
+
+    def is_working_day(self, day: date) -> bool:
+        try:
+            return bool(chinese_calendar.is_workday(day))
+        except NotImplementedError:
+            return day.weekday() < 5
+
+    def local(self, at: Millis) -> datetime:
+        return datetime.fromtimestamp(at / 1000, self.zone)
+
+    def local_day(self, at: Millis) -> str:
+        return self.local(at).date().isoformat()
+
+    def after(self, start: Millis, span: Span) -> Millis:
+        """Say when `span` has passed since `start`. Working days end at the end of that day, local time."""
+        end = start + int(span.days * DAY)
+        if span.working_days:
+            end = self._after_working_days(end, span.working_days)
+        clock = int(span.hours * 60 * MINUTE + span.minutes * MINUTE)
+        return self._after_working_time(end, clock) if span.working and clock else end + clock
+
+    def millis(self, value: object) -> Millis | None:
+        """Read a fact's date: milliseconds, a date, or `YYYY-MM-DD` (the start of that day, local time)."""
+        if isinstance(value, bool) or value is None:
+            return None
+        if isinstance(value, int):
+            return value
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                return None
+        if isinstance(value, datetime):
+            return int((value if value.tzinfo else value.replace(tzinfo=self.zone)).timestamp() * 1000)
+        if isinstance(value, date):
+            return int(datetime.combine(value, time(), self.zone).timestamp() * 1000)
+        return None
+
+    def _after_working_days(self, start: Millis, days: int) -> Millis:
+        day = self.local(start).date()
+        while days:
+            day += timedelta(days=1)
+            days -= self.is_working_day(day)
+        return int(datetime.combine(day + timedelta(days=1), time(), self.zone).timestamp() * 1000) - 1
+
+    def _after_working_time(self, start: Millis, clock: int) -> Millis:
+        at = self.local(start)
+        left = timedelta(milliseconds=clock)
+        while True:
+            opens = datetime.combine(at.date(), self.start, self.zone)
+            closes = datetime.combine(at.date(), self.end, self.zone)
+            begins = max(at, opens)
+            if self.is_working_day(at.date()) and begins < closes:
+                if begins + left <= closes:
+                    return int((begins + left).timestamp() * 1000)
+                left -= closes - begins
+            at = datetime.combine(at.date() + timedelta(days=1), time(), self.zone)

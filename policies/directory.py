@@ -1,0 +1,97 @@
+"""Who is who: the fleet's people and groups, made quick to ask."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from models import Fleet, Group, Person
+from models.observation import Observation
+
+# Posts whose holders count as leaders when the directory carries no tag `leader`.
+LEADER_POSTS = (
+    "董事长", "总裁", "总经理", "副总", "总监", "局长", "书记", "院长", "厂长", "处长", "局领导", "公司领导", "领导", "党组成员", "总工程师",
+)  # fmt: skip
+
+
+class Directory:
+    """The people and groups of a fleet by id, by account and by name.
+
+    Somebody the directory does not know is a stranger; his subject id is `platform:account`.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.people = {person.id: person for person in fleet.people}
+        self.groups = {f"{group.platform}:{group.id}": group for group in fleet.groups}
+        self._by_bare_id = {group.id: group for group in fleet.groups}
+        self._accounts = {
+            (account.platform, account.id): person for person in fleet.people for account in person.accounts
+        }
+        self.names = {person.name for person in fleet.people}
+        self.units = {unit for person in fleet.people for unit in (person.unit, person.department) if unit}
+
+    def group(self, seen: Observation) -> Group | None:
+        """Find the group by platform and id; the id alone serves where a file of observations names no platform."""
+        found = self.groups.get(seen.group_key)
+        if found is None and seen.platform == "jsonl" and seen.group is not None:
+            found = self._by_bare_id.get(seen.group.id)
+        return found
+
+    def group_key(self, seen: Observation) -> str:
+        """The key of the group an observation belongs to: the fleet's, where it lists the group."""
+        found = self.group(seen)
+        return f"{found.platform}:{found.id}" if found is not None else seen.group_key
+
+    def person(self, platform: str, account: str) -> Person | None:
+        """Find who stands behind an account; a directory id serves as an account of any platform."""
+        return self._accounts.get((platform, account)) or self.people.get(account)
+
+    def subject(self, platform: str, account: str) -> str:
+        person = self.person(platform, account)
+        return person.id if person else f"{platform}:{account}"
+
+    def is_leader(self, person: Person | None) -> bool:
+        if person is None:
+            return False
+        return "leader" in person.tags or any(post in (person.post or "") for post in LEADER_POSTS)
+
+    def is_stranger(self, subject: str) -> bool:
+        person = self.people.get(subject)
+        return person is None or "customer" in person.tags
+
+    def active(self) -> Iterable[Person]:
+        return (person for person in self.fleet.people if person.status in ("active", "probation"))
+
+
+def read_fleet(data: bytes) -> Fleet:
+    """Read `fleet.yaml`. msgspec.ValidationError names the field that does not fit, ValueError what does not add up."""
+    import yaml
+
+    fleet = msgspec.convert(yaml.safe_load(data) or {}, type=Fleet, strict=False)
+    problems = list(_problems(fleet))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return fleet
+
+
+def _problems(fleet: Fleet) -> Iterable[str]:
+    seen: set[str] = set()
+    for person in fleet.people:
+        if person.id in seen:
+            yield f"person {person.id} stands there twice"
+        seen.add(person.id)
+    accounts: dict[tuple[str, str], str] = {}
+    for person in fleet.people:
+        for account in person.accounts:
+            other = accounts.setdefault((account.platform, account.id), person.id)
+            if other != person.id:
+                yield f"account {account.platform}:{account.id} belongs to both {other} and {person.id}"
+    keys: set[str] = set()
+    for group in fleet.groups:
+        key = f"{group.platform}:{group.id}"
+        if key in keys:
+            yield f"group {key} stands there twice"
+        keys.add(key)
+        unknown = sorted({one for one in (group.owner, *group.managers, *group.administrators) if one} - seen)
+        if fleet.people and unknown:
+            yield f"group {key} names people that are not in the directory: {', '.join(unknown)}"

@@ -1,0 +1,251 @@
+"""Judging: signals and state in, violations out. Sees no clock, no network, no settings but what a case carries."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from models import Cause, Mode, Unavailable, Violation, digest
+from models.observation import Millis
+from policies.rules import RULES, Case, Finding, Rule
+from policies.rules.base import Place
+from policies.rules.content import prune_episodes
+from policies.schema import Binding, Clause, Pack
+from policies.state import Deadline, StandingFault
+
+# A deadline waits this long for records that are still on their way before it is judged.
+ALLOWED_LATENESS: Millis = 0
+_STRENGTH = {"automatic": 2, "assisted": 1}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A binding made ready to run."""
+
+    clause_id: str
+    index: int
+    clause: Clause
+    binding: Binding
+    rule: Rule
+    params: Any
+    reads: frozenset[str] | None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.clause_id, self.index)
+
+
+@dataclass
+class Judgement:
+    """What was found on one observation."""
+
+    violations: list[Violation] = field(default_factory=list)
+    uncertain: list[Violation] = field(default_factory=list)
+    unavailable: list[Unavailable] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.violations or self.uncertain or self.unavailable)
+
+
+class CompiledPack:
+    """A pack arranged by what each binding watches and reads, so that a clean message asks next to nothing."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.bound: dict[tuple[str, int], Bound] = {}
+        self.by_category: dict[str, list[Bound]] = defaultdict(list)
+        self.by_type: dict[str, list[Bound]] = defaultdict(list)
+        self.standing: list[Bound] = []
+        for clause_id, clause in pack.clauses.items():
+            for index, binding in enumerate(clause.bindings):
+                self._add(clause_id, index, clause, binding)
+        self.unmended = [one for one in self.bound.values() if one.rule.name == "fault.unmended"]
+
+    def _add(self, clause_id: str, index: int, clause: Clause, binding: Binding) -> None:
+        if binding.rule is None or binding.mode not in ("automatic", "assisted"):
+            return
+        rule = RULES[binding.rule]
+        params = msgspec.convert(binding.params, type=rule.Params)
+        bound = Bound(clause_id, index, clause, binding, rule, params, rule.reads(params))
+        self.bound[clause_id, index] = bound
+        if rule.standing:
+            self.standing.append(bound)
+        for kind in rule.watches:
+            if bound.reads is None:
+                self.by_type[kind].append(bound)
+        for category in bound.reads or ():
+            self.by_category[category].append(bound)
+
+
+def judge(case: Case, pack: CompiledPack) -> Judgement:
+    """Say which clauses an observation breaks. Brings the deadlines and standing faults of the group's state along."""
+    found = Judgement()
+    for bound in _called(case, pack):
+        for finding in bound.rule.see(case, bound.params, bound.place):
+            _add(found, case, bound, finding, _violation_id(case, bound, finding))
+    _note_unavailable(found, case, pack)
+    _judge_standing(found, case, pack)
+    if case.state.episodes:
+        prune_episodes(case.state.episodes, case.now)
+    return found
+
+
+def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
+    """Let the rule that set a deadline look again, now that it is reached. The case's `now` is the due time."""
+    found = Judgement()
+    bound = pack.bound.get((deadline.clause, deadline.binding))
+    if bound is None:
+        return found
+    for finding in bound.rule.due(case, bound.params, deadline):
+        violation_id = digest("v", case.view.key, deadline.clause, deadline.subject, deadline.cause, deadline.due_at)
+        cause = finding.cause or Cause("deadline", deadline.id)
+        _add(found, case, bound, finding, violation_id, cause=cause)
+    return found
+
+
+def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
+    """The deadlines reached by `now`, oldest first."""
+    reached = [one for one in case.state.deadlines.values() if one.due_at + ALLOWED_LATENESS <= now]
+    return sorted(reached, key=lambda one: (one.due_at, one.id))
+
+
+def _called(case: Case, pack: CompiledPack) -> Iterator[Bound]:
+    watched = pack.by_type.get(case.seen.type)
+    if watched:
+        yield from watched
+    if case.signals:
+        called: set[tuple[str, int]] = set()
+        for category in sorted({one.category for one in case.signals}):
+            for bound in pack.by_category.get(category, ()):
+                if (bound.clause_id, bound.index) not in called and case.seen.type in bound.rule.watches:
+                    called.add((bound.clause_id, bound.index))
+                    yield bound
+
+
+def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:
+    for signal in case.signals:
+        if signal.unavailable:
+            for bound in pack.by_category.get(signal.category, ()):
+                found.unavailable.append(Unavailable(bound.clause_id, signal.category, signal.unavailable))
+    if case.seen.is_message and case.seen.kind == "image":
+        for bound in pack.by_type.get(case.seen.type, ()):
+            if bound.rule.name == "image.content":
+                found.unavailable.append(Unavailable(bound.clause_id, "image", bound.rule.blind(bound.params) or ""))
+
+
+def _judge_standing(found: Judgement, case: Case, pack: CompiledPack) -> None:
+    """Compare the faults that stand with those counted: a new one is found once, a mended one is closed."""
+    for subject in _look_at(case):
+        for bound in pack.standing:
+            findings = {one.subject.id: one for one in bound.rule.faults(case, bound.params, subject)}
+            _close_mended(case, bound, subject, findings)
+            for finding in findings.values():
+                _open_fault(found, case, bound, finding, pack)
+
+
+def _look_at(case: Case) -> Iterable[str | None]:
+    """Say what to look at: all and the group (None) when it is new, changed, or a new day; else the members concerned."""
+    today = case.calendar.local_day(case.now)
+    state = case.state
+    if state.audited_on != today or case.seen.type in _CHANGES:
+        state.audited_on = today
+        return (None,)
+    return (case.target_id or case.sender_id,) if case.renamed else ()
+
+
+_CHANGES = frozenset(
+    {
+        "member.joined", "member.left", "member.removed", "member.role_changed", "group.created", "group.renamed",
+        "group.owner_changed", "group.dissolved", "task.stated",
+    }
+)  # fmt: skip
+
+
+def _fault_key(bound: Bound, subject: str) -> str:
+    return f"{bound.clause_id}|{bound.index}|{subject}"
+
+
+def _close_mended(case: Case, bound: Bound, subject: str | None, findings: dict[str, Finding]) -> None:
+    prefix = f"{bound.clause_id}|{bound.index}|"
+    for key, fault in case.state.faults.items():
+        if not fault.open or not key.startswith(prefix):
+            continue
+        who = key[len(prefix) :]
+        if who not in findings and subject in (None, who):
+            fault.open = False
+            for name in [one.id for one in case.state.deadlines.values() if one.data.get("fault") == key]:
+                del case.state.deadlines[name]
+
+
+def _open_fault(found: Judgement, case: Case, bound: Bound, finding: Finding, pack: CompiledPack) -> None:
+    key = _fault_key(bound, finding.subject.id)
+    fault = case.state.faults.get(key)
+    if fault is not None and fault.open:
+        return
+    times = fault.times + 1 if fault else 1
+    violation_id = digest("v", case.view.key, bound.clause_id, finding.subject.id, "fault", times)
+    case.state.faults[key] = StandingFault(violation_id=violation_id, since=case.now, times=times)
+    due_at = _mend_by(case, bound)
+    if due_at is not None:
+        for later in pack.unmended:
+            if later.params.of == bound.clause_id:
+                later.place.set_deadline(
+                    case, subject=finding.subject.id, cause=violation_id, due_at=due_at, data={"fault": key}
+                )
+    kind = "roster" if bound.rule.name.startswith("roster.") else "registry"
+    cause = finding.cause or Cause(kind, digest("c", case.view.key, bound.clause_id, finding.subject.id, times))
+    _add(found, case, bound, finding, violation_id, cause=cause, due_at=due_at)
+
+
+def _mend_by(case: Case, bound: Bound) -> Millis | None:
+    response = bound.binding.response
+    return case.calendar.after(case.now, response.mend_within) if response and response.mend_within else None
+
+
+def _violation_id(case: Case, bound: Bound, finding: Finding) -> str:
+    """Hash of observation (the original one, when edited), clause and subject: no version, no clock."""
+    return digest("v", finding.episode or case.seen.origin_id, bound.clause_id, finding.subject.id)
+
+
+def _add(
+    found: Judgement,
+    case: Case,
+    bound: Bound,
+    finding: Finding,
+    violation_id: str,
+    *,
+    cause: Cause | None = None,
+    due_at: Millis | None = None,
+) -> None:
+    mode: Mode = bound.binding.mode
+    violation = Violation(
+        id=violation_id,
+        clause=bound.clause_id,
+        rule=bound.rule.name,
+        subject=finding.subject,
+        score=finding.score,
+        evidence=finding.evidence,
+        explanation=finding.explanation,
+        mode=mode,
+        binding=bound.index,
+        cut=finding.cut,
+        cause=cause or finding.cause,
+        due_at=due_at,
+        mend=finding.mend,
+    )
+    # An assisted binding asks a person anyway: suspicion is enough for it. An automatic one has to be certain.
+    target = found.violations if finding.certain or mode == "assisted" else found.uncertain
+    for index, other in enumerate(target):
+        if other.id == violation_id:
+            target[index] = _stronger(other, violation)
+            return
+    target.append(violation)
+
+
+def _stronger(one: Violation, other: Violation) -> Violation:
+    """Two bindings of one clause on one subject are one violation: the stronger mode speaks, the evidence adds up."""
+    first, second = sorted((one, other), key=lambda each: (_STRENGTH[each.mode], each.score), reverse=True)
+    evidence = tuple(dict.fromkeys((*first.evidence, *second.evidence)))[:8]
+    return msgspec.structs.replace(first, evidence=evidence)

@@ -1,0 +1,122 @@
+"""Ladders: how strikes become sanctions, and how sanctions are taken back. One function does both: `reconcile`."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from models import Sanction, SanctionKind, Strike, digest
+from models.observation import Millis
+from policies.calendar import DAY
+from policies.schema import Ladder, Rung, Span
+
+
+@dataclass(frozen=True)
+class Due:
+    """One sanction that should stand: for which strike, on which rung (from 1), of which kind."""
+
+    id: str
+    strike: Strike
+    rung_number: int
+    rung: Rung
+    kind: SanctionKind
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has to be issued, and which issued sanctions have to be taken back."""
+
+    issue: tuple[Due, ...]
+    reverse: tuple[Sanction, ...]
+
+
+def reconcile(
+    strikes: Sequence[Strike],
+    issued: Sequence[Sanction],
+    delivered: Mapping[str, Millis],
+    ladder: Ladder,
+    *,
+    failed: Collection[str] = (),
+) -> Changes:
+    """Compare the sanctions that should stand with those issued.
+
+    `strikes` are one subject's on one ladder in one scope, `issued` the sanctions that ladder has brought him (reversals
+    apart), `delivered` says when the notice of a sanction reached him, `failed` names those that never will. Called after a new strike, a late delivery, an
+    expiry, and when a verdict is overturned (its strikes are then revoked): always the same comparison.
+    """
+    standing = list(should_stand(strikes, delivered, ladder, failed=failed))
+    wanted = {one.id for one in standing}
+    known = {one.id for one in issued}
+    return Changes(
+        issue=tuple(one for one in standing if one.id not in known),
+        reverse=tuple(one for one in issued if one.id not in wanted),
+    )
+
+
+def should_stand(
+    strikes: Sequence[Strike], delivered: Mapping[str, Millis], ladder: Ladder, *, failed: Collection[str] = ()
+) -> Iterable[Due]:
+    """Walk the live strikes in the order in which the ledger took them and say which sanctions they bring.
+
+    That order, not the messages' clocks: a strike that arrives late from another group must not undo a notice that was
+    already given.
+
+    A higher rung needs the notice of the lower one delivered before the new message was sent. A message sent before the
+    standing notice arrived adds its strike, but no sanction of its own. Where a notice failed for good, the next strike
+    brings the same rung again.
+    """
+    live = [one for one in strikes if one.status != "revoked"]
+    counted: list[Strike] = []
+    level, notices = 0, ()  # type: int, tuple[str, ...]
+    for strike in live:
+        total_before = total(counted, ladder, strike.given_at)
+        level = min(level, _deserved(total_before, ladder))
+        counted.append(strike)
+        deserved = _deserved(total_before + strike.weight, ladder)
+        told = [delivered[one] for one in notices if one in delivered]
+        if level and not told and not all(one in failed for one in notices):
+            continue
+        if level and told and max(told) >= strike.given_at:
+            continue
+        level = min(deserved, level + 1 if told or not level else level)
+        if not level:
+            continue
+        rung = ladder.rungs[level - 1]
+        dues = [Due(sanction_id(strike, level, kind), strike, level, rung, kind) for kind in rung.sanctions]
+        notices = tuple(one.id for one in dues if one.kind != "task") or tuple(one.id for one in dues)
+        yield from dues
+
+
+def total(strikes: Iterable[Strike], ladder: Ladder, at: Millis) -> float:
+    """Add up the strikes inside the window that ends `at`; each decay span without a strike takes one off."""
+    since = at - span_millis(ladder.window)
+    decay = span_millis(ladder.decay) if ladder.decay else None
+    result, last = 0.0, None
+    for strike in sorted(strikes, key=lambda one: one.given_at):
+        if strike.given_at < since:
+            continue
+        if decay and last is not None:
+            result = max(0.0, result - (strike.given_at - last) // decay)
+        result += strike.weight
+        last = strike.given_at
+    if decay and last is not None:
+        result = max(0.0, result - (at - last) // decay)
+    return result
+
+
+def span_millis(span: Span) -> Millis:
+    """Windows and decay run in plain time; working days count as days."""
+    return int((span.days + span.working_days) * DAY + span.hours * 3_600_000 + span.minutes * 60_000)
+
+
+def sanction_id(strike: Strike, rung_number: int, kind: SanctionKind) -> str:
+    return digest("s", strike.id, rung_number, kind)
+
+
+def next_rung(strikes: Sequence[Strike], ladder: Ladder, at: Millis, given: int) -> str | None:
+    """Name the sanctions that one more strike would bring after rung `given`, for `check` and the notice."""
+    if given >= len(ladder.rungs):
+        return None
+    return "+".join(ladder.rungs[given].sanctions)
+
+
+def _deserved(strikes: float, ladder: Ladder) -> int:
+    return sum(1 for rung in ladder.rungs if rung.strikes <= strikes)

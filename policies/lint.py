@@ -1,0 +1,318 @@
+"""Reads packs like a compiler reads programs: every mistake at once, with line, column and a hint."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from hashlib import blake2b
+from pathlib import Path as FilePath
+from typing import Any, get_args
+
+import msgspec
+import re2
+
+from models import Mode, SanctionKind
+from models.signal import TRAINED_CATEGORIES
+from policies.places import Document, Path, Problem
+from policies.rules import RULES
+from policies.rules.content import NAMES
+from policies.schema import Binding, Budget, Clause, Ladder, Pack, Response
+
+MODES: tuple[str, ...] = get_args(Mode)
+SANCTIONS: tuple[str, ...] = get_args(SanctionKind)
+# Never automatic in any pack. Source: packs.md, "What a record-only or assisted clause may produce".
+NEVER_AUTOMATIC = {
+    "illegal_political", "religion", "sensitive_topic", "rumour", "reputation", "infringement", "off_topic", "violence",
+    "incitement", "negative_emotion", "leak", "outside_forwarding",
+}  # fmt: skip
+PLACEHOLDERS = {"member", "article", "title", "explanation", "next", "expected", "group", "mend_by"}
+
+
+class PackError(Exception):
+    """A pack that cannot be used. `problems` holds every mistake found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(one) for one in problems))
+        self.problems = list(problems)
+
+
+def lint(text: str, file: str) -> tuple[Pack | None, list[Problem]]:
+    """Check the text of a pack. Gives the pack when there is no mistake, and all problems in the order of the file."""
+    document = Document(text, file)
+    if isinstance(document.value, dict):
+        _check_pack(document)
+    elif not document.problems:
+        document.report((), "a pack is a mapping with the keys pack, title, source, status and clauses")
+    pack = None
+    if not document.problems:
+        try:
+            pack = msgspec.convert(document.value, type=Pack)
+            version = blake2b(text.encode(), digest_size=6).hexdigest()
+            pack = msgspec.structs.replace(pack, version=version)
+        except msgspec.ValidationError as error:
+            document.report(_error_path(str(error)), _plain_error(str(error)))
+    return pack, sorted(document.problems, key=lambda one: (one.line, one.column))
+
+
+def load_pack(path: FilePath) -> Pack:
+    """Read one pack. PackError lists all mistakes; OSError where the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PackError([Problem(str(path), 1, 1, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")]) from error
+    pack, problems = lint(text, _shown(path))
+    if pack is None:
+        raise PackError(problems)
+    return pack
+
+
+def shipped_packs() -> dict[str, FilePath]:
+    """The packs that come with the product, by slug."""
+    return {path.stem: path for path in sorted((FilePath(__file__).parent / "packs").glob("*.yaml"))}
+
+
+def load_packs(paths: Iterable[FilePath] = ()) -> dict[str, Pack]:
+    """Read the shipped packs and those under `paths` (files or folders); one of the tenant's replaces its namesake."""
+    found: dict[str, Pack] = {}
+    problems: list[Problem] = []
+    extra = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    for path in [*shipped_packs().values(), *extra]:
+        try:
+            pack = load_pack(path)
+            found[pack.pack] = pack
+        except PackError as error:
+            problems += error.problems
+    if problems:
+        raise PackError(problems)
+    return found
+
+
+def _shown(path: FilePath) -> str:
+    try:
+        return str(path.resolve().relative_to(FilePath.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _fields(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {info.encode_name: info for info in msgspec.structs.fields(struct)}
+
+
+def _check_struct(document: Document, value: Any, struct: type[msgspec.Struct], path: Path, what: str) -> bool:
+    """Report unknown and missing keys, then wrong types one key at a time; True where nothing was wrong."""
+    before = len(document.problems)
+    if not isinstance(value, dict):
+        document.report(path, f"{what} has to be a mapping")
+        return False
+    known = _fields(struct)
+    for key in value:
+        if key not in known:
+            document.report((*path, key), f'{what} has no key "{key}"', did_you_mean(key, known))
+    for key, info in known.items():
+        if key not in value:
+            if info.required:
+                document.report(path, f'{what} lacks the key "{key}"')
+            continue
+        try:
+            msgspec.convert(value[key], type=info.type)
+        except msgspec.ValidationError as error:
+            inner = _error_path(str(error))
+            if not _is_nested_struct(info.type):
+                document.report((*path, key, *inner), f"{what}: {key}: {_plain_error(str(error))}", _enum_hint(error, value[key]))
+    return len(document.problems) == before
+
+
+def _is_nested_struct(kind: Any) -> bool:
+    """Structs that are checked on their own are not reported a second time from outside."""
+    wanted = {Ladder, Binding, Clause, Response, Budget}
+    return kind in wanted or any(one in wanted for one in get_args(kind)) or any(_is_nested_struct(one) for one in get_args(kind))
+
+
+def _enum_hint(error: msgspec.ValidationError, value: Any) -> str:
+    return did_you_mean(value, (*MODES, *SANCTIONS)) if "enum" in str(error) and isinstance(value, str) else ""
+
+
+def _error_path(message: str) -> Path:
+    found = re.search(r"at `\$([^`]*)`", message)
+    if not found:
+        return ()
+    parts: list[str | int] = []
+    for name, index in re.findall(r"\.?([\w-]+)|\[(\d+|\.\.\.)\]", found.group(1)):
+        parts.append(int(index) if index.isdigit() else name)
+    return tuple(part for part in parts if part != "")
+
+
+def _plain_error(message: str) -> str:
+    return message.split(" - at `")[0].replace("`", "")
+
+
+def _check_pack(document: Document) -> None:
+    value = document.value
+    _check_struct(document, value, Pack, (), "a pack")
+    slug = value.get("pack")
+    if isinstance(slug, str) and not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", slug):
+        document.report(("pack",), f'"{slug}" is no slug', "small letters, digits and hyphens, e.g. my-office")
+    for key, category_budget in _items(value.get("budgets")):
+        _check_budget(document, category_budget, ("budgets", key))
+        if key not in {*NAMES, "default"}:
+            document.report(("budgets", key), f'unknown category "{key}"', did_you_mean(key, {*NAMES, "default"}))
+    ladders = value.get("ladders") or {}
+    for key, ladder in _items(ladders):
+        _check_ladder(document, ladder, ("ladders", key), key)
+    clauses = value.get("clauses")
+    if isinstance(clauses, dict) and not clauses:
+        document.report(("clauses",), "a pack needs at least one clause")
+    used: set[str] = set()
+    for key, clause in _items(clauses):
+        used |= _check_clause(document, clause, ("clauses", key), key, slug, ladders, set(clauses))
+    for key, _ in _items(ladders):
+        if key not in used:
+            document.report(("ladders", key), f'no clause uses the ladder "{key}"', "remove it or name it in a binding")
+    for index, test in enumerate(value.get("tests") or ()):
+        _check_test(document, test, ("tests", index), set(clauses or ()))
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _check_budget(document: Document, budget: Any, path: Path) -> None:
+    if not _check_struct(document, budget, Budget, path, "a budget"):
+        return
+    shares: dict[str, Fraction] = {}
+    for key in ("review", "act"):
+        written = budget.get(key, getattr(Budget(), key))
+        try:
+            share = Fraction(written)
+        except (ValueError, ZeroDivisionError):
+            share = Fraction(0)
+        if not 0 < share <= Fraction(1, 20):
+            document.report((*path, key), f'"{written}" is no budget', "a share of normal messages, e.g. 1/1000, at most 1/20")
+        shares[key] = share
+    if shares["act"] > shares["review"]:
+        document.report((*path, "act"), "act may not accuse more than review", "swap the two")
+
+
+def _check_ladder(document: Document, ladder: Any, path: Path, name: str) -> None:
+    if not _check_struct(document, ladder, Ladder, path, f'ladder "{name}"'):
+        return
+    last = 0.0
+    for index, rung in enumerate(ladder["rungs"]):
+        strikes = rung.get("strikes", 0)
+        if strikes <= last:
+            document.report((*path, "rungs", index), f'ladder "{name}": rungs must rise, {strikes} does not come after {last:g}')
+        last = strikes
+        kinds = rung.get("sanction")
+        if "mute" in ([kinds] if isinstance(kinds, str) else kinds or []) and not rung.get("seconds"):
+            document.report((*path, "rungs", index), f'ladder "{name}": a mute needs its seconds', "e.g. seconds: 3600")
+    if not ladder["rungs"]:
+        document.report(path, f'ladder "{name}" has no rung')
+
+
+def _check_clause(
+    document: Document, clause: Any, path: Path, name: str, slug: Any, ladders: dict[str, Any], names: set[str]
+) -> set[str]:
+    if isinstance(slug, str) and not name.startswith(f"{slug}-"):
+        document.report(path, f'clause "{name}" does not belong to pack "{slug}"', f"call it {slug}-{name}")
+    if not _check_struct(document, clause, Clause, path, f'clause "{name}"') and not isinstance(clause, dict):
+        return set()
+    bindings = clause.get("bindings") or []
+    mode = clause.get("mode")
+    if not bindings and mode not in ("record-only", "out-of-scope"):
+        document.report(path, f'clause "{name}" has no binding', "bind a rule, or say mode: record-only / out-of-scope and because: …")
+    if not bindings and mode in ("record-only", "out-of-scope") and not clause.get("because"):
+        document.report(path, f'clause "{name}" is {mode} without a reason', "add because: …")
+    _check_notice(document, clause.get("notice"), (*path, "notice"), name)
+    used: set[str] = set()
+    for index, binding in enumerate(bindings if isinstance(bindings, list) else []):
+        used |= _check_binding(document, binding, (*path, "bindings", index), name, ladders, names)
+    return used
+
+
+def _check_binding(
+    document: Document, binding: Any, path: Path, clause: str, ladders: dict[str, Any], names: set[str]
+) -> set[str]:
+    what = f'clause "{clause}"'
+    if not _check_struct(document, binding, Binding, path, what) and not isinstance(binding, dict):
+        return set()
+    rule_name, mode, ladder = binding.get("rule"), binding.get("mode"), binding.get("ladder")
+    _check_notice(document, binding.get("notice"), (*path, "notice"), clause)
+    if binding.get("response") is not None:
+        _check_struct(document, binding["response"], Response, (*path, "response"), what)
+    if rule_name is None:
+        if mode in ("automatic", "assisted"):
+            document.report(path, f"{what} has no rule", "did you mean mode: record-only?")
+        if not binding.get("because"):
+            document.report(path, f"{what}: a binding without a rule needs a reason", "add because: …")
+        return set()
+    rule = RULES.get(rule_name)
+    if rule is None:
+        document.report((*path, "rule"), f'{what}: there is no rule "{rule_name}"', did_you_mean(rule_name, RULES))
+        return {ladder} if isinstance(ladder, str) else set()
+    params = _check_params(document, binding.get("with") or {}, rule.Params, (*path, "with"), what, rule_name)
+    if ladder is not None and ladder not in ladders:
+        document.report((*path, "ladder"), f'{what}: there is no ladder "{ladder}"', did_you_mean(ladder, ladders))
+    if mode == "automatic" and rule_name != "consequence" and not ladder and not binding.get("response"):
+        document.report(path, f"{what}: an automatic binding needs a ladder or a response", "what is to follow?")
+    if params is not None:
+        _check_meaning(document, params, binding, path, what, names)
+    return {ladder} if isinstance(ladder, str) else set()
+
+
+def _check_params(document: Document, value: Any, struct: Any, path: Path, what: str, rule: str) -> Any:
+    if not _check_struct(document, value, struct, path, f"{what}: rule {rule}"):
+        return None
+    try:
+        return msgspec.convert(value, type=struct)
+    except msgspec.ValidationError as error:
+        document.report((*path, *_error_path(str(error))), f"{what}: rule {rule}: {_plain_error(str(error))}")
+        return None
+
+
+def _check_meaning(document: Document, params: Any, binding: Any, path: Path, what: str, names: set[str]) -> None:
+    categories = getattr(params, "categories", ())
+    for category in categories:
+        if category not in NAMES:
+            document.report((*path, "with", "category"), f'{what}: unknown category "{category}"', did_you_mean(category, NAMES))
+        if category in NEVER_AUTOMATIC and binding.get("mode") == "automatic":
+            document.report((*path, "mode"), f"{what}: {category} is never judged automatically", "say mode: assisted")
+    of = getattr(params, "of", None)
+    if binding.get("rule") == "fault.unmended" and of not in names:
+        document.report((*path, "with", "of"), f'{what}: there is no clause "{of}"', did_you_mean(of, names))
+    pattern = getattr(params, "pattern", None)
+    if pattern is not None:
+        try:
+            re2.compile(pattern)
+        except re2.error as error:
+            document.report(
+                (*path, "with", "pattern"),
+                f"{what}: the pattern cannot be used: {error}",
+                "patterns are RE2: no look-around, no back-references, so that none can run for ever",
+            )
+
+
+def _check_notice(document: Document, notice: Any, path: Path, clause: str) -> None:
+    for name in re.findall(r"\{([^{}]*)\}", notice) if isinstance(notice, str) else ():
+        if name not in PLACEHOLDERS:
+            document.report(path, f'clause "{clause}": a notice has no place for "{{{name}}}"', did_you_mean(name, PLACEHOLDERS))
+
+
+def _check_test(document: Document, test: Any, path: Path, names: set[str]) -> None:
+    if not isinstance(test, dict):
+        document.report(path, "a test is a mapping with message or steps, and expect")
+        return
+    if "message" not in test and "steps" not in test:
+        document.report(path, "a test needs a message or steps")
+    if "expect" not in test:
+        document.report(path, "a test says what to expect", "expect: [] where nothing may be found")
+    for clause in test.get("expect") or ():
+        if clause not in names:
+            document.report((*path, "expect"), f'there is no clause "{clause}"', did_you_mean(clause, names))
+
+
+__all__ = ["NEVER_AUTOMATIC", "TRAINED_CATEGORIES", "PackError", "Problem", "lint", "load_pack", "load_packs", "shipped_packs"]

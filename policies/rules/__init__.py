@@ -1,0 +1,47 @@
+"""About thirty rules named by their shape, and the one table from rule name to rule.
+
+A rule is the condition under which a clause is broken. Three shapes:
+
+- `see` looks at one observation (its `watches`) and may set deadlines,
+- `faults` lists what is wrong with a state of affairs right now; the judge counts each once until it is mended,
+- `due` looks again when a deadline that the rule has set is reached.
+
+`reads` names the signal categories a content rule needs: without such a signal it is not even called.
+"""
+
+from policies.rules.base import Case, Finding, Rule
+from policies.rules.consequence import Consequence
+from policies.rules.content import ContentCategory, Flooding, ImageContent, RestrictedFile
+from policies.rules.conversation import Receipts, Reply
+from policies.rules.names import GroupName, NameFormat
+from policies.rules.posting import NoticePermission
+from policies.rules.registry import Approval, Expiry, Filing, Roles, Unmended
+from policies.rules.reports import ReportIntake
+from policies.rules.roster import Invitation, MustJoin, RosterDifference
+
+RULES: dict[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        ContentCategory(),
+        RestrictedFile(),
+        Flooding(),
+        ImageContent(),
+        NameFormat(),
+        GroupName(),
+        Approval(),
+        Filing(),
+        Roles(),
+        Expiry(),
+        Unmended(),
+        RosterDifference(),
+        MustJoin(),
+        Invitation(),
+        NoticePermission(),
+        Reply(),
+        Receipts(),
+        ReportIntake(),
+        Consequence(),
+    )
+}
+
+__all__ = ["RULES", "Case", "Finding", "Rule"]

@@ -1,0 +1,152 @@
+"""What a rule is given, what it answers, and how it is described."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from models import Cause, Evidence, Observation, Person, Signal, Subject
+from models.observation import Millis
+from policies.calendar import WorkingCalendar
+from policies.directory import Directory
+from policies.schema import Budget
+from policies.state import Deadline, GroupState, GroupView
+
+# category, budget as a share of normal messages -> the score from which that share is accused
+Cuts = Callable[[str, float], float]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found. `explanation` is one Chinese line for the member; `certain` False sends it to review.
+
+    `episode` stands for the observation in the violation's id where several messages make one offence.
+    `mend` is what the notice tells to do, e.g. the exact nickname to set.
+    """
+
+    subject: Subject
+    explanation: str
+    evidence: tuple[Evidence, ...] = ()
+    score: float = 1.0
+    certain: bool = True
+    cut: float | None = None
+    episode: str | None = None
+    cause: Cause | None = None
+    category: str | None = None
+    mend: str | None = None
+
+
+@dataclass
+class Case:
+    """One observation in its group, with all that may be known when it is judged. `now` is group time.
+
+    `known`: the fleet lists the group. `renamed`: this observation shows a nickname for the first time.
+    """
+
+    seen: Observation
+    signals: Sequence[Signal]
+    now: Millis
+    view: GroupView
+    directory: Directory
+    calendar: WorkingCalendar
+    budgets: Callable[[str], Budget]
+    cuts: Cuts
+    flood: Callable[[int, Millis, int], tuple[int, int, str] | None] | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    known: bool = True
+    renamed: bool = False
+
+    @property
+    def state(self) -> GroupState:
+        return self.view.state
+
+    @property
+    def sender_id(self) -> str | None:
+        sender = self.seen.sender
+        return self.directory.subject(self.seen.platform, sender.id) if sender else None
+
+    @property
+    def target_id(self) -> str | None:
+        target = self.seen.target
+        return self.directory.subject(self.seen.platform, target.id) if target else None
+
+    @property
+    def person(self) -> Person | None:
+        sender = self.seen.sender
+        return self.directory.person(self.seen.platform, sender.id) if sender else None
+
+    @property
+    def sender_role(self) -> str:
+        sender = self.seen.sender
+        return self.view.role(self.sender_id or "", sender.role if sender else None)
+
+    @property
+    def offender(self) -> Subject:
+        """Whom a violation by the sender is about."""
+        return Subject("member", self.sender_id or "unknown")
+
+    @property
+    def group_subject(self) -> Subject:
+        return Subject("group", self.view.group.id)
+
+    @property
+    def is_robot(self) -> bool:
+        return self.seen.sender is not None and self.seen.sender.scope == "robot"
+
+
+class Rule:
+    """The common form. Stateless: parameters, state and time come in with each call."""
+
+    name: ClassVar[str]
+    Params: ClassVar[type[Struct]]
+    watches: ClassVar[frozenset[str]] = frozenset()
+    # what the rule needs to know that a plain chat stream does not show; printed by coverage
+    needs: ClassVar[str] = "the messages"
+    standing: ClassVar[bool] = False
+
+    def reads(self, params: Any) -> frozenset[str] | None:
+        """The signal categories without which `see` has nothing to say; None calls it for every watched type."""
+        return None
+
+    def blind(self, params: Any) -> str | None:
+        """Say why the binding cannot find anything yet (no detector, no tenant list), or None when it can."""
+        return None
+
+    def see(self, case: Case, params: Any, place: "Place") -> Iterable[Finding]:
+        return ()
+
+    def faults(self, case: Case, params: Any, subject: str | None) -> Iterable[Finding]:
+        """List the faults that stand now, of one member (`subject`) or of all and the group (None)."""
+        return ()
+
+    def due(self, case: Case, params: Any, deadline: Deadline) -> Iterable[Finding]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which binding of which clause a rule is running for; sets deadlines in its name."""
+
+    clause: str
+    binding: int
+
+    def set_deadline(
+        self, case: Case, *, subject: str, cause: str, due_at: Millis, data: dict[str, Any] | None = None
+    ) -> None:
+        """Ask to look again at `due_at`. Its id follows from clause, subject, cause and due time."""
+        from models import digest
+
+        name = digest("d", case.view.key, self.clause, self.binding, subject, cause, due_at)
+        case.state.deadlines[name] = Deadline(
+            id=name,
+            clause=self.clause,
+            binding=self.binding,
+            subject=subject,
+            cause=cause,
+            due_at=due_at,
+            data=data or {},
+        )
+
+    def deadlines(self, case: Case) -> list[Deadline]:
+        return [one for one in case.state.deadlines.values() if one.clause == self.clause and one.binding == self.binding]

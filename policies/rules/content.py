@@ -1,0 +1,222 @@
+"""Rules on what a message says or carries."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from models import Evidence, Signal
+from models.observation import MESSAGE_TYPES, Millis
+from models.signal import TRAINED_CATEGORIES
+from policies.rules.base import Case, Finding, Place, Rule
+
+NAMES = {
+    "ads": "广告",
+    "fraud": "诈骗引流",
+    "gambling": "赌博",
+    "porn": "色情低俗",
+    "abuse": "辱骂攻击",
+    "rumour": "未经证实的消息",
+    "leak": "涉密或内部信息",
+    "incitement": "煽动过激",
+    "negative_emotion": "负面情绪",
+    "violence": "暴力威胁",
+    "red_packet": "红包",
+    "transfer": "转账",
+    "voucher": "电子礼券",
+    "identity_number": "身份证号码",
+    "bank_card": "银行卡号",
+    "mobile_number": "手机号码",
+    "secrecy_marking": "密级标志",
+    "internal_marking": "内部资料标志",
+    "red_header_file": "红头文件",
+    "outside_forwarding": "对外转发群内信息",
+    "account_compromise": "账号外借或被盗",
+    "infringement": "侵权内容",
+    "illegal_political": "违法违规言论",
+    "sensitive_topic": "敏感话题",
+    "religion": "宗教内容",
+    "off_topic": "与群用途无关",
+}
+# Categories measured by the classifiers that ship with the product; all others need a list of the tenant's.
+MEASURED = frozenset(TRAINED_CATEGORIES) | {
+    "red_packet", "transfer", "voucher", "identity_number", "bank_card", "mobile_number", "email", "link",
+    "secrecy_marking", "internal_marking", "red_header_file", "outside_forwarding", "account_compromise",
+    "infringement",
+}  # fmt: skip
+# A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
+SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak"})
+
+
+class ContentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`category` one or several; `exempt_roles` may say it, e.g. publishers of notices."""
+
+    category: str | tuple[str, ...]
+    exempt_roles: tuple[str, ...] = ()
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        return (self.category,) if isinstance(self.category, str) else self.category
+
+
+class ContentCategory(Rule):
+    """A message is of a forbidden category.
+
+    Two points per category follow from the pack's budgets: at the *act* cut the rule speaks, between *review* and *act*
+    it asks a person. A strong word, a pattern or a kind speaks alone; weak words lift a trained score from review to act.
+    A message that complains about pay, safety or harassment is never more than a question to a person.
+    Serves all `classifier:*`, `keyword:*` and `kind:*` mechanisms.
+    """
+
+    name = "content.category"
+    Params = ContentParams
+    watches = MESSAGE_TYPES | {"file.uploaded"}
+
+    def reads(self, params: ContentParams) -> frozenset[str]:
+        return frozenset(params.categories)
+
+    def blind(self, params: ContentParams) -> str | None:
+        missing = [one for one in params.categories if one not in MEASURED]
+        return f"no detector or list for {', '.join(missing)} yet" if len(missing) == len(params.categories) else None
+
+    def see(self, case: Case, params: ContentParams, place: Place) -> Iterable[Finding]:
+        if case.is_robot or case.sender_role in params.exempt_roles:
+            return
+        best: Finding | None = None
+        for category in params.categories:
+            found = weigh(case, category)
+            if found and (best is None or (found.certain, found.score) > (best.certain, best.score)):
+                best = found
+        if best is not None:
+            yield best
+
+
+def weigh(case: Case, category: str) -> Finding | None:
+    """Put the signals of one category together: None, an uncertain finding, or a certain one."""
+    signals = [one for one in case.signals if one.category == category and not one.unavailable]
+    if not signals:
+        return None
+    budget = case.budgets(category)
+    trained = max((one for one in signals if one.classifier.startswith("trained")), key=_score, default=None)
+    plain = [one for one in signals if not one.classifier.startswith("trained")]
+    review = case.cuts(category, float(Fraction(budget.review)))
+    act = case.cuts(category, float(Fraction(budget.act)))
+    strong = any(one.score >= 1.0 for one in plain)
+    score = max(trained.score if trained else 0.0, max((one.score for one in plain), default=0.0))
+    suspected = trained is not None and trained.score >= review
+    certain = strong or (suspected and bool(plain)) or (trained is not None and trained.score >= act)
+    if not certain and not suspected:
+        return None
+    shielded = category in SHIELDED and any(one.category == "protected" for one in case.signals)
+    evidence = tuple(item for one in signals for item in one.evidence)[:8]
+    return Finding(
+        subject=case.offender,
+        explanation=_explain(category, evidence, certain=certain, shielded=shielded),
+        evidence=evidence,
+        score=round(score, 4),
+        certain=certain and not shielded,
+        cut=None if strong else round(act if trained is not None and trained.score >= act else review, 4),
+        category=category,
+    )
+
+
+def _score(signal: Signal) -> float:
+    return signal.score
+
+
+def _explain(category: str, evidence: tuple[Evidence, ...], *, certain: bool, shielded: bool) -> str:
+    shown = "、".join(dict.fromkeys(f"“{one.matched}”" for one in evidence if one.matched))[:80]
+    name = NAMES.get(category, category)
+    told = f"内容被判为{name}" if certain else f"内容可能属于{name}，待人工复核"
+    if shielded:
+        told = f"内容可能属于{name}，但涉及投诉或维权，只由人工复核"
+    return f"{told}，依据：{shown}" if shown else told
+
+
+class FileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which markings a file's name or the text of a message may not carry."""
+
+    category: str | tuple[str, ...]
+
+
+class RestrictedFile(ContentCategory):
+    """A file with a confidentiality marking, an internal marking or a red header is uploaded.
+
+    Looks at file names and at markings in the text; what a file contains is not read. A link to the same document on a
+    public site is no upload. Serves `file:restricted-upload`.
+    """
+
+    name = "file.restricted"
+    Params = ContentParams
+    needs = "file names; contents are not read"
+
+    def see(self, case: Case, params: ContentParams, place: Place) -> Iterable[Finding]:
+        if not case.seen.attachments:
+            return ()
+        return super().see(case, params, place)
+
+
+class FloodParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """More than `posts` messages, or the same text more than `repeats` times, within `seconds`."""
+
+    posts: int = 8
+    repeats: int = 3
+    seconds: int = 60
+
+
+class Flooding(Rule):
+    """One member posts too much or the same too often. Expected receipts do not count; one flood is one violation.
+
+    Serves `rate:flooding`. No policy names a number: `posts`, `repeats` and `seconds` are the pack's choice.
+    """
+
+    name = "content.flooding"
+    Params = FloodParams
+    watches = frozenset({"message.created"})
+
+    def see(self, case: Case, params: FloodParams, place: Place) -> Iterable[Finding]:
+        if case.flood is None or case.is_robot:
+            return
+        flood = case.flood(params.posts, params.seconds * 1000, params.repeats)
+        if flood is None:
+            return
+        posts, repeats, first = flood
+        key = f"{place.clause}|{case.sender_id}"
+        running = case.state.episodes.get(key, 0) > case.now
+        case.state.episodes[key] = case.now + params.seconds * 1000
+        if running:
+            return
+        counted = f"相同内容重复{repeats}次" if repeats > params.repeats else f"连发{posts}条"
+        evidence = Evidence(signal="flooding", category="flooding", why=f"{params.seconds} 秒内{counted}")
+        yield Finding(
+            subject=case.offender,
+            explanation=f"{params.seconds} 秒内{counted}，属于刷屏",
+            evidence=(evidence,),
+            episode=first,
+            category="flooding",
+        )
+
+
+class ImageParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What pictures would have to be checked for."""
+
+    category: Literal["porn", "illegal_political", "personal_data"] = "porn"
+
+
+class ImageContent(Rule):
+    """What a picture shows. No picture classifier ships, so the binding is blind and each picture says *unavailable*."""
+
+    name = "image.content"
+    Params = ImageParams
+    watches = MESSAGE_TYPES
+    needs = "a picture classifier of the tenant's"
+
+    def blind(self, params: Any) -> str | None:
+        return "no picture classifier is installed"
+
+
+def prune_episodes(episodes: dict[str, Millis], now: Millis) -> None:
+    """Forget floods that ended."""
+    for key in [key for key, until in episodes.items() if until <= now]:
+        del episodes[key]

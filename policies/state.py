@@ -1,0 +1,158 @@
+"""What is remembered of one group between observations, and the view of the group that follows from it."""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from models import Fleet, Group
+from models.observation import Millis, Observation
+from policies.directory import Directory
+
+
+class Deadline(Struct, kw_only=True):
+    """A date on which a rule looks again. `clause` and `binding` say whose it is; `cause` what set it."""
+
+    id: str
+    clause: str
+    binding: int
+    subject: str
+    cause: str
+    due_at: Millis
+    data: dict[str, Any] = {}
+
+
+class StandingFault(Struct, kw_only=True):
+    """A fault of state that counts once until it is mended; `times` it has come about, this time included."""
+
+    violation_id: str
+    since: Millis
+    times: int = 1
+    open: bool = True
+
+
+class GroupState(Struct, kw_only=True, omit_defaults=True):
+    """Everything remembered of one group. Encoded as one value under the key of the group.
+
+    `clock` is the latest group time seen; `audited_on` the local day of the last look at all standing faults.
+    """
+
+    clock: Millis = 0
+    audited_on: str = ""
+    name: str | None = None
+    owner: str | None = None
+    dissolved_at: Millis | None = None
+    joined: dict[str, Millis] = field(default_factory=dict)
+    left: dict[str, Millis] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    deadlines: dict[str, Deadline] = field(default_factory=dict)
+    faults: dict[str, StandingFault] = field(default_factory=dict)
+    invited: dict[str, str] = field(default_factory=dict)
+    notices: dict[str, Any] = field(default_factory=dict)
+    episodes: dict[str, Millis] = field(default_factory=dict)
+
+
+_ROLES = {"admin": "administrator", "管理员": "administrator", "群主": "owner"}
+
+
+class GroupView:
+    """A group as it stands now: what the fleet says, changed by what the stream has shown since."""
+
+    def __init__(self, group: Group, state: GroupState, directory: Directory) -> None:
+        self.group = group
+        self.state = state
+        self.directory = directory
+
+    @property
+    def key(self) -> str:
+        return f"{self.group.platform}:{self.group.id}"
+
+    @property
+    def owner(self) -> str | None:
+        return self.state.owner or self.group.owner
+
+    @property
+    def name(self) -> str:
+        return self.state.name if self.state.name is not None else self.group.name
+
+    @property
+    def administrators(self) -> set[str]:
+        given = {one for one, role in self.state.roles.items() if role == "administrator"}
+        taken = {one for one, role in self.state.roles.items() if role == "member"}
+        return (set(self.group.administrators) | given) - taken
+
+    @property
+    def members(self) -> set[str]:
+        listed = {*self.group.members, *self.group.managers, *self.group.administrators}
+        if self.group.owner:
+            listed.add(self.group.owner)
+        gone = {one for one, at in self.state.left.items() if at >= self.state.joined.get(one, 0)}
+        return (listed | set(self.state.joined)) - gone
+
+    def role(self, subject: str, shown: str | None = None) -> str:
+        """Say a person's role; the fleet's entry wins over what the platform showed."""
+        if subject == self.owner:
+            return "owner"
+        if subject in self.group.managers:
+            return "manager"
+        if subject in self.administrators:
+            return "administrator"
+        shown = _ROLES.get(shown or "", shown)
+        if shown in ("owner", "administrator") and not self.group.owner and not self.group.administrators:
+            return shown
+        return "member"
+
+    def fact(self, name: str) -> Any:
+        return self.state.facts.get(name, self.group.facts.get(name))
+
+
+def remember(state: GroupState, seen: Observation, now: Millis, directory: Directory) -> bool:
+    """Bring the state up to an observation, before anything is judged on it. True where a nickname is new."""
+    state.clock = max(state.clock, now)
+    target = directory.subject(seen.platform, seen.target.id) if seen.target else None
+    change = seen.change
+    match seen.type:
+        case "member.joined" if target:
+            state.joined[target] = now
+            state.left.pop(target, None)
+        case "member.left" | "member.removed" if target or seen.sender:
+            gone = target or directory.subject(seen.platform, seen.sender.id)  # type: ignore[union-attr]
+            state.left[gone] = now
+            state.joined.pop(gone, None)
+        case "member.renamed" if change and change.new is not None:
+            who = target or (directory.subject(seen.platform, seen.sender.id) if seen.sender else None)
+            if who and change.field in (None, "card", "name"):
+                state.cards[who] = change.new
+        case "member.role_changed" if target and change and change.new:
+            state.roles[target] = _ROLES.get(change.new, change.new)
+        case "group.owner_changed":
+            state.owner = target or (change.new if change else None) or state.owner
+        case "group.renamed" if change and change.new is not None:
+            state.name = change.new
+        case "group.dissolved":
+            state.dissolved_at = now
+        case "task.stated" if seen.fact:
+            key = f"{seen.fact.name}:{seen.fact.person}" if seen.fact.person else seen.fact.name
+            state.facts[key] = seen.fact.value if seen.fact.value is not None else (seen.fact.at or now)
+        case _:
+            pass
+    if seen.is_message and seen.sender and seen.sender.card is not None:
+        who = directory.subject(seen.platform, seen.sender.id)
+        if state.cards.get(who) != seen.sender.card:
+            state.cards[who] = seen.sender.card
+            return True
+    return seen.type == "member.renamed"
+
+
+def group_of(seen: Observation, directory: Directory) -> tuple[Group, bool]:
+    """Give the group of an observation and whether the fleet knows it; an unknown one is judged by the default pack."""
+    known = directory.group(seen)
+    if known is not None:
+        return known, True
+    assert seen.group is not None
+    return Group(id=seen.group.id, platform=seen.platform, name=seen.group.name or "", mode="observe"), False
+
+
+def pack_name(group: Group, fleet: Fleet) -> str:
+    return group.pack or fleet.settings.default_pack

@@ -1,0 +1,1 @@
+"""The shell: topics, agents, the embedded host and its store, the dispatcher, replay, and the command line."""

@@ -1,0 +1,8 @@
+"""The agents. Each is a pure function: records and state in, effects out. A host runs them."""
+
+from streams.agents.enforce import Enforce
+from streams.agents.escalate import Escalate
+from streams.agents.record import RecordViews
+from streams.agents.screen import Screen
+
+__all__ = ["Enforce", "Escalate", "RecordViews", "Screen"]

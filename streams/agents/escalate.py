@@ -1,0 +1,586 @@
+"""Escalate: strikes and ladders. Verdicts, decisions, withdrawals and outcomes in; sanctions, tasks and reviews out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct, field
+
+from models import (
+    Action,
+    Assignee,
+    Decision,
+    DecisionTarget,
+    Group,
+    Review,
+    Sanction,
+    SanctionKind,
+    Strike,
+    Subject,
+    Task,
+    Verdict,
+    Violation,
+    digest,
+)
+from models.observation import Millis
+from policies.directory import Directory
+from policies.ladder import Due, reconcile, span_millis
+from policies.notices import SANCTION_NAMES, cite, reversal_notice, write_notice
+from policies.schema import Binding, Ladder, Pack
+from streams.topics import ACTIONS, JUDGEMENTS, OUTCOMES, Appeal, Effects, Judged, Outcome, Planned, Record, Withdrawal
+
+# One's own message, recalled within this time, leaves no strike; secrets excepted, they were seen.
+GRACE: Millis = 2 * 60 * 1000
+NO_GRACE = ("leak", "secrecy_marking", "internal_marking", "red_header_file", "outside_forwarding")
+# A warning that arrives later than this would puzzle more than it helps: it becomes a review item.
+MAX_AGE: dict[str, Millis] = {"remind": 10 * 60_000, "warn": 10 * 60_000, "recall": 10 * 60_000, "mute": 10 * 60_000}
+CALLS: dict[str, str] = {"remind": "notify", "warn": "notify", "recall": "recall", "mute": "mute", "remove": "remove"}
+UNDO_CALLS: dict[str, str] = {"mute": "unmute", "remove": "reinvite"}
+DELIVERED = ("accepted", "confirmed")
+
+
+class Noted(Struct, kw_only=True):
+    """A violation as the ledger keeps it: what is needed to sanction, uphold or take back, and no message text."""
+
+    violation: Violation
+    pack: str
+    group_id: str
+    group_key: str
+    mode: str
+    at: Millis
+    observation_id: str | None = None
+    account: str | None = None
+    native_id: str | None = None
+    state: str = "open"  # open | struck | answered | overturned | upheld
+
+
+class Ledger(Struct, kw_only=True, omit_defaults=True):
+    """Everything held against one subject, as one value under the subject's key."""
+
+    noted: dict[str, Noted] = field(default_factory=dict)
+    strikes: list[Strike] = field(default_factory=list)
+    sanctions: dict[str, Sanction] = field(default_factory=dict)
+    reversed: list[str] = field(default_factory=list)
+    delivered: dict[str, Millis] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
+
+
+class _Changes(Effects):
+    """Effects of one record after another: what is published is caused by the record in hand."""
+
+    cause: Record
+
+    def plan(self, key: str, planned: Planned) -> None:
+        self.records.append((ACTIONS, key, planned, self.cause.appended_at))
+
+
+class Escalate:
+    """Keeps strikes and lets `reconcile` say what follows. State per subject: `Ledger`."""
+
+    name: ClassVar[str] = "escalate"
+    reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, OUTCOMES)
+    State: ClassVar[type[Any] | None] = Ledger
+
+    def __init__(self, packs: Mapping[str, Pack], directory: Directory) -> None:
+        self.packs = packs
+        self.directory = directory
+
+    def keys(self, records: Sequence[Record]) -> set[str]:
+        wanted: set[str] = set()
+        for record in records:
+            if record.decoded is None:
+                record.decoded = _decode(record)
+            wanted |= set(_subjects(record.decoded))
+        return wanted
+
+    def next_due(self, value: Any) -> None:
+        return None
+
+    def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
+        effects = _Changes()
+        ledgers: dict[str, Ledger] = {}
+        for record in records:
+            one, effects.cause = record.decoded, record
+            for subject in _subjects(one):
+                if subject not in ledgers:
+                    ledgers[subject] = state.get(subject) or Ledger()
+            if isinstance(one, Outcome):
+                self._delivered(effects, one, ledgers[one.subject])
+            elif one.verdict:
+                self._take(effects, record, one.verdict, ledgers)
+            elif one.decision and one.decision.subject:
+                self._decide(effects, one.decision, ledgers[one.decision.subject])
+            elif one.withdrawal:
+                self._withdraw(effects, one.withdrawal, ledgers[one.withdrawal.subject])
+            elif one.appeal:
+                self._appeal(effects, one.appeal, ledgers[one.appeal.subject])
+        effects.state.update(ledgers)
+        return effects
+
+    # verdicts
+
+    def _take(self, effects: _Changes, record: Record, verdict: Verdict, ledgers: Mapping[str, Ledger]) -> None:
+        for violation, certain in (
+            *((one, True) for one in verdict.violations),
+            *((one, False) for one in verdict.uncertain),
+        ):
+            ledger = ledgers[violation.subject.id]
+            if violation.id in ledger.noted:
+                continue
+            noted = Noted(
+                violation=_without_text(violation),
+                pack=verdict.pack,
+                group_id=verdict.group_id,
+                group_key=record.key,
+                mode=verdict.mode,
+                at=verdict.judged_at,
+                observation_id=verdict.observation_id,
+                account=verdict.account,
+                native_id=verdict.native_id,
+            )
+            ledger.noted[violation.id] = noted
+            if certain and violation.mode == "automatic":
+                self._punish(effects, ledger, noted)
+            else:
+                self._ask(effects, ledger, noted, certain=certain)
+
+    def _punish(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
+        """Give the strike that the binding's ladder counts, or answer a fault of state, which brings no strike."""
+        binding = self._binding(noted)
+        if binding is not None and binding.ladder:
+            ladder = self.packs[noted.pack].ladders[binding.ladder]
+            if self._strike(ledger, noted, binding.ladder, ladder):
+                noted.state = "struck"
+                self._reconcile(effects, ledger, noted.pack, binding.ladder)
+        elif binding is not None and binding.response is not None:
+            noted.state = "answered"
+            for kind in binding.response.sanctions:
+                sanction_id = digest("s", noted.violation.id, kind)
+                self._issue(effects, ledger, noted, kind, 0, sanction_id, assignee=binding.response.assignee)
+
+    def _strike(self, ledger: Ledger, noted: Noted, name: str, ladder: Ladder) -> bool:
+        """One strike per observation (or episode) and ladder; a second clause of the same ladder adds none."""
+        violation = noted.violation
+        cause = noted.observation_id or violation.id
+        scope = {"group": noted.group_key, "pack": noted.pack, "organisation": "organisation"}[ladder.scope]
+        strike_id = digest("k", cause, name, violation.subject.id)
+        if any(one.id == strike_id for one in ledger.strikes):
+            return False
+        ledger.strikes.append(
+            Strike(
+                id=strike_id,
+                violation_id=violation.id,
+                subject=violation.subject.id,
+                ladder=name,
+                scope=scope,
+                given_at=noted.at,
+                expires_at=noted.at + span_millis(ladder.window),
+                mode=noted.mode,  # type: ignore[arg-type]
+            )
+        )
+        return True
+
+    def _reconcile(self, effects: _Changes, ledger: Ledger, pack: str, name: str) -> None:
+        """Bring what stands in line with the strikes, for every scope and mode in which this ladder has counted."""
+        ladder = self.packs[pack].ladders[name]
+        places = dict.fromkeys((one.scope, one.mode) for one in ledger.strikes if one.ladder == name)
+        for scope, mode in places:
+            strikes = [one for one in ledger.strikes if (one.ladder, one.scope, one.mode) == (name, scope, mode)]
+            mine = {one.id for one in strikes}
+            issued = [one for one in ledger.sanctions.values() if one.strike_id in mine]
+            # Nobody is told in observe and advise, and a task is told to its assignee: those count from the start.
+            at_once = {one.id: one.decided_at for one in issued if mode != "enforce" or one.kind == "task"}
+            changes = reconcile(strikes, issued, {**ledger.delivered, **at_once}, ladder, failed=ledger.failed)
+            for sanction in changes.reverse:
+                self._reverse(effects, ledger, sanction)
+            for due in changes.issue:
+                noted = ledger.noted[due.strike.violation_id]
+                self._issue(
+                    effects,
+                    ledger,
+                    noted,
+                    due.kind,
+                    due.rung_number,
+                    due.id,
+                    due=due,
+                    ladder=name,
+                    next_kinds=_next(ladder, due),
+                    assignee=due.rung.assignee,
+                )
+            if changes.issue and mode != "enforce":
+                # What nobody was told cannot be waited for: in observe and advise the next rung is shown at once.
+                self._reconcile(effects, ledger, pack, name)
+
+    def _issue(
+        self,
+        effects: _Changes,
+        ledger: Ledger,
+        noted: Noted,
+        kind: SanctionKind,
+        rung: int,
+        sanction_id: str,
+        *,
+        assignee: str,
+        due: Due | None = None,
+        ladder: str | None = None,
+        next_kinds: str | None = None,
+    ) -> None:
+        if sanction_id in ledger.sanctions or sanction_id in ledger.reversed:
+            return
+        pack, violation, group = self.packs[noted.pack], noted.violation, self._group(noted)
+        fleet = self.directory.fleet
+        if kind == "fine" and not (fleet.settings.fines.enabled and fleet.settings.fines.basis):
+            self._ask(effects, ledger, noted, certain=True, why="罚款未启用：须由单位书面明确依据后开启")
+            return
+        sanction = Sanction(
+            id=sanction_id,
+            violation_ids=(violation.id,),
+            group_id=noted.group_id,
+            subject=violation.subject,
+            kind=kind,
+            rung=rung,
+            clause=violation.clause,
+            needs_approval=_needs_approval(kind, noted.mode, group),
+            decided_at=noted.at,
+            notice=write_notice(
+                pack,
+                violation.clause,
+                violation,
+                kind,
+                member=self._called(violation.subject, group),
+                group=group,
+                next_kinds=next_kinds,
+                zone=fleet.settings.timezone,
+                mend_by=violation.due_at,
+            ),
+            seconds=due.rung.seconds if due and kind == "mute" else None,
+            amount_fen=due.rung.amount_fen if due and kind == "fine" else None,
+            mode=noted.mode,  # type: ignore[arg-type]
+            ladder=ladder,
+            strike_id=due.strike.id if due else None,
+        )
+        ledger.sanctions[sanction_id] = sanction
+        effects.plan(noted.group_key, Planned(sanction=sanction))
+        if kind == "task":
+            effects.plan(noted.group_key, Planned(task=self._task(sanction, noted, assignee, due)))
+        elif sanction.needs_approval:
+            if noted.mode != "observe":
+                self._ask_approval(effects, sanction, noted)
+        elif noted.mode == "enforce" and kind in CALLS:
+            self._act(effects, sanction, noted, max_age=MAX_AGE.get(kind) if noted.observation_id else None)
+
+    def _act(
+        self, effects: _Changes, sanction: Sanction, noted: Noted, *, max_age: Millis | None, at: Millis | None = None
+    ) -> None:
+        params: dict[str, Any] = {"target": self._account(sanction.subject, noted), "text": sanction.notice}
+        if sanction.kind == "recall" and (noted.native_id or noted.observation_id):
+            params["message"] = noted.native_id or noted.observation_id
+        if sanction.seconds:
+            params["seconds"] = sanction.seconds
+        self._plan(effects, sanction, noted, CALLS[sanction.kind], params, max_age=max_age, at=at or noted.at)
+
+    def _plan(
+        self,
+        effects: _Changes,
+        sanction: Sanction,
+        noted: Noted,
+        call: str,
+        params: dict[str, Any],
+        *,
+        at: Millis,
+        max_age: Millis | None = None,
+    ) -> None:
+        platform = noted.group_key.partition(":")[0]
+        action = Action(
+            id=digest("a", sanction.id, call),
+            sanction_id=sanction.id,
+            platform=platform,
+            account=noted.account,
+            call=call,
+            status="planned",
+            group_id=noted.group_id,
+            subject=noted.violation.subject.id,
+            params={**params, "pack": noted.pack, "group_key": noted.group_key},
+            planned_at=at,
+            max_age=max_age,
+        )
+        effects.plan(noted.group_key, Planned(action=action))
+
+    # what waits for people
+
+    def _ask(self, effects: _Changes, ledger: Ledger, noted: Noted, *, certain: bool, why: str | None = None) -> None:
+        violation = noted.violation
+        kind = "assisted" if certain else "uncertain"
+        if violation.cause is not None and violation.cause.kind == "report":
+            kind = "report"
+        review = Review(
+            id=digest("r", violation.id, kind),
+            kind=kind,  # type: ignore[arg-type]
+            on=DecisionTarget("verdict", violation.id),
+            group_id=noted.group_id,
+            clause=violation.clause,
+            subject=violation.subject.id,
+            opened_at=noted.at,
+            why=why or violation.explanation,
+            options=self._options(noted),
+        )
+        effects.plan(noted.group_key, Planned(review=review))
+
+    def _ask_approval(self, effects: _Changes, sanction: Sanction, noted: Noted) -> None:
+        review = Review(
+            id=digest("r", sanction.id, "approval"),
+            kind="approval",
+            on=DecisionTarget("sanction", sanction.id),
+            group_id=noted.group_id,
+            clause=sanction.clause,
+            subject=sanction.subject.id,
+            opened_at=noted.at,
+            why=f"拟{SANCTION_NAMES[sanction.kind]}，须由有权人员批准：{noted.violation.explanation}",
+            options=(sanction.kind,),
+        )
+        effects.plan(noted.group_key, Planned(review=review))
+
+    def _options(self, noted: Noted) -> tuple[str, ...]:
+        """The sanctions that the pack's text would allow, for the person who decides."""
+        pack = self.packs[noted.pack]
+        clause = pack.clauses[noted.violation.clause]
+        named: list[str] = []
+        for binding in clause.bindings:
+            if binding.ladder and binding.ladder in pack.ladders:
+                named += [kind for rung in pack.ladders[binding.ladder].rungs for kind in rung.sanctions]
+            if binding.rule == "consequence":
+                named += list(binding.params.get("options", ()))
+            if binding.response:
+                named += list(binding.response.sanctions)
+        return tuple(dict.fromkeys(named))
+
+    def _appeal(self, effects: _Changes, appeal: Appeal, ledger: Ledger) -> None:
+        sanction = ledger.sanctions.get(appeal.sanction_id)
+        if sanction is None:
+            return
+        review = Review(
+            id=digest("r", appeal.id),
+            kind="appeal",
+            on=DecisionTarget("appeal", appeal.id),
+            group_id=sanction.group_id,
+            clause=sanction.clause,
+            subject=sanction.subject.id,
+            opened_at=appeal.filed_at,
+            why=f"对“{SANCTION_NAMES[sanction.kind]}”的申诉" + ("，附说明" if appeal.text_given else ""),
+            options=("uphold", "overturn"),
+            detail={"sanction_id": sanction.id},
+        )
+        noted = ledger.noted[sanction.violation_ids[0]]
+        effects.plan(noted.group_key, Planned(review=review))
+
+    # decisions
+
+    def _decide(self, effects: _Changes, decision: Decision, ledger: Ledger) -> None:
+        if decision.id in ledger.decisions:
+            return
+        ledger.decisions.append(decision.id)
+        on, outcome = decision.on, decision.outcome
+        if outcome == "overturn":
+            self._overturn(effects, ledger, self._violations_of(ledger, decision))
+        elif on.kind == "verdict" and outcome == "uphold":
+            for noted in self._violations_of(ledger, decision):
+                self._uphold(effects, ledger, noted)
+        elif on.kind in ("sanction", "action") and outcome in ("approve", "refuse"):
+            self._approve(effects, ledger, decision)
+
+    def _violations_of(self, ledger: Ledger, decision: Decision) -> list[Noted]:
+        named = decision.on.id
+        if decision.on.kind == "verdict":
+            return [one for key, one in ledger.noted.items() if named in (key, one.observation_id)]
+        sanction = ledger.sanctions.get(self._sanction_of(ledger, decision) or "")
+        return [ledger.noted[one] for one in sanction.violation_ids if one in ledger.noted] if sanction else []
+
+    def _sanction_of(self, ledger: Ledger, decision: Decision) -> str | None:
+        named = decision.on.id
+        if decision.on.kind == "action":
+            return next(
+                (one.id for one in ledger.sanctions.values() if named in (digest("a", one.id, call) for call in CALLS.values())),
+                None,
+            )
+        if decision.on.kind == "appeal":
+            return decision.sanction_id
+        return named
+
+    def _uphold(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
+        if noted.state != "open":
+            return
+        noted.state = "upheld"
+        self._punish(effects, ledger, noted)
+
+    def _overturn(self, effects: _Changes, ledger: Ledger, wrong: Iterable[Noted]) -> None:
+        touched: set[tuple[str, str]] = set()
+        for noted in wrong:
+            noted.state = "overturned"
+            for index, strike in enumerate(ledger.strikes):
+                if strike.violation_id == noted.violation.id and strike.status != "revoked":
+                    ledger.strikes[index] = msgspec.structs.replace(strike, status="revoked")
+                    touched.add((noted.pack, strike.ladder))
+            for sanction in [one for one in ledger.sanctions.values() if noted.violation.id in one.violation_ids]:
+                if sanction.strike_id is None:
+                    self._reverse(effects, ledger, sanction)
+        for pack, name in sorted(touched):
+            self._reconcile(effects, ledger, pack, name)
+
+    def _reverse(self, effects: _Changes, ledger: Ledger, sanction: Sanction) -> None:
+        """Take a sanction back: tell the member where they were told before, and undo what can be undone."""
+        noted = ledger.noted[sanction.violation_ids[0]]
+        pack = self.packs[noted.pack]
+        clause = pack.clauses[sanction.clause]
+        undo = msgspec.structs.replace(
+            sanction,
+            id=digest("s", sanction.id, "reverse"),
+            notice=reversal_notice(pack, clause, sanction.kind, self._called(sanction.subject, self._group(noted))),
+            reverses=sanction.id,
+            needs_approval=False,
+        )
+        del ledger.sanctions[sanction.id]
+        ledger.reversed.append(sanction.id)
+        effects.plan(noted.group_key, Planned(sanction=undo))
+        if sanction.mode == "enforce" and sanction.kind in CALLS:
+            params = {"target": self._account(sanction.subject, noted), "text": undo.notice}
+            params["reverses"] = digest("a", sanction.id, CALLS[sanction.kind])
+            if sanction.kind in UNDO_CALLS:
+                self._plan(effects, undo, noted, UNDO_CALLS[sanction.kind], params, at=noted.at)
+            self._plan(effects, undo, noted, "notify", params, at=noted.at)
+
+    def _approve(self, effects: _Changes, ledger: Ledger, decision: Decision) -> None:
+        if decision.on.kind == "action":
+            if decision.outcome == "approve":
+                effects.rows.append(("reopened_actions", {"id": decision.on.id, "at": decision.decided_at}))
+            return
+        sanction = ledger.sanctions.get(decision.on.id)
+        if sanction is None:
+            return
+        if decision.outcome == "refuse":
+            ledger.failed.append(sanction.id)
+            return
+        noted = ledger.noted[sanction.violation_ids[0]]
+        approved = msgspec.structs.replace(sanction, needs_approval=False, approved_by=decision.by)
+        ledger.sanctions[sanction.id] = approved
+        effects.plan(noted.group_key, Planned(sanction=approved))
+        if sanction.kind in CALLS and sanction.mode != "observe":
+            self._act(effects, approved, noted, max_age=None, at=decision.decided_at)
+
+    def _withdraw(self, effects: _Changes, withdrawal: Withdrawal, ledger: Ledger) -> None:
+        """A message recalled by its own sender within the grace time leaves no strike; what was secret stays seen."""
+        forgiven = [
+            one
+            for one in ledger.noted.values()
+            if one.observation_id == withdrawal.observation_id
+            and 0 <= withdrawal.withdrawn_at - one.at <= GRACE
+            and not any(item.category in NO_GRACE for item in one.violation.evidence)
+        ]
+        self._overturn(effects, ledger, forgiven)
+        for noted in forgiven:
+            effects.rows.append(("closed_reviews", {"on_id": noted.violation.id, "status": "withdrawn", "by": "sender"}))
+
+    def _delivered(self, effects: _Changes, outcome: Outcome, ledger: Ledger) -> None:
+        if outcome.sanction_id not in ledger.sanctions:
+            return
+        if outcome.status not in DELIVERED:
+            ledger.failed.append(outcome.sanction_id)
+            return
+        ledger.delivered.setdefault(outcome.sanction_id, outcome.at)
+        sanction = ledger.sanctions[outcome.sanction_id]
+        if sanction.ladder:
+            noted = ledger.noted[sanction.violation_ids[0]]
+            self._reconcile(effects, ledger, noted.pack, sanction.ladder)
+
+    # look-ups
+
+    def _binding(self, noted: Noted) -> Binding | None:
+        clause = self.packs[noted.pack].clauses.get(noted.violation.clause)
+        index = noted.violation.binding
+        return clause.bindings[index] if clause and index < len(clause.bindings) else None
+
+    def _group(self, noted: Noted) -> Group:
+        return self.directory.groups.get(noted.group_key) or next(
+            (one for one in self.directory.fleet.groups if one.id == noted.group_id),
+            Group(id=noted.group_id, platform=noted.group_key.partition(":")[0]),
+        )
+
+    def _called(self, subject: Subject, group: Group) -> str:
+        who = subject.id if subject.kind in ("member", "owner") else group.owner or ""
+        person = self.directory.people.get(who)
+        return person.name if person else "您好"
+
+    def _account(self, subject: Subject, noted: Noted) -> str:
+        """The platform account to address: the member's own, else the owner's."""
+        platform = noted.group_key.partition(":")[0]
+        who = subject.id if subject.kind in ("member", "owner") else self._group(noted).owner or ""
+        person = self.directory.people.get(who)
+        if person is None:
+            return who.removeprefix(f"{platform}:")
+        return next((one.id for one in person.accounts if one.platform == platform), person.id)
+
+    def _task(self, sanction: Sanction, noted: Noted, role: str, due: Due | None) -> Task:
+        binding = self._binding(noted)
+        pack = self.packs[noted.pack]
+        said = (due.rung.task if due else None) or (binding.response.task if binding and binding.response else None)
+        what = said or f"处理：{noted.violation.explanation}"
+        return Task(
+            id=digest("t", sanction.id),
+            violation_ids=sanction.violation_ids,
+            group_id=noted.group_id,
+            assignee=self._assignee(role, sanction.subject, noted),
+            what=f"{what}（{cite(pack, pack.clauses[sanction.clause])}）",
+            clause=sanction.clause,
+            due_at=noted.violation.due_at,
+        )
+
+    def _assignee(self, role: str, subject: Subject, noted: Noted) -> Assignee:
+        group = self._group(noted)
+        if role == "supervisor":
+            person = self.directory.people.get(subject.id)
+            return Assignee("supervisor", person.supervisor if person else None)
+        found = {
+            "owner": group.owner,
+            "manager": next(iter(group.managers), group.owner),
+            "administrator": next(iter(group.administrators), group.owner),
+            "publisher": next(iter(group.publishers), group.owner),
+        }
+        return Assignee(role, found.get(role))
+
+
+def _next(ladder: Ladder, due: Due) -> str | None:
+    if due.rung_number >= len(ladder.rungs):
+        return None
+    return "+".join(ladder.rungs[due.rung_number].sanctions)
+
+
+def _needs_approval(kind: SanctionKind, mode: str, group: Group) -> bool:
+    """People decide what hurts: fine and referral always; removal unless the group says otherwise; all of advise."""
+    if kind in ("fine", "referral"):
+        return True
+    if kind == "remove":
+        return mode != "enforce" or group.approvals.get("remove") != "automatic"
+    return mode == "advise" and kind != "task"
+
+
+def _without_text(violation: Violation) -> Violation:
+    """Drop matched words: message text lives in observations and evidence only."""
+    bare = tuple(msgspec.structs.replace(one, matched=None) for one in violation.evidence)
+    return msgspec.structs.replace(violation, evidence=bare)
+
+
+_JUDGED = msgspec.json.Decoder(Judged)
+_OUTCOME = msgspec.json.Decoder(Outcome)
+
+
+def _decode(record: Record) -> Judged | Outcome:
+    return _OUTCOME.decode(record.value) if record.topic == OUTCOMES else _JUDGED.decode(record.value)
+
+
+def _subjects(one: Judged | Outcome) -> list[str]:
+    if isinstance(one, Outcome):
+        return [one.subject]
+    if one.verdict:
+        return [each.subject.id for each in (*one.verdict.violations, *one.verdict.uncertain)]
+    named = one.decision or one.withdrawal or one.appeal
+    return [named.subject] if named and named.subject else []

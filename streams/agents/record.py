@@ -1,0 +1,175 @@
+"""Record: keeps what people look up. Verdicts, sanctions, tasks, reviews, decisions and dead letters become rows."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+import msgspec
+
+from models import Decision, Review, Sanction, Task, Verdict
+from models.observation import Millis
+from streams.topics import ACTIONS, DEAD_LETTERS, JUDGEMENTS, Appeal, DeadLetter, Effects, Judged, Planned, Record
+
+_JUDGED = msgspec.json.Decoder(Judged)
+_PLANNED = msgspec.json.Decoder(Planned)
+_DEAD = msgspec.json.Decoder(DeadLetter)
+# Matched words are kept this long, then `purge` removes them.
+EVIDENCE_KEPT: Millis = 90 * 24 * 60 * 60 * 1000
+
+
+class RecordViews:
+    """All text-free topics in, rows out. Every row can be built again from the log."""
+
+    name: ClassVar[str] = "record"
+    reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, ACTIONS, DEAD_LETTERS)
+    State: ClassVar[type[Any] | None] = None
+
+    def keys(self, records: Sequence[Record]) -> set[str]:
+        return set()
+
+    def next_due(self, value: Any) -> None:
+        return None
+
+    def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
+        effects = Effects()
+        for record in records:
+            if record.topic == DEAD_LETTERS:
+                effects.rows.append(("dead_letters", _dead_row(record, _DEAD.decode(record.value))))
+            elif record.topic == JUDGEMENTS:
+                self._judged(effects, record, _JUDGED.decode(record.value))
+            else:
+                self._planned(effects, record, _PLANNED.decode(record.value))
+        return effects
+
+    def _judged(self, effects: Effects, record: Record, one: Judged) -> None:
+        if one.verdict:
+            effects.rows.append(("verdicts", _verdict_row(record, one.verdict)))
+            for violation in (*one.verdict.violations, *one.verdict.uncertain):
+                for index, item in enumerate(violation.evidence):
+                    if item.matched:
+                        kept = one.verdict.judged_at + EVIDENCE_KEPT
+                        effects.rows.append(
+                            ("evidence", {"violation_id": violation.id, "number": index, "matched": item.matched, "expires_at": kept})
+                        )
+        elif one.decision:
+            effects.rows.append(("decisions", _decision_row(record, one.decision)))
+            closed = {"on_id": one.decision.on.id, "status": "decided", "by": one.decision.by}
+            effects.rows.append(("closed_reviews", closed))
+            if one.decision.on.kind == "task" and one.decision.outcome == "done":
+                effects.rows.append(("closed_tasks", {"id": one.decision.on.id, "status": "done"}))
+        elif one.appeal:
+            effects.rows.append(("appeals", _appeal_row(record, one.appeal)))
+
+    def _planned(self, effects: Effects, record: Record, one: Planned) -> None:
+        if one.sanction:
+            effects.rows.append(("sanctions", _sanction_row(record, one.sanction)))
+        elif one.task:
+            effects.rows.append(("tasks", _task_row(record, one.task)))
+        elif one.review:
+            effects.rows.append(("reviews", _review_row(record, one.review)))
+
+
+def _verdict_row(record: Record, verdict: Verdict) -> dict[str, Any]:
+    first = (*verdict.violations, *verdict.uncertain)
+    causes = first[0].id if first else ",".join(one.clause for one in verdict.unavailable)
+    return {
+        "id": verdict.observation_id or causes,
+        "group_id": verdict.group_id,
+        "pack": verdict.pack,
+        "at": verdict.judged_at,
+        "offset": record.offset,
+        "body": msgspec.json.encode(_without_matched(verdict)),
+    }
+
+
+def _without_matched(verdict: Verdict) -> Verdict:
+    """Keep span and hash of what was matched; the words themselves are evidence, which expires."""
+
+    def bare(violation: Any) -> Any:
+        items = tuple(
+            msgspec.structs.replace(one, matched=f"#{_hash(one.matched)}" if one.matched else None)
+            for one in violation.evidence
+        )
+        return msgspec.structs.replace(violation, evidence=items)
+
+    return msgspec.structs.replace(
+        verdict,
+        violations=tuple(map(bare, verdict.violations)),
+        uncertain=tuple(map(bare, verdict.uncertain)),
+    )
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _sanction_row(record: Record, sanction: Sanction) -> dict[str, Any]:
+    return {
+        "id": sanction.id,
+        "group_id": sanction.group_id,
+        "subject": sanction.subject.id,
+        "kind": sanction.kind,
+        "at": sanction.decided_at,
+        "offset": record.offset,
+        "body": msgspec.json.encode(sanction),
+    }
+
+
+def _task_row(record: Record, task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "group_id": task.group_id,
+        "status": task.status,
+        "offset": record.offset,
+        "body": msgspec.json.encode(task),
+    }
+
+
+def _review_row(record: Record, review: Review) -> dict[str, Any]:
+    return {
+        "id": review.id,
+        "group_id": review.group_id,
+        "group_key": record.key,
+        "subject": review.subject,
+        "kind": review.kind,
+        "on_id": review.on.id,
+        "status": review.status,
+        "at": review.opened_at,
+        "offset": record.offset,
+        "body": msgspec.json.encode(review),
+    }
+
+
+def _decision_row(record: Record, decision: Decision) -> dict[str, Any]:
+    return {
+        "id": decision.id,
+        "by": decision.by,
+        "on_id": decision.on.id,
+        "outcome": decision.outcome,
+        "at": decision.decided_at,
+        "offset": record.offset,
+        "body": msgspec.json.encode(decision),
+    }
+
+
+def _appeal_row(record: Record, appeal: Appeal) -> dict[str, Any]:
+    return {
+        "id": appeal.id,
+        "sanction_id": appeal.sanction_id,
+        "subject": appeal.subject,
+        "at": appeal.filed_at,
+        "offset": record.offset,
+        "body": msgspec.json.encode(appeal),
+    }
+
+
+def _dead_row(record: Record, dead: DeadLetter) -> dict[str, Any]:
+    return {
+        "offset": record.offset,
+        "cause": dead.cause,
+        "topic": dead.topic,
+        "source_offset": dead.offset,
+        "tries": dead.tries,
+        "at": record.appended_at,
+        "body": dead.body,
+    }

@@ -1,0 +1,244 @@
+"""Screen: measures every observation and judges it under its group's pack. Observations in, verdicts out."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+from classifiers.conversation import asks_reply, is_notice, is_receipt
+from classifiers.flooding import Recent, Windows, fingerprint, posts_within, repeats_within
+from classifiers.measure import Classifiers
+from models import Group, Observation, Verdict
+from models.observation import Millis
+from policies.calendar import DAY, WorkingCalendar
+from policies.directory import Directory
+from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_due
+from policies.rules.base import Case
+from policies.schema import Pack
+from policies.state import GroupState, GroupView, group_of, pack_name, remember
+from streams.topics import (
+    DEAD_LETTERS,
+    JUDGEMENTS,
+    OBSERVATIONS,
+    DeadLetter,
+    Effects,
+    Judged,
+    Record,
+    Unusable,
+    Withdrawal,
+    decode_observation,
+)
+
+# A notice makes receipts expected for this long; they never count as flooding.
+RECEIPTS_EXPECTED: Millis = 15 * 60 * 1000
+
+
+class Screen:
+    """Judges. State per group: `GroupState`; windows of the last minutes live in memory and are rebuilt by `rewind`."""
+
+    name: ClassVar[str] = "screen"
+    reads: ClassVar[tuple[str, ...]] = (OBSERVATIONS,)
+    State: ClassVar[type[Any] | None] = GroupState
+
+    def __init__(self, classifiers: Classifiers, packs: Mapping[str, Pack], directory: Directory) -> None:
+        self.classifiers = classifiers
+        self.directory = directory
+        self.packs = {slug: CompiledPack(pack) for slug, pack in packs.items()}
+        settings = directory.fleet.settings
+        self.calendar = WorkingCalendar(settings.timezone, settings.working_hours)
+        self.windows = Windows()
+        self._known_groups: set[str] = set()
+
+    def keys(self, records: Sequence[Record]) -> set[str]:
+        """Decode the records and name the groups whose state they need."""
+        for record in records:
+            if record.decoded is None:
+                record.decoded = _decode(record)
+            if isinstance(record.decoded, Observation):
+                record.key = self.directory.group_key(record.decoded)
+        return {one.key for one in records if isinstance(one.decoded, Observation) and one.decoded.group}
+
+    def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
+        """Judge a chunk. Every usable observation is judged; what is not usable goes to the dead letters."""
+        effects = Effects()
+        seen = [record.decoded for record in records]
+        usable = [one for one in seen if isinstance(one, Observation)]
+        signals = dict(zip(map(id, usable), self.classifiers.measure(usable), strict=True))
+        current: dict[str, GroupState] = {}
+        for record, one in zip(records, seen, strict=True):
+            if isinstance(one, DeadLetter):
+                effects.publish(DEAD_LETTERS, one, record)
+                continue
+            if one.group is None:
+                continue
+            key = record.key
+            if key not in current:
+                current[key] = state.get(key) or GroupState()
+            self._judge_one(effects, record, one, signals[id(one)], current[key])
+        effects.state.update(current)
+        if usable:
+            effects.rows.append(("judged", _summary(records, usable)))
+        return effects
+
+    def next_due(self, value: Any) -> Millis | None:
+        """The next deadline of the group, at the latest the next local midnight, when standing faults are looked at."""
+        midnight = self.calendar.millis(value.audited_on)
+        dues = [one.due_at for one in value.deadlines.values()]
+        return min([*dues, midnight + DAY] if midnight is not None else dues, default=None)
+
+    def rewind(self, records: Sequence[Record]) -> None:
+        """Rebuild the windows from records already judged, with no effects."""
+        for record in records:
+            one = _decode(record)
+            if isinstance(one, Observation) and one.group is not None:
+                self._watch(self.directory.group_key(one), one, one.group_time(record.appended_at))
+
+    def _judge_one(
+        self, effects: Effects, record: Record, seen: Observation, signals: Sequence[Any], state: GroupState
+    ) -> None:
+        now = seen.group_time(record.appended_at)
+        group, known = group_of(seen, self.directory)
+        pack = self.packs.get(pack_name(group, self.directory.fleet)) or self.packs["baseline"]
+        view = GroupView(group, state, self.directory)
+        case = Case(
+            seen=seen,
+            signals=signals,
+            now=now,
+            view=view,
+            directory=self.directory,
+            calendar=self.calendar,
+            budgets=pack.pack.budget,
+            cuts=self.classifiers.cut,
+            known=known,
+        )
+        if state.deadlines:
+            self._fire(effects, record, case, pack, group)
+        if self._may_state(case):
+            case.renamed = remember(state, seen, now, self.directory)
+        recent = self._watch(record.key, seen, now)
+        if recent is not None:
+            case.flood = _flood(recent, now)
+        self._publish(effects, record, case, pack, group, judge(case, pack))
+        if seen.type == "message.recalled":
+            self._withdraw(effects, record, case)
+        if record.key not in self._known_groups:
+            self._known_groups.add(record.key)
+            effects.rows.append(("groups_seen", _group_row(record.key, seen, group, known=known, pack=pack.pack.pack)))
+
+    def _may_state(self, case: Case) -> bool:
+        """Facts count only from those who answer for the group; every other kind of observation always counts."""
+        if case.seen.type != "task.stated" or case.seen.sender is None or not case.known:
+            return True
+        return case.sender_role != "member" or case.directory.is_leader(case.person)
+
+    def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, group: Group) -> None:
+        for deadline in due_deadlines(case, case.now):
+            case.state.deadlines.pop(deadline.id, None)
+            then = Case(
+                seen=case.seen,
+                signals=(),
+                now=deadline.due_at,
+                view=case.view,
+                directory=case.directory,
+                calendar=case.calendar,
+                budgets=case.budgets,
+                cuts=case.cuts,
+                known=case.known,
+            )
+            self._publish(effects, record, then, pack, group, judge_due(then, pack, deadline))
+
+    def _publish(
+        self, effects: Effects, record: Record, case: Case, pack: CompiledPack, group: Group, found: Judgement
+    ) -> None:
+        """Findings on the message and findings on a state of affairs are separate verdicts: only the former have an id."""
+        seen = case.seen
+        own = Judgement(
+            [one for one in found.violations if one.cause is None],
+            [one for one in found.uncertain if one.cause is None],
+            found.unavailable,
+        )
+        other = [one for one in found.violations if one.cause is not None]
+        other_uncertain = [one for one in found.uncertain if one.cause is not None]
+        mode = group.mode if pack.pack.status.stage == "adopted" or group.mode == "observe" else "advise"
+        for observation_id, violations, uncertain, unavailable in (
+            (seen.origin_id, own.violations, own.uncertain, own.unavailable),
+            (None, other, other_uncertain, []),
+        ):
+            if not (violations or uncertain or unavailable):
+                continue
+            verdict = Verdict(
+                observation_id=observation_id,
+                group_id=group.id,
+                pack=pack.pack.pack,
+                pack_version=pack.pack.version,
+                judged_at=case.now,
+                violations=tuple(violations),
+                uncertain=tuple(uncertain),
+                unavailable=tuple(unavailable),
+                mode=mode,
+                platform=seen.platform,
+                account=seen.account,
+                native_id=seen.native_id if observation_id else None,
+                model=self.classifiers.model_version,
+            )
+            effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)
+
+    def _watch(self, key: str, seen: Observation, now: Millis) -> Recent | None:
+        """Enter a message into its sender's window. Receipts are expected after a notice and never count."""
+        if seen.type != "message.created" or seen.sender is None:
+            return None
+        text = seen.text or ""
+        recent = self.windows.of(key, seen.sender.id)
+        if is_notice(text) or asks_reply(text):
+            self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
+        expected = self.windows.receipts_expected(key, now) and is_receipt(text)
+        recent.add(now, fingerprint(text) if text else fingerprint(seen.id), seen.id, expected)
+        return recent
+
+    def _withdraw(self, effects: Effects, record: Record, case: Case) -> None:
+        of = case.seen.recall_of
+        if of and of.id and case.seen.sender:
+            withdrawal = Withdrawal(observation_id=of.id, subject=case.sender_id or "", withdrawn_at=case.now)
+            effects.publish(JUDGEMENTS, Judged(withdrawal=withdrawal), record)
+
+
+def _flood(recent: Recent, now: Millis) -> Any:
+    def measured(limit: int, window: Millis, repeats: int) -> tuple[int, int, str] | None:
+        posts = posts_within(recent, now, window)
+        if posts <= repeats:
+            return None
+        repeated = repeats_within(recent, now, window)
+        if posts <= limit and repeated <= repeats:
+            return None
+        return posts, repeated, recent.first_of_episode(now, window)
+
+    return measured
+
+
+def _decode(record: Record) -> Observation | DeadLetter:
+    try:
+        return decode_observation(record.value)
+    except Unusable as error:
+        return DeadLetter(cause=str(error), topic=record.topic, offset=record.offset, tries=1, body=record.value)
+
+
+def _summary(records: Sequence[Record], usable: Sequence[Observation]) -> dict[str, Any]:
+    """Prove that a chunk was judged, without a row per clean observation."""
+    hashed = blake2b(digest_size=12)
+    for one in usable:
+        hashed.update(one.id.encode("utf-8", "surrogatepass"))
+        hashed.update(b"\n")
+    first, last = records[0].offset, records[-1].offset
+    return {"first": first, "last": last, "count": len(usable), "digest": hashed.hexdigest()}
+
+
+def _group_row(key: str, seen: Observation, group: Group, *, known: bool, pack: str) -> dict[str, Any]:
+    name = group.name or (seen.group.name if seen.group else None) or ""
+    return {
+        "key": key,
+        "name": name,
+        "pack": pack,
+        "mode": group.mode,
+        "known": known,
+        "first_seen": seen.sent_at,
+    }
+

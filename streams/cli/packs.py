@@ -1,0 +1,94 @@
+"""`xunqun pack`: lint, coverage, test."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.output import Failure, console, errors, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Policy packs: check them, see what they cover, run their tests.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Which = Annotated[list[str] | None, typer.Argument(help="Slugs of packs, or files; all shipped ones if none is named.")]
+
+
+def _paths(which: list[str] | None) -> list[Path]:
+    from policies.lint import did_you_mean, shipped_packs
+
+    shipped = shipped_packs()
+    paths = []
+    for one in which or list(shipped):
+        if one in shipped:
+            paths.append(shipped[one])
+        elif Path(one).is_dir():
+            paths += sorted(Path(one).glob("*.yaml"))
+        elif Path(one).is_file():
+            paths.append(Path(one))
+        else:
+            hint = did_you_mean(one, shipped)
+            raise Failure(f'there is no pack or file "{one}"' + (f" · hint: {hint}" if hint else ""))
+    return paths
+
+
+@app.command()
+def lint(which: Which = None, json: Json = False) -> None:
+    """Show every mistake in packs at once, with line, column and a hint. Exit code 1 where there is one."""
+    from policies.lint import PackError, load_pack
+
+    problems = []
+    paths = _paths(which)
+    for path in paths:
+        try:
+            load_pack(path)
+        except PackError as error:
+            problems += error.problems
+        except OSError as error:
+            raise Failure(f"{path}: cannot be read: {error.strerror}") from error
+    if json:
+        print_json(problems)
+    for one in problems if not json else ():
+        errors.print(str(one), markup=False, soft_wrap=True)
+    if not problems and not json:
+        console.print(f"{len(paths)} packs, no mistakes")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def coverage(which: Which = None, json: Json = False) -> None:
+    """List every clause: live, blind (bound, but its detector has no data yet), or reasoned."""
+    from policies.coverage import cover
+    from policies.lint import load_pack
+
+    rows = [row for path in _paths(which) for row in cover(load_pack(path))]
+    if json:
+        print_json(rows)
+        return
+    shown = [(row.clause, row.mode, row.state, row.rule, row.note) for row in rows]
+    print_table("Coverage", ("clause", "mode", "state", "rule", "note"), shown, "no clauses")
+    for state in ("live", "blind", "reasoned"):
+        console.print(f"{state}: {sum(row.state == state for row in rows)} of {len(rows)}")
+
+
+@app.command()
+def test(which: Which = None, json: Json = False) -> None:
+    """Run the packs' own tests through the agents. Exit code 1 where one does not hold."""
+    from policies.lint import load_pack
+    from streams.loading import classifiers_from, packs_from
+    from streams.packtest import test_pack
+
+    classifiers, packs = classifiers_from(), packs_from([])
+    results = {}
+    for path in _paths(which):
+        pack = load_pack(path)
+        results[pack.pack] = list(test_pack(pack, packs, classifiers))
+    failed = [(slug, one) for slug, tests in results.items() for one in tests if one.wrong]
+    if json:
+        print_json({slug: [{"name": one.name, "wrong": one.wrong} for one in tests] for slug, tests in results.items()})
+    for slug, one in failed if not json else ():
+        errors.print(f"{slug}: {one.name}: {'; '.join(one.wrong)}", markup=False, soft_wrap=True)
+    if not json:
+        total = sum(map(len, results.values()))
+        console.print(f"{total - len(failed)} of {total} pack tests hold")
+    if failed:
+        raise typer.Exit(1)

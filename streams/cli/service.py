@@ -1,0 +1,72 @@
+"""`run` and `doctor`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.output import Failure, console, print_json, print_table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Dir = Annotated[Path | None, typer.Option("--dir", help="Folder of the database.")]
+Fleet = Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")]
+Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Further pack files or folders.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command()(doctor)
+
+
+def run(
+    dir: Dir = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port; 0 takes a free one.")] = None,
+    fleet: Fleet = None,
+    packs: Packs = None,
+    model: Annotated[str | None, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Play the demo day and show verdicts as they come.")] = False,
+    speed: Annotated[float, typer.Option("--speed", help="Demo: observations per second; 0 plays at once.")] = 20.0,
+    leave: Annotated[bool, typer.Option("--exit", help="Demo: end after the day instead of serving on.")] = False,
+) -> None:
+    """Run the whole product in one process on SQLite: HTTP ingest, agents, outgoing actions, /metrics.
+
+    Settings come from the environment (XUNQUN_…, see docs/settings.md); options win.
+    """
+    from streams.settings import read_settings
+
+    settings = read_settings(dir=dir, host=host, port=port, fleet=fleet, packs=tuple(packs or ()), model=model)
+    try:
+        import uvloop
+
+        loop_factory = uvloop.new_event_loop
+    except ImportError:
+        loop_factory = asyncio.new_event_loop
+    from streams.running import play_demo, serve_settings
+    from streams.store import InUse, StoreUnavailable
+
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(play_demo(settings, speed=speed, leave=leave) if demo else serve_settings(settings))
+    except (InUse, StoreUnavailable) as error:
+        raise Failure(str(error)) from error
+    except KeyboardInterrupt:
+        console.print("stopped")
+
+
+def doctor(dir: Dir = None, fleet: Fleet = None, packs: Packs = None, json: Json = False) -> None:
+    """Check settings, packs, lists, weights and the store, and say what to do. Exit code 1 where something is wrong."""
+    from streams.doctor import examine
+    from streams.settings import read_settings
+
+    settings = read_settings(dir=dir, fleet=fleet, packs=tuple(packs or ()))
+    findings = examine(settings)
+    if json:
+        print_json(findings)
+    else:
+        marks = {"ok": "✓", "note": "·", "wrong": "✗"}
+        rows = [(marks[one.state], one.what, one.told) for one in findings]
+        print_table("Doctor", ("", "what", "finding"), rows, "nothing was checked")
+    if any(one.state == "wrong" for one in findings):
+        raise typer.Exit(1)

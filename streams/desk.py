@@ -1,0 +1,246 @@
+"""The moderator's desk: what waits for people, and what they decide. The same functions serve the command line and HTTP.
+
+Nothing here changes a strike: a decision becomes a record of `judgements`, and `escalate` does the rest.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from models import Action, Decision, DecisionTarget, Review, Sanction, Verdict, digest
+from models.observation import Millis
+from streams.errors import NotFound, WrongUse
+from streams.outbox import pause_scope
+from streams.replay import with_evidence
+from streams.store import (
+    Store,
+    appeals,
+    dead_letters,
+    decisions,
+    evidence,
+    groups_seen,
+    log,
+    outbox,
+    pauses,
+    reviews,
+    sanctions,
+    tasks,
+    verdicts,
+)
+from streams.topics import JUDGEMENTS, OBSERVATIONS, Appeal, Judged
+
+OUTCOMES: dict[str, tuple[str, ...]] = {
+    "verdict": ("uphold", "overturn"),
+    "sanction": ("approve", "refuse", "overturn"),
+    "action": ("approve", "refuse"),
+    "appeal": ("uphold", "overturn"),
+    "task": ("done",),
+}
+
+
+def list_reviews(
+    store: Store, *, status: str | None = "open", group: str | None = None, kind: str | None = None, limit: int = 200
+) -> list[dict[str, Any]]:
+    """What waits for a person, oldest first."""
+    query = sa.select(reviews.c.body, reviews.c.status).order_by(reviews.c.at, reviews.c.id).limit(limit)
+    for column, wanted in ((reviews.c.status, status), (reviews.c.group_id, group), (reviews.c.kind, kind)):
+        if wanted and wanted != "all":
+            query = query.where(column == wanted)
+    return [{**_plain(body, Review), "status": state} for body, state in store.connection.execute(query)]
+
+
+def show_review(store: Store, review_id: str) -> dict[str, Any] | None:
+    """A review with the verdict or sanction that it is about and the evidence that is left."""
+    row = store.connection.execute(sa.select(reviews).where(reviews.c.id == review_id)).one_or_none()
+    if row is None:
+        return None
+    found = {**_plain(row.body, Review), "status": row.status}
+    on = found["on"]
+    named = found["detail"].get("sanction_id") if on["kind"] == "appeal" else on["id"]
+    if sanction := store.connection.scalar(sa.select(sanctions.c.body).where(sanctions.c.id == named)):
+        found["sanction"] = _plain(sanction, Sanction)
+        named = found["sanction"]["violation_ids"][0]
+    if action := store.connection.scalar(sa.select(outbox.c.body).where(outbox.c.id == named)):
+        found["action"] = _plain(action, Action)
+    if verdict := _verdict_of(store, named):
+        found["verdict"] = msgspec.to_builtins(with_evidence(store, verdict))
+    return found
+
+
+def _verdict_of(store: Store, violation_id: str) -> Verdict | None:
+    query = sa.select(verdicts.c.body).where(verdicts.c.body.contains(violation_id.encode())).limit(1)
+    body = store.connection.scalar(query)
+    return msgspec.json.decode(body, type=Verdict) if body else None
+
+
+def decide(
+    store: Store,
+    named: str,
+    *,
+    outcome: str,
+    by: str,
+    role: str = "moderator",
+    reason: str = "",
+    learn: bool = True,
+    now: Millis | None = None,
+) -> dict[str, Any]:
+    """Enter a decision on a review, or on a sanction, violation, appeal, action or task named by its own id.
+
+    NotFound and WrongUse say what to do instead. The decision is durable when this returns.
+    """
+    if not by.strip():
+        raise WrongUse("a decision needs the name of the person who takes it")
+    target, subject, group_id, key, sanction_id = _target(store, named)
+    if outcome not in OUTCOMES[target.kind]:
+        raise WrongUse(f"{outcome} is no decision on a {target.kind}; use {' or '.join(OUTCOMES[target.kind])}")
+    at = _now() if now is None else now
+    decision = Decision(
+        id=digest("x", target.kind, target.id, outcome, by, at),
+        by=by,
+        role=role,
+        on=target,
+        outcome=outcome,  # type: ignore[arg-type]
+        reason=reason,
+        decided_at=at,
+        learn=learn,
+        subject=subject,
+        group_id=group_id,
+        sanction_id=sanction_id,
+    )
+    with store.transaction():
+        store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(decision=decision)), at)])
+    return dict(msgspec.to_builtins(decision))
+
+
+def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, str | None]:
+    connection = store.connection
+    row = connection.execute(
+        sa.select(reviews).where(sa.or_(reviews.c.id == named, reviews.c.on_id == named)).order_by(reviews.c.status.desc())
+    ).first()
+    if row is not None:
+        review = msgspec.json.decode(row.body, type=Review)
+        return review.on, row.subject, row.group_id, row.group_key, review.detail.get("sanction_id")
+    found = connection.execute(sa.select(sanctions).where(sanctions.c.id == named)).one_or_none()
+    if found is not None:
+        key = connection.scalar(sa.select(log.c.key).where(log.c.offset == found.offset)) or ""
+        return DecisionTarget("sanction", named), found.subject, found.group_id, key, named
+    if verdict := _verdict_of(store, named):
+        one = next(each for each in (*verdict.violations, *verdict.uncertain) if each.id == named)
+        key = f"{verdict.platform}:{verdict.group_id}"
+        return DecisionTarget("verdict", named), one.subject.id, verdict.group_id, key, None
+    if task := connection.execute(sa.select(tasks).where(tasks.c.id == named)).one_or_none():
+        return DecisionTarget("task", named), "", task.group_id, "", None
+    raise NotFound(f"there is no review, sanction, violation, appeal or task {named}; `xunqun review list` shows what waits")
+
+
+def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Millis | None = None) -> dict[str, Any]:
+    """Ask for a sanction to be looked at again. The member's own words are kept as evidence, not in the log."""
+    row = store.connection.execute(sa.select(sanctions).where(sanctions.c.id == sanction_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no sanction {sanction_id}")
+    at = _now() if now is None else now
+    filed = Appeal(
+        id=digest("p", sanction_id, by), sanction_id=sanction_id, subject=row.subject, by=by, text_given=bool(text), filed_at=at
+    )
+    key = store.connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
+    with store.transaction():
+        store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(appeal=filed)), at)])
+        if text:
+            kept = {"violation_id": filed.id, "number": 0, "matched": text[:2000], "expires_at": at + 90 * 86_400_000}
+            store.write_rows([("evidence", kept)])
+    return dict(msgspec.to_builtins(filed))
+
+
+def pause(store: Store, *, group: str | None = None, pack: str | None = None, by: str, reason: str = "") -> str:
+    """Stop outgoing actions of a group, a pack, or all; judging goes on. Takes effect before the next action."""
+    scope = pause_scope(group=group, pack=pack)
+    with store.transaction() as connection:
+        connection.execute(sa.delete(pauses).where(pauses.c.scope == scope))
+        connection.execute(pauses.insert().values(scope=scope, by=by, reason=reason, since=_now()))
+    return scope
+
+
+def resume(store: Store, *, group: str | None = None, pack: str | None = None) -> str:
+    """Let outgoing actions go on. What became too old meanwhile waits for a person instead of going out."""
+    scope = pause_scope(group=group, pack=pack)
+    with store.transaction() as connection:
+        if not connection.execute(sa.delete(pauses).where(pauses.c.scope == scope)).rowcount:
+            raise NotFound(f"{scope} is not paused")
+    return scope
+
+
+def paused(store: Store) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in store.connection.execute(sa.select(pauses).order_by(pauses.c.scope))]
+
+
+def list_dead_letters(store: Store, *, limit: int = 200) -> list[dict[str, Any]]:
+    """Dead letters, newest first, without their bytes."""
+    columns = [column for column in dead_letters.c if column.name != "body"]
+    size = sa.func.length(dead_letters.c.body).label("bytes")
+    query = sa.select(*columns, size).order_by(dead_letters.c.offset.desc()).limit(limit)
+    return [dict(row._mapping) for row in store.connection.execute(query)]
+
+
+def redrive(store: Store, *, cause: str | None = None, dry_run: bool = False) -> int:
+    """Hand dead letters in again, all or those whose cause contains a text; they are judged anew. Returns how many."""
+    query = sa.select(dead_letters).where(dead_letters.c.topic == OBSERVATIONS).order_by(dead_letters.c.offset)
+    if cause:
+        query = query.where(dead_letters.c.cause.contains(cause))
+    rows = store.connection.execute(query).all()
+    if not dry_run:
+        with store.transaction() as connection:
+            for row in rows:
+                key = connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
+                store.append(OBSERVATIONS, [(key, row.body, _now())])
+                connection.execute(sa.delete(dead_letters).where(dead_letters.c.offset == row.offset))
+    return len(rows)
+
+
+def purge(store: Store, *, now: Millis, keep_text: Millis) -> dict[str, int]:
+    """Remove message text that is past its time: observations from the log, evidence that has expired."""
+    with store.transaction() as connection:
+        gone = connection.execute(
+            sa.delete(log).where(log.c.topic == OBSERVATIONS, log.c.appended_at < now - keep_text)
+        ).rowcount
+        expired = connection.execute(sa.delete(evidence).where(evidence.c.expires_at < now)).rowcount
+    return {"observations": gone, "evidence": expired}
+
+
+def status(store: Store) -> dict[str, Any]:
+    """Counts of what there is and what waits, for the status page, the metrics and `doctor`."""
+
+    def count(table: sa.Table, *conditions: Any) -> int:
+        return store.connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0
+
+    def grouped(column: Any, *conditions: Any) -> Mapping[str, int]:
+        query = sa.select(column, sa.func.count()).where(*conditions).group_by(column)
+        return {row[0]: row[1] for row in store.connection.execute(query)}
+
+    return {
+        "verdicts": count(verdicts),
+        "sanctions": dict(grouped(sanctions.c.kind)),
+        "actions": dict(grouped(outbox.c.status)),
+        "reviews_open": dict(grouped(reviews.c.kind, reviews.c.status == "open")),
+        "tasks_open": count(tasks, tasks.c.status == "open"),
+        "appeals": count(appeals),
+        "decisions": count(decisions),
+        "dead_letters": count(dead_letters),
+        "groups": count(groups_seen),
+        "unknown_groups": [
+            dict(row._mapping)
+            for row in store.connection.execute(sa.select(groups_seen).where(~groups_seen.c.known).limit(100))
+        ],
+        "paused": paused(store),
+    }
+
+
+def _plain(body: bytes, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return dict(json.loads(msgspec.json.encode({**msgspec.to_builtins(msgspec.json.decode(body, type=kind))})))
+
+
+def _now() -> Millis:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,111 @@
+"""Looks at everything the product needs and says, for each thing, what is right or what to do."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from classifiers.trained.serve import Model, ModelUnavailable
+from models import Fleet
+from policies.coverage import cover
+from policies.schema import Pack
+from streams import desk
+from streams.loading import LoadError, classifiers_from, fleet_from, model_folder, packs_from
+from streams.settings import Settings
+from streams.store import Store, StoreUnavailable
+
+# Less free disk than this is reported.
+_LEAST_FREE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `note`: nothing is broken, but somebody should know."""
+
+    state: Literal["ok", "note", "wrong"]
+    what: str
+    told: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    return [*_files(settings), *_store(settings), *_settings(settings)]
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    fleet = Fleet()
+    try:
+        fleet = fleet_from(settings.fleet)
+        told = f"{len(fleet.people)} people, {len(fleet.groups)} groups"
+        yield Finding("ok" if settings.fleet else "note", "fleet", told if settings.fleet else "none given: baseline observes")
+    except LoadError as error:
+        yield Finding("wrong", "fleet", str(error))
+    try:
+        packs = packs_from(settings.packs, fleet)
+        yield Finding("ok", "packs", ", ".join(f"{slug} {pack.version}" for slug, pack in sorted(packs.items())))
+        yield from _standing(fleet, packs)
+    except LoadError as error:
+        yield Finding("wrong", "packs", str(error))
+    try:
+        classifiers_from(settings.model, settings.lists)
+        yield Finding("ok", "word lists", "read")
+    except (LoadError, ModelUnavailable) as error:
+        yield Finding("wrong", "word lists", str(error))
+    try:
+        model = Model.load(model_folder(settings.model))
+        yield Finding("ok", "weights", f"{settings.model}: {model.version}, {', '.join(model.categories)}")
+    except ModelUnavailable as error:
+        yield Finding("wrong", "weights", f"{error} Until then these categories are reported as unavailable.")
+
+
+def _standing(fleet: Fleet, packs: dict[str, Pack]) -> Iterator[Finding]:
+    used = {group.pack or fleet.settings.default_pack for group in fleet.groups} or {fleet.settings.default_pack}
+    for slug in sorted(used):
+        blind = sorted({row.clause for row in cover(packs[slug]) if row.state == "blind"})
+        if blind:
+            yield Finding("note", f"pack {slug}", f"bound but blind (no detector or list yet): {', '.join(blind)}")
+    for group in fleet.groups:
+        pack = packs[group.pack or fleet.settings.default_pack]
+        if group.mode == "enforce" and pack.status.stage != "adopted":
+            yield Finding("note", f"group {group.id}", f"enforce is refused: pack {pack.pack} is {pack.status.stage}; drafts only")
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    free = shutil.disk_usage(settings.dir if settings.dir.exists() else ".").free
+    state: Literal["ok", "wrong"] = "ok" if free > _LEAST_FREE else "wrong"
+    yield Finding(state, "disk", f"{free >> 20} MiB free" + ("" if state == "ok" else ": make room, or posts will be refused"))
+    path = settings.dir / "xunqun.db"
+    if not path.exists():
+        yield Finding("note", "store", f"{path} does not exist yet; `xunqun run` makes it")
+        return
+    try:
+        store = Store(path)
+    except StoreUnavailable as error:
+        yield Finding("wrong", "store", str(error))
+        return
+    try:
+        found = desk.status(store)
+    finally:
+        store.close()
+    yield Finding("ok", "store", f"{found['verdicts']} verdicts, {found['groups']} groups seen")
+    for one in found["unknown_groups"]:
+        yield Finding("note", "unknown group", f"{one['key']} {one['name']}: judged by baseline in observe; add it to the fleet")
+    if found["dead_letters"]:
+        yield Finding("note", "dead letters", f"{found['dead_letters']}: see `xunqun deadletters list`")
+    for one in found["paused"]:
+        yield Finding("note", "paused", f"{one['scope']} by {one['by']}: {one['reason']}")
+    waiting = sum(found["reviews_open"].values())
+    if waiting:
+        yield Finding("note", "reviews", f"{waiting} wait for a person: see `xunqun review list`")
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    loopback = settings.host in ("127.0.0.1", "localhost", "::1")
+    if not settings.webhook_secrets:
+        state: Literal["note", "wrong"] = "note" if loopback else "wrong"
+        yield Finding(state, "webhook_secrets", "none: unsigned posts are taken, from loopback only")
+    if not settings.api_token:
+        yield Finding("note", "api_token", "none: review calls over HTTP are refused; the command line works")
+    if not settings.action_url:
+        yield Finding("note", "action_url", "none: actions are simulated and nothing is sent")
+    elif not settings.action_secret:
+        yield Finding("wrong", "action_secret", "actions are posted signed: set XUNQUN_ACTION_SECRET")

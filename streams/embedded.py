@@ -1,0 +1,229 @@
+"""The embedded host: runs the agents over one SQLite store. Offset, state and outputs of a chunk are one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from classifiers.measure import Classifiers
+from models import Observation
+from models.observation import Millis
+from policies.directory import Directory
+from policies.schema import Pack
+from streams.agents import Enforce, Escalate, RecordViews, Screen
+from streams.store import Store
+from streams.topics import DEAD_LETTERS, OBSERVATIONS, Agent, DeadLetter, Effects, Record, Unusable, decode_observation
+
+# Windows reach back this far; after a start the log is read back this long with effects off.
+REWOUND: Millis = 15 * 60 * 1000
+_MOST_CACHED = 50_000
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of one body handed in: `accepted` and `duplicate` are durable, `invalid` and `unavailable` were not stored."""
+
+    status: Literal["accepted", "duplicate", "invalid", "unavailable"]
+    id: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One agent's share of a step: what it was given and what it brought. Already stored."""
+
+    agent: str
+    records: Sequence[Record]
+    effects: Effects
+
+
+class Embedded:
+    """Appends observations and runs the agents in order until nothing is left. Call it from one thread only."""
+
+    def __init__(
+        self,
+        store: Store,
+        classifiers: Classifiers,
+        packs: Mapping[str, Pack],
+        directory: Directory,
+        *,
+        chunk: int = 256,
+    ) -> None:
+        self.store = store
+        self.directory = directory
+        self.packs = packs
+        self.chunk = chunk
+        self.screen = Screen(classifiers, packs, directory)
+        self.agents: tuple[Agent, ...] = (self.screen, Escalate(packs, directory), Enforce(), RecordViews())
+        self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
+        self._states: dict[tuple[str, str], bytes] = {}
+        self._encode = msgspec.json.Encoder().encode
+        self._decoders = {agent.name: msgspec.json.Decoder(agent.State) for agent in self.agents if agent.State}
+        self._rewind()
+
+    def append(self, bodies: Sequence[bytes], now: Millis) -> list[Appended]:
+        """Store observations durably, each id once. What is not an observation is refused with a sentence."""
+        results: list[Appended] = []
+        usable: list[tuple[int, Observation, bytes]] = []
+        for index, body in enumerate(bodies):
+            try:
+                seen = decode_observation(body)
+                usable.append((index, seen, body))
+                results.append(Appended("accepted", seen.id))
+            except Unusable as error:
+                results.append(Appended("invalid", why=str(error)))
+        with self.store.transaction():
+            fresh = self.store.first_seen([one.id for _, one, _ in usable if one.type != "clock.tick"])
+            news = iter(fresh)
+            rows: list[tuple[str, bytes, Millis]] = []
+            for index, one, body in usable:
+                if one.type == "clock.tick":
+                    rows += self._ticks(one.sent_at, now)
+                elif next(news):
+                    rows.append((one.group_key, body, now))
+                else:
+                    results[index] = Appended("duplicate", one.id)
+            self.store.append(OBSERVATIONS, rows)
+        return results
+
+    def append_dead(self, body: bytes, cause: str, now: Millis) -> None:
+        """Keep what could not be read, so that it can be looked at and sent again."""
+        with self.store.transaction():
+            dead = DeadLetter(cause=cause, topic=OBSERVATIONS, offset=0, tries=1, body=body)
+            self.store.append(DEAD_LETTERS, [("", msgspec.json.encode(dead), now)])
+
+    def tick(self, now: Millis) -> int:
+        """Let time pass in every group where something is due; returns how many groups were ticked."""
+        with self.store.transaction():
+            rows = self._ticks(now, now)
+            self.store.append(OBSERVATIONS, rows)
+        return len(rows)
+
+    def step(self) -> list[Done]:
+        """Give each agent its next chunk, all in one transaction. Returns what was done; nothing when nothing was left."""
+        done: list[Done] = []
+        before = dict(self._offsets)
+        pending: dict[tuple[str, str], bytes] = {}
+        try:
+            with self.store.transaction():
+                for agent in self.agents:
+                    records = self.store.read(agent.reads, self._offsets[agent.name], self.chunk)
+                    if records:
+                        done += self._run(agent, records, pending)
+                        self._offsets[agent.name] = records[-1].offset
+        except BaseException:
+            self._offsets = before
+            raise
+        self._remember(pending)
+        return done
+
+    def feed(self, records: Sequence[Record]) -> None:
+        """Replay: hand observations straight to `screen`, each id once, then let the other agents follow."""
+        pending: dict[tuple[str, str], bytes] = {}
+        self.screen.keys(records)
+        with self.store.transaction():
+            named = [one for one in records if isinstance(one.decoded, Observation) and one.decoded.id]
+            fresh = dict(zip(map(id, named), self.store.first_seen([one.decoded.id for one in named]), strict=True))
+            self._run(self.screen, [one for one in records if fresh.get(id(one), True)], pending)
+        self._remember(pending)
+
+    def drain(self) -> None:
+        """Step until nothing is left."""
+        while self.step():
+            pass
+
+    def backlog(self) -> int:
+        """How many records wait for the agent that is furthest behind."""
+        return self.store.last_offset() - min(self._offsets.values())
+
+    def groups_due(self, now: Millis) -> list[str]:
+        """The groups to tick: those where something is due, and listed groups that nothing was ever seen of."""
+        due = self.store.dues(self.screen.name, now)
+        known = self.store.load(self.screen.name, self.directory.groups)
+        return [*(key for key, _ in due), *(key for key in self.directory.groups if key not in known)]
+
+    def next_dues(self, until: Millis) -> list[tuple[str, Millis]]:
+        """The groups in which something falls due by `until`, each with that time, earliest first."""
+        return self.store.dues(self.screen.name, until)
+
+    def _ticks(self, sent_at: Millis, now: Millis) -> list[tuple[str, bytes, Millis]]:
+        return [(key, tick_body(key, sent_at), now) for key in self.groups_due(sent_at)]
+
+    def _rewind(self) -> None:
+        done = self._offsets[self.screen.name]
+        if not done:
+            return
+        since = self.store.log_time() - REWOUND
+        start = max(0, done - 100_000)
+        while records := self.store.read((OBSERVATIONS,), start, 5000):
+            start = records[-1].offset
+            self.screen.rewind([one for one in records if one.appended_at >= since and one.offset <= done])
+            if start >= done:
+                break
+
+    def _run(
+        self, agent: Agent, records: Sequence[Record], pending: dict[tuple[str, str], bytes]
+    ) -> list[Done]:
+        """Run one agent over a chunk; a record that breaks it is set aside alone, the others are handled."""
+        if not records:
+            return []
+        try:
+            effects, states = self._handle(agent, records, pending)
+        except Exception as error:
+            if len(records) > 1:
+                return [done for record in records for done in self._run(agent, [record], pending)]
+            effects, states = _set_aside(agent, records[0], error), {}
+        self.store.save(agent.name, records[-1].offset, states, effects)
+        pending.update({(agent.name, key): value for key, (value, _) in states.items()})
+        return [Done(agent.name, records, effects)]
+
+    def _handle(
+        self, agent: Agent, records: Sequence[Record], pending: Mapping[tuple[str, str], bytes]
+    ) -> tuple[Effects, dict[str, tuple[bytes, Millis | None]]]:
+        before = self._load(agent, agent.keys(records), pending)
+        decoder = self._decoders.get(agent.name)
+        loaded = {key: decoder.decode(value) for key, value in before.items()} if decoder else {}
+        effects = agent.handle(records, loaded)
+        changed: dict[str, tuple[bytes, Millis | None]] = {}
+        for key, value in effects.state.items():
+            encoded = self._encode(value)
+            if encoded != before.get(key):
+                changed[key] = (encoded, agent.next_due(value))
+        return effects, changed
+
+    def _load(self, agent: Agent, keys: set[str], pending: Mapping[tuple[str, str], bytes]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        missing: list[str] = []
+        for key in keys:
+            value = pending.get((agent.name, key)) or self._states.get((agent.name, key))
+            if value is None:
+                missing.append(key)
+            else:
+                found[key] = value
+        return {**found, **self.store.load(agent.name, missing)}
+
+    def _remember(self, pending: Mapping[tuple[str, str], bytes]) -> None:
+        """Keep what was stored at hand; the oldest give way."""
+        for key, value in pending.items():
+            self._states.pop(key, None)
+            self._states[key] = value
+        while len(self._states) > _MOST_CACHED:
+            del self._states[next(iter(self._states))]
+
+
+def tick_body(group_key: str, sent_at: Millis) -> bytes:
+    platform, _, group = group_key.partition(":")
+    tick = {"type": "clock.tick", "platform": platform, "group": {"id": group}, "sent_at": sent_at}
+    return msgspec.json.encode(tick)
+
+
+def _set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
+    effects = Effects()
+    cause = f"{agent.name} could not handle it: {type(error).__name__}"
+    dead = DeadLetter(cause=cause, topic=record.topic, offset=record.offset, tries=1, body=record.value)
+    effects.publish(DEAD_LETTERS, dead, record)
+    return effects
+
+
+__all__ = ["Appended", "Embedded", "tick_body"]

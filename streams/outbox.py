@@ -1,0 +1,157 @@
+"""The outbox: planned actions become outcomes. Durable before each call, one in flight per group, stable ids."""
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from models import Action, DecisionTarget, Review, digest
+from models.observation import Millis
+from streams.store import Store, outbox, pauses
+from streams.topics import OUTCOMES, Outcome
+
+# After this many tries an action that still fails waits for a person.
+MOST_TRIES = 12
+IN_FLIGHT = ("sending",)
+_ACTION = msgspec.json.Decoder(Action)
+
+
+def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False) -> list[Action]:
+    """Take the next actions to carry out and mark them `sending`, at most one per group.
+
+    What is paused stays. What is older than its `max_age` becomes a review item instead of going out; what a reversal
+    overtook is cancelled with it. `simulated` measures age by the log's own clock and ignores the back-off.
+    """
+    with store.transaction() as connection:
+        paused = set(connection.scalars(sa.select(pauses.c.scope)))
+        if "all" in paused:
+            return []
+        busy = set(connection.scalars(sa.select(outbox.c.group_key).where(outbox.c.status.in_(IN_FLIGHT))))
+        query = sa.select(outbox).where(outbox.c.status == "planned").order_by(outbox.c.offset, outbox.c.id)
+        if not simulated:
+            query = query.where(outbox.c.next_try_at <= now)
+        taken: list[Action] = []
+        for row in connection.execute(query.limit(limit * 4)).all():
+            if len(taken) >= limit:
+                break
+            if row.group_key in busy or {f"group:{row.group_id}", f"pack:{row.pack}"} & paused:
+                continue
+            action = _ACTION.decode(row.body)
+            if _overtaken(store, row):
+                continue
+            age = (row.appended_at if simulated else now) - row.planned_at
+            if row.max_age is not None and age > row.max_age:
+                _too_late(store, row, action, now=row.appended_at if simulated else now)
+                continue
+            _update(store, row.id, status="sending", tries=row.tries + 1)
+            busy.add(row.group_key)
+            taken.append(msgspec.structs.replace(action, status="sending", tries=row.tries + 1))
+        return taken
+
+
+def settle(
+    store: Store, action: Action, status: str, *, at: Millis, detail: str = "", retry_at: Millis | None = None
+) -> None:
+    """Enter what became of a claimed action. `retry` puts it back until it was tried often enough."""
+    with store.transaction():
+        if status == "retry" and action.tries < MOST_TRIES and retry_at is not None:
+            _update(store, action.id, status="planned", next_try_at=retry_at, detail=detail)
+            return
+        if status == "retry":
+            status, detail = "manual", f"tried {action.tries} times without success: {detail}"
+        _update(store, action.id, status=status, detail=detail)
+        _publish_outcome(store, action, status, at, detail)
+        if status == "manual":
+            _ask(store, action, detail, at)
+
+
+def recover(store: Store, idempotent: frozenset[str] | set[str]) -> int:
+    """After a crash: what was `sending` is tried again where the call is idempotent, else it is `unconfirmed`."""
+    with store.transaction() as connection:
+        rows = connection.execute(sa.select(outbox).where(outbox.c.status == "sending")).all()
+        for row in rows:
+            action = _ACTION.decode(row.body)
+            if action.call in idempotent:
+                _update(store, row.id, status="planned", tries=max(0, row.tries - 1))
+            else:
+                _update(store, row.id, status="unconfirmed", detail="the process ended while it was being sent")
+                _publish_outcome(store, action, "unconfirmed", row.appended_at, "")
+                _ask(store, action, "unclear whether it was carried out", row.appended_at)
+        return len(rows)
+
+
+def _overtaken(store: Store, row: sa.Row) -> bool:
+    """An action whose reversal is already queued never goes out; a reversal of what never went out neither."""
+    connection = store.connection
+    undoing = connection.execute(sa.select(outbox.c.id).where(outbox.c.reverses == row.id)).scalars().all()
+    if undoing:
+        for one in (row.id, *undoing):
+            _update(store, one, status="cancelled", detail="taken back before it went out")
+        return True
+    if row.reverses:
+        original = connection.scalar(sa.select(outbox.c.status).where(outbox.c.id == row.reverses))
+        if original not in ("sending", "accepted", "confirmed", "unconfirmed"):
+            _update(store, row.id, status="cancelled", detail="what it takes back never went out")
+            return True
+    return False
+
+
+def _too_late(store: Store, row: sa.Row, action: Action, now: Millis) -> None:
+    detail = "too late to go out by itself"
+    _update(store, row.id, status="manual", detail=detail)
+    _publish_outcome(store, action, "manual", now, detail)
+    _ask(store, action, "动作已过时效，未自动执行，请人工决定是否补做", now, kind="late")
+
+
+def _ask(store: Store, action: Action, why: str, at: Millis, kind: str = "late") -> None:
+    review = Review(
+        id=digest("r", action.id, kind),
+        kind=kind,  # type: ignore[arg-type]
+        on=DecisionTarget("action", action.id),
+        group_id=action.group_id,
+        clause="",
+        subject=action.subject,
+        opened_at=at,
+        why=why,
+        options=(action.call,),
+    )
+    row = {
+        "id": review.id,
+        "group_id": review.group_id,
+        "group_key": str(action.params.get("group_key", "")),
+        "subject": review.subject,
+        "kind": review.kind,
+        "on_id": action.id,
+        "status": "open",
+        "at": at,
+        "offset": 0,
+        "body": msgspec.json.encode(review),
+    }
+    store.write_rows([("reviews", row)])
+
+
+def _publish_outcome(store: Store, action: Action, status: str, at: Millis, detail: str) -> None:
+    outcome = Outcome(
+        action_id=action.id,
+        sanction_id=action.sanction_id,
+        subject=action.subject,
+        group_id=action.group_id,
+        status=status,
+        at=at,
+        detail=detail,
+    )
+    store.append(OUTCOMES, [(str(action.params.get("group_key", "")), msgspec.json.encode(outcome), at)])
+
+
+def _update(store: Store, action_id: str, **values: object) -> None:
+    store.connection.execute(outbox.update().where(outbox.c.id == action_id).values(**values))
+
+
+def pause_scope(*, group: str | None = None, pack: str | None = None) -> str:
+    """Name what is paused: one group, one pack, or everything."""
+    if group:
+        return f"group:{group}"
+    return f"pack:{pack}" if pack else "all"
+
+
+__all__: Sequence[str] = ("claim", "pause_scope", "recover", "settle")

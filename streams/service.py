@@ -1,0 +1,273 @@
+"""The whole product in one process: ingest, agents, ticker and dispatcher over one SQLite store."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from connectors.actuator import CALLS, Actuator
+from connectors.webhook import backoff
+from models import Action, Observation, Verdict
+from models.observation import Millis
+from streams import desk, outbox
+from streams.embedded import Appended, Done, Embedded
+from streams.errors import Unavailable
+from streams.metrics import Metrics
+from streams.store import Store, StoreUnavailable
+from streams.topics import DEAD_LETTERS, Judged, Planned
+
+T = TypeVar("T")
+# Posts that arrive together become durable together; more than this wait for the next commit.
+_MOST_PER_COMMIT = 512
+# How often to look for records that another process appended (decisions on the command line).
+_POLL_SECONDS = 0.2
+# How long to wait before trying again when the disk is full or the file locked.
+_STORE_RETRY_SECONDS = 1.0
+_SETTLED = ("confirmed", "accepted", "cancelled", "refused")
+
+
+class Service:
+    """Runs an embedded host. All of the store's work happens in one thread; the event loop never waits for the disk."""
+
+    def __init__(
+        self,
+        host: Embedded,
+        actuator: Actuator,
+        metrics: Metrics,
+        *,
+        tick_seconds: float = 5.0,
+        keep_text: Millis = 30 * 86_400_000,
+        clock: Callable[[], Millis] = lambda: time.time_ns() // 1_000_000,
+        watch: Callable[[Sequence[Done]], None] | None = None,
+    ) -> None:
+        self.host = host
+        self.store: Store = host.store
+        self.actuator = actuator
+        self.metrics = metrics
+        self.clock = clock
+        self._tick_seconds = tick_seconds
+        self._keep_text = keep_text
+        self._watch = watch
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._posts: asyncio.Queue[tuple[bytes, asyncio.Future[Appended]]] = asyncio.Queue(maxsize=20_000)
+        self._news = asyncio.Event()
+        self._sendable = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._trouble: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Take up what a former process left, then run. Call once, inside the loop."""
+        repeatable = {call for call in CALLS if self.actuator.idempotent(call)}
+        await self._in_store(outbox.recover, self.store, repeatable)
+        loops = (self._commit_posts, self._work, self._dispatch, self._keep_time)
+        self._tasks = [asyncio.create_task(self._guard(loop), name=loop.__name__) for loop in loops]
+        self._news.set()
+
+    async def stop(self) -> None:
+        """Commit what was posted, finish the step in hand, and end."""
+        while not self._posts.empty():
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.store.close)
+        self._thread.shutdown()
+
+    # ingest
+
+    async def append(self, body: bytes) -> Appended:
+        """Store one observation durably; posts that arrive together share one commit."""
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        try:
+            self._posts.put_nowait((body, future))
+        except asyncio.QueueFull:
+            return Appended("unavailable", why="more posts are waiting than can be stored")
+        return await future
+
+    async def append_many(self, bodies: Sequence[bytes]) -> list[Appended]:
+        return list(await asyncio.gather(*map(self.append, bodies)))
+
+    def ready(self) -> tuple[bool, list[str]]:
+        dead = [f"{task.get_name().strip('_')} has ended" for task in self._tasks if task.done()]
+        reasons = [*self._trouble.values(), *dead]
+        return not reasons and bool(self._tasks), reasons
+
+    # the desk
+
+    async def reviews(self, status: str = "open", group: str | None = None, kind: str | None = None, limit: int = 200) -> Any:
+        return await self._in_store(desk.list_reviews, self.store, status=status, group=group, kind=kind, limit=limit)
+
+    async def review(self, review_id: str) -> Any:
+        return await self._in_store(desk.show_review, self.store, review_id)
+
+    async def decide(self, named: str, *, outcome: str, by: str, role: str, reason: str, learn: bool) -> dict[str, Any]:
+        decided = await self._in_store(
+            partial(desk.decide, outcome=outcome, by=by, role=role, reason=reason, learn=learn, now=self.clock()),
+            self.store,
+            named,
+        )
+        self._news.set()
+        return decided
+
+    async def appeal(self, sanction_id: str, *, by: str, text: str) -> dict[str, Any]:
+        filed = await self._in_store(partial(desk.appeal, by=by, text=text, now=self.clock()), self.store, sanction_id)
+        self._news.set()
+        return filed
+
+    async def approvals(self) -> Any:
+        return await self._in_store(desk.list_reviews, self.store, kind="approval")
+
+    async def pause(self, scope: dict[str, Any], by: str, reason: str) -> str:
+        return await self._in_store(
+            partial(desk.pause, group=scope.get("group"), pack=scope.get("pack"), by=by, reason=reason), self.store
+        )
+
+    async def resume(self, scope: dict[str, Any], by: str) -> str:
+        resumed = await self._in_store(
+            partial(desk.resume, group=scope.get("group"), pack=scope.get("pack")), self.store
+        )
+        self._sendable.set()
+        return resumed
+
+    async def paused(self) -> Any:
+        return await self._in_store(desk.paused, self.store)
+
+    async def status(self) -> dict[str, Any]:
+        found = await self._in_store(desk.status, self.store)
+        found["backlog"] = await self._in_store(self.host.backlog)
+        self.metrics.set_reviews_open(found["reviews_open"])
+        self.metrics.set_outbox_open({key: n for key, n in found["actions"].items() if key not in _SETTLED})
+        self.metrics.set_unknown_groups(len(found["unknown_groups"]))
+        self.metrics.set_paused(len(found["paused"]))
+        return found
+
+    def _count(self, done: Sequence[Done]) -> None:
+        """Enter into the metrics what a step has brought; it is stored already."""
+        now = self.clock()
+        for one in done:
+            for record in one.records if one.agent == "screen" else ():
+                if isinstance(record.decoded, Observation):
+                    self.metrics.observed(record.decoded.type)
+                    self.metrics.verdict_took((now - record.appended_at) / 1000)
+            for topic, _, value, _ in one.effects.records:
+                if topic == DEAD_LETTERS:
+                    self.metrics.died(value.cause)
+                elif isinstance(value, Judged) and value.verdict:
+                    self._count_verdict(value.verdict)
+                elif isinstance(value, Planned) and value.sanction:
+                    self.metrics.sanctioned(value.sanction.kind, value.sanction.mode)
+
+    def _count_verdict(self, verdict: Verdict) -> None:
+        for outcome, found in (("violation", verdict.violations), ("uncertain", verdict.uncertain)):
+            for violation in found:
+                category = violation.evidence[0].category if violation.evidence else violation.rule
+                shown = "assisted" if outcome == "violation" and violation.mode == "assisted" else outcome
+                self.metrics.judged(verdict.pack, category, shown)
+        for missing in verdict.unavailable:
+            self.metrics.judged(verdict.pack, missing.category, "unavailable")
+
+    # loops
+
+    async def _commit_posts(self) -> None:
+        while True:
+            waiting = [await self._posts.get()]
+            while len(waiting) < _MOST_PER_COMMIT and not self._posts.empty():
+                waiting.append(self._posts.get_nowait())
+            try:
+                results = await self._in_store(self.host.append, [body for body, _ in waiting], self.clock())
+                self._trouble.pop("store", None)
+            except (StoreUnavailable, Unavailable) as error:
+                self._trouble["store"] = str(error)
+                results = [Appended("unavailable", why=str(error))] * len(waiting)
+            except BaseException:
+                for _, future in waiting:
+                    if not future.done():
+                        future.set_result(Appended("unavailable", why="the process is ending"))
+                raise
+            for (_, future), result in zip(waiting, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+            self._news.set()
+
+    async def _work(self) -> None:
+        while True:
+            done = await self._patiently(self.host.step)
+            if done:
+                self._count(done)
+                if self._watch:
+                    self._watch(done)
+                self._sendable.set()
+                continue
+            self._news.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), _POLL_SECONDS)
+
+    async def _dispatch(self) -> None:
+        while True:
+            now = await self._patiently(self.store.log_time)
+            actions = await self._patiently(outbox.claim, self.store, max(now, self.clock()))
+            if actions:
+                await asyncio.gather(*map(self._carry_out, actions))
+                self._news.set()
+                continue
+            self._sendable.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._sendable.wait(), 1.0)
+
+    async def _carry_out(self, action: Action) -> None:
+        able = self.actuator.can(action)
+        if able.answer != "yes":
+            status, detail, retry_at = "manual", able.why, None
+        else:
+            outcome = await self.actuator.send(action)
+            status, detail = outcome.status, outcome.detail
+            wait = outcome.retry_after or backoff(action.tries, key=action.id)
+            retry_at = self.clock() + int(wait * 1000)
+        self.metrics.acted(action.platform, status)
+        await self._patiently(
+            partial(outbox.settle, at=self.clock(), detail=detail, retry_at=retry_at), self.store, action, status
+        )
+
+    async def _keep_time(self) -> None:
+        rounds = 0
+        while True:
+            await asyncio.sleep(self._tick_seconds)
+            if await self._patiently(self.host.tick, self.clock()):
+                self._news.set()
+            if rounds % 720 == 0:
+                await self._patiently(partial(desk.purge, now=self.clock(), keep_text=self._keep_text), self.store)
+            rounds += 1
+
+    async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do the store's work; while the store cannot write, say so in `/ready` and try again. Nothing is skipped."""
+        while True:
+            try:
+                result = await self._in_store(work, *arguments)
+            except StoreUnavailable as error:
+                self._trouble["store"] = str(error)
+                await asyncio.sleep(_STORE_RETRY_SECONDS)
+                continue
+            self._trouble.pop("store", None)
+            return result
+
+    async def _in_store(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        call = partial(work, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def _guard(self, loop: Callable[[], Any]) -> None:
+        """A loop that breaks is reported by `/ready` and started again; it never dies in silence."""
+        while True:
+            try:
+                await loop()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                self._trouble[loop.__name__] = f"{loop.__name__.strip('_')} failed: {type(error).__name__}: {error}"[:300]
+                await asyncio.sleep(_STORE_RETRY_SECONDS)
+
+

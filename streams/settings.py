@@ -1,0 +1,85 @@
+"""Settings of the process: read once at start from the environment, typed, each declared in one place."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; one sentence says which and how to mend it."""
+
+
+def _setting(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each field is read from `XUNQUN_<NAME>`; `docs/settings.md` is made from this declaration."""
+
+    dir: Path = _setting(Path("var"), "folder of the database and its lock")
+    host: str = _setting("127.0.0.1", "address to listen on; anything but loopback needs webhook_secrets")
+    port: int = _setting(8600, "port of ingest, metrics and the review calls; 0 takes a free one")
+    fleet: Path | None = _setting(None, "fleet.yaml: people and groups")
+    packs: tuple[Path, ...] = _setting((), "further pack files or folders, separated by ':'")
+    lists: tuple[Path, ...] = _setting((), "folders with the tenant's own word lists, separated by ':'")
+    model: str = _setting("default", "weights to serve: default, permissive, full, or a folder")
+    webhook_secrets: tuple[str, ...] = _setting((), "secrets that sign incoming posts (whsec_…), separated by ','")
+    api_token: str | None = _setting(None, "bearer token of the review calls; without it they are refused")
+    action_url: str | None = _setting(None, "where actions are posted; without it they are only simulated")
+    action_secret: str | None = _setting(None, "secret that signs posted actions (whsec_…)")
+    tick_seconds: float = _setting(5.0, "how often time passes in groups where something is due, in seconds")
+    retention_days: int = _setting(30, "how long message text stays in the log, in days")
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read the environment; what is `given` on the command line wins. SettingsError names the one that is wrong.
+
+    A secret may stand in a file: `XUNQUN_API_TOKEN_FILE=/run/secrets/token`.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for one in fields(Settings):
+        raw = _raw(environment, f"XUNQUN_{one.name.upper()}")
+        if raw is not None:
+            values[one.name] = _parse(one.name, str(one.type), raw)
+    values.update({name: value for name, value in given.items() if value not in (None, (), [])})
+    known = {one.name for one in fields(Settings)}
+    return Settings(**{name: value for name, value in values.items() if name in known})
+
+
+def _raw(environment: Mapping[str, str], name: str) -> str | None:
+    if path := environment.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{name}_FILE names a file that cannot be read: {error.strerror}") from error
+    return environment.get(name)
+
+
+def _parse(name: str, kind: str, raw: str) -> Any:
+    try:
+        if "tuple[Path" in kind:
+            return tuple(Path(one) for one in raw.split(":") if one)
+        if "tuple[str" in kind:
+            return tuple(one for one in raw.split(",") if one)
+        if "Path" in kind:
+            return Path(raw)
+        if kind == "int":
+            return int(raw)
+        if kind == "float":
+            return float(raw)
+    except ValueError as error:
+        raise SettingsError(f"XUNQUN_{name.upper()} is not a number: {raw!r}") from error
+    return raw
+
+
+def as_markdown() -> str:
+    """The table of `docs/settings.md`."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for one in fields(Settings):
+        default = one.default if one.default not in (None, ()) else "none"
+        rows.append(f"| `XUNQUN_{one.name.upper()}` | `{default}` | {one.metadata['help']} |")
+    return "\n".join(rows) + "\n"

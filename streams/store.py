@@ -1,0 +1,370 @@
+"""The embedded store: log, offsets, agents' state, outbox and views in one SQLite file (WAL), through SQLAlchemy Core."""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from models.observation import Millis
+from streams.topics import Effects, Record
+
+SCHEMA_VERSION = 1
+meta = sa.MetaData()
+
+log = sa.Table(
+    "log",
+    meta,
+    sa.Column("offset", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+    sa.Column("appended_at", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+seen = sa.Table("seen", meta, sa.Column("id", sa.Text, primary_key=True), sqlite_with_rowid=False)
+offsets = sa.Table(
+    "offsets", meta, sa.Column("agent", sa.Text, primary_key=True), sa.Column("offset", sa.Integer, nullable=False)
+)
+state = sa.Table(
+    "state",
+    meta,
+    sa.Column("agent", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+    sa.Column("next_due", sa.Integer, index=True),
+    sqlite_with_rowid=False,
+)
+outbox = sa.Table(
+    "outbox",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("group_key", sa.Text, nullable=False),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("pack", sa.Text, nullable=False),
+    sa.Column("reverses", sa.Text, index=True),
+    sa.Column("status", sa.Text, nullable=False, index=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_try_at", sa.Integer, nullable=False),
+    sa.Column("planned_at", sa.Integer, nullable=False),
+    sa.Column("max_age", sa.Integer),
+    sa.Column("appended_at", sa.Integer, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+verdicts = sa.Table(
+    "verdicts",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("pack", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+sanctions = sa.Table(
+    "sanctions",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+tasks = sa.Table(
+    "tasks",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+reviews = sa.Table(
+    "reviews",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("group_key", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("on_id", sa.Text, nullable=False, index=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+decisions = sa.Table(
+    "decisions",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("on_id", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+appeals = sa.Table(
+    "appeals",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("sanction_id", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+evidence = sa.Table(
+    "evidence",
+    meta,
+    sa.Column("violation_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("matched", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Integer, nullable=False, index=True),
+)
+dead_letters = sa.Table(
+    "dead_letters",
+    meta,
+    sa.Column("offset", sa.Integer, primary_key=True),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("source_offset", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+judged = sa.Table(
+    "judged",
+    meta,
+    sa.Column("first", sa.Integer, primary_key=True),
+    sa.Column("last", sa.Integer, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+groups_seen = sa.Table(
+    "groups_seen",
+    meta,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("pack", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("known", sa.Boolean, nullable=False),
+    sa.Column("first_seen", sa.Integer, nullable=False),
+)
+pauses = sa.Table(
+    "pauses",
+    meta,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+)
+
+# A second delivery keeps the first row; of these the newest wins.
+_REPLACED = {"sanctions", "groups_seen", "judged"}
+_ROW_TABLES = {
+    one.name: one
+    for one in (verdicts, sanctions, tasks, reviews, decisions, appeals, evidence, dead_letters, judged, groups_seen, outbox)
+}
+
+
+class StoreUnavailable(Exception):
+    """The store cannot take more right now (full disk, locked); one sentence for people."""
+
+
+class InUse(Exception):
+    """Another process hosts the agents on this folder."""
+
+
+class Store:
+    """One SQLite file. Not shared between threads: the host gives it to one thread only.
+
+    `durable` waits for the disk at every commit (`synchronous=FULL`); replay turns it off, its input is on disk already.
+    """
+
+    def __init__(self, path: Path | str, *, durable: bool = True) -> None:
+        self.path = Path(path)
+        if str(path) != ":memory:":
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{path}"
+        self.engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+        self.connection = self.engine.connect()
+        synchronous = "FULL" if durable else "OFF"
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "cache_size=-32000", "temp_store=MEMORY"):
+            self.connection.exec_driver_sql(f"PRAGMA {pragma}")
+        found = self.connection.exec_driver_sql("PRAGMA user_version").scalar()
+        if found not in (0, SCHEMA_VERSION):
+            raise StoreUnavailable(
+                f"{path} was written by another version of Xunqun (schema {found}, this one reads {SCHEMA_VERSION})"
+            )
+        meta.create_all(self.connection)
+        self.connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self.connection.commit()
+
+    def close(self) -> None:
+        self.connection.close()
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """All or nothing. StoreUnavailable where the disk is full or the file is locked; nothing is then stored."""
+        try:
+            # The write lock is taken at once: a reader that turns writer half-way could not wait for another writer.
+            self.connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield self.connection
+            self.connection.commit()
+        except sa.exc.OperationalError as error:
+            self.connection.rollback()
+            raise StoreUnavailable(f"the store cannot write: {error.orig}") from error
+        except BaseException:
+            self.connection.rollback()
+            raise
+
+    # log
+
+    def append(self, topic: str, rows: Sequence[tuple[str, bytes, Millis]]) -> None:
+        """Append records `(key, value, appended_at)`; inside a transaction."""
+        if rows:
+            values = [{"topic": topic, "key": key, "value": value, "appended_at": at} for key, value, at in rows]
+            self.connection.execute(log.insert(), values)
+
+    def first_seen(self, ids: Sequence[str]) -> list[bool]:
+        """Enter ids and say for each whether it is new; inside a transaction."""
+        driver = self.connection.connection.driver_connection
+        fresh = []
+        for one in ids:
+            cursor = driver.execute("INSERT OR IGNORE INTO seen(id) VALUES (?)", (one,))  # type: ignore[union-attr]
+            fresh.append(cursor.rowcount == 1)
+        return fresh
+
+    def read(self, topics: Sequence[str], after: int, limit: int) -> list[Record]:
+        """The next records of these topics after an offset, oldest first."""
+        query = (
+            sa.select(log.c.topic, log.c.key, log.c.value, log.c.offset, log.c.appended_at)
+            .where(log.c.offset > after, log.c.topic.in_(topics))
+            .order_by(log.c.offset)
+            .limit(limit)
+        )
+        return [Record(*row) for row in self.connection.execute(query)]
+
+    def offset(self, agent: str) -> int:
+        return self.connection.scalar(sa.select(offsets.c.offset).where(offsets.c.agent == agent)) or 0
+
+    def last_offset(self) -> int:
+        return self.connection.scalar(sa.select(sa.func.max(log.c.offset))) or 0
+
+    def log_time(self) -> Millis:
+        """The latest append time: the clock of everything that must not read one."""
+        query = sa.select(log.c.appended_at).order_by(log.c.offset.desc()).limit(1)
+        return self.connection.scalar(query) or 0
+
+    # state
+
+    def load(self, agent: str, keys: Iterable[str]) -> dict[str, bytes]:
+        wanted = list(keys)
+        found: dict[str, bytes] = {}
+        for start in range(0, len(wanted), 500):
+            query = sa.select(state.c.key, state.c.value).where(
+                state.c.agent == agent, state.c.key.in_(wanted[start : start + 500])
+            )
+            found.update((key, value) for key, value in self.connection.execute(query))
+        return found
+
+    def dues(self, agent: str, until: Millis, limit: int = 1000) -> list[tuple[str, Millis]]:
+        """The keys whose state asked to be looked at by `until`, with that time, earliest first."""
+        query = (
+            sa.select(state.c.key, state.c.next_due)
+            .where(state.c.agent == agent, state.c.next_due <= until)
+            .order_by(state.c.next_due, state.c.key)
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in self.connection.execute(query)]
+
+    def save(self, agent: str, offset: int, states: dict[str, tuple[bytes, Millis | None]], effects: Effects) -> None:
+        """Store everything that one chunk brought: state, records, rows and the offset; inside a transaction."""
+        if states:
+            rows = [{"agent": agent, "key": key, "value": value, "next_due": due} for key, (value, due) in states.items()]
+            statement = insert(state)
+            changed = {"value": statement.excluded.value, "next_due": statement.excluded.next_due}
+            self.connection.execute(statement.on_conflict_do_update(index_elements=["agent", "key"], set_=changed), rows)
+        if effects.records:
+            values = [
+                {"topic": topic, "key": key, "value": msgspec.json.encode(value), "appended_at": at}
+                for topic, key, value, at in effects.records
+            ]
+            self.connection.execute(log.insert(), values)
+        self.write_rows(effects.rows)
+        statement = insert(offsets).values(agent=agent, offset=offset)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["agent"], set_={"offset": offset}))
+
+    def write_rows(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Enter rows of views, in order; a run of one table becomes one statement."""
+        pending: list[dict[str, Any]] = []
+        current = ""
+        for table, row in [*rows, ("", {})]:
+            if table != current and pending:
+                self._write(current, pending)
+                pending = []
+            current = table
+            if table:
+                pending.append(row)
+
+    def _write(self, name: str, rows: list[dict[str, Any]]) -> None:
+        if name == "closed_reviews":
+            for row in rows:
+                matches = (reviews.c.on_id == row["on_id"], reviews.c.status == "open")
+                self.connection.execute(reviews.update().where(*matches).values(status=row["status"]))
+            return
+        if name == "reopened_actions":
+            for row in rows:
+                again = {"status": "planned", "max_age": None, "next_try_at": 0, "planned_at": row["at"]}
+                held = outbox.c.status.in_(("manual", "unconfirmed", "refused"))
+                self.connection.execute(outbox.update().where(outbox.c.id == row["id"], held).values(**again))
+            return
+        if name == "closed_tasks":
+            for row in rows:
+                self.connection.execute(tasks.update().where(tasks.c.id == row["id"]).values(status=row["status"]))
+            return
+        table = _ROW_TABLES[name]
+        statement = insert(table)
+        keys = [column.name for column in table.primary_key]
+        if name in _REPLACED:
+            kept = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+            kept.pop("first_seen", None)
+            kept.pop("offset", None)
+            self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=kept), rows)
+        else:
+            self.connection.execute(statement.on_conflict_do_nothing(), rows)
+
+
+class HostLock:
+    """Lets one process host the agents on a folder. InUse names the process that does."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "xunqun.lock"
+        self._file = self.path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "another process"
+            self._file.close()
+            raise InUse(f"{folder} is in use by process {owner}: stop it, or choose another folder with --dir") from error
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        self._file.truncate(0)
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._file.close()

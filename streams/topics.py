@@ -1,0 +1,152 @@
+"""Topics, what a record on each of them holds, and what an agent may ask of its host."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from models import Action, Decision, Observation, Review, Sanction, Task, Verdict
+from models.observation import Millis
+
+OBSERVATIONS = "observations"
+JUDGEMENTS = "judgements"
+ACTIONS = "actions"
+OUTCOMES = "outcomes"
+DEAD_LETTERS = "dead-letters"
+TOPICS = (OBSERVATIONS, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
+
+MAX_RECORD_BYTES = 256 * 1024
+
+
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    """A member recalled a message of their own; within the grace time that leaves no strike."""
+
+    observation_id: str
+    subject: str
+    withdrawn_at: Millis
+
+
+class Appeal(Struct, frozen=True, kw_only=True):
+    """A member asks for a sanction to be looked at again."""
+
+    id: str
+    sanction_id: str
+    subject: str
+    by: str
+    text_given: bool
+    filed_at: Millis
+
+
+class Judged(Struct, frozen=True, omit_defaults=True):
+    """A record of `judgements`: exactly one of these."""
+
+    verdict: Verdict | None = None
+    decision: Decision | None = None
+    withdrawal: Withdrawal | None = None
+    appeal: Appeal | None = None
+
+
+class Planned(Struct, frozen=True, omit_defaults=True):
+    """A record of `actions`: exactly one of these."""
+
+    sanction: Sanction | None = None
+    task: Task | None = None
+    review: Review | None = None
+    action: Action | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record of `outcomes`: what became of an action. `at` is when it reached the member or failed."""
+
+    action_id: str
+    sanction_id: str
+    subject: str
+    group_id: str
+    status: str
+    at: Millis
+    detail: str = ""
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """Input that could not be used: its cause in a sentence, where it came from, and the bytes themselves."""
+
+    cause: str
+    topic: str
+    offset: int
+    tries: int
+    body: bytes
+
+
+@dataclass
+class Record:
+    """One record of a topic. `decoded` keeps what `keys` has read, so that `handle` does not read it again."""
+
+    topic: str
+    key: str
+    value: bytes
+    offset: int
+    appended_at: Millis
+    decoded: Any = None
+
+
+@dataclass
+class Effects:
+    """All that an agent wants done for a chunk. The host stores offset, state, records and rows together or not at all."""
+
+    state: dict[str, Any] = field(default_factory=dict)
+    records: list[tuple[str, str, Any, Millis]] = field(default_factory=list)  # topic, key, struct, append time
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # table, columns
+
+    def publish(self, topic: str, value: Any, cause: Record) -> None:
+        """Ask for a record on `topic`, under the key and the append time of the record that caused it."""
+        self.records.append((topic, cause.key, value, cause.appended_at))
+
+
+class Agent(Protocol):
+    """A pure function with a name. `State` is the type of the values kept under `keys(records)`.
+
+    `next_due` says when a state has to be looked at again although nothing was observed; the ticker asks for it.
+    """
+
+    name: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]]
+    State: ClassVar[type[Any] | None]
+
+    def keys(self, records: Sequence[Record]) -> set[str]: ...
+
+    def next_due(self, value: Any) -> Millis | None: ...
+
+    def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects: ...
+
+
+class Unusable(Exception):
+    """A record that cannot be used; the message is one sentence for people."""
+
+
+_OBSERVATION = msgspec.json.Decoder(Observation)
+# 2001-09-09 in milliseconds: smaller numbers are seconds by mistake, larger than 2100 are micro- or nanoseconds.
+_EARLIEST, _LATEST = 0, 4_102_444_800_000
+
+
+def decode_observation(body: bytes) -> Observation:
+    """Read one observation. Unusable says in one sentence what is wrong; unknown fields and kinds are let through."""
+    if len(body) > MAX_RECORD_BYTES:
+        raise Unusable(f"the record has {len(body)} bytes, more than {MAX_RECORD_BYTES} are not taken")
+    try:
+        seen = _OBSERVATION.decode(body)
+    except msgspec.ValidationError as error:
+        raise Unusable(f"not an observation: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unusable(f"not JSON: {str(error)[:120]}") from error
+    if not _EARLIEST <= seen.sent_at <= _LATEST:
+        raise Unusable("sent_at is not in milliseconds since 1970 (between 1970 and 2100)")
+    if not seen.type:
+        raise Unusable("type is empty")
+    if seen.type != "clock.tick":
+        if not seen.id:
+            raise Unusable("id is missing")
+        if seen.group is None or not seen.group.id:
+            raise Unusable("group.id is missing")
+    return seen
