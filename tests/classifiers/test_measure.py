@@ -312,10 +312,19 @@ def test_model_that_cannot_be_loaded_says_so_in_every_message(lists: list[WordLi
     assert classifiers.model_version is None
 
 
-def test_without_a_folder_the_products_own_model_is_loaded() -> None:
-    classifiers = Classifiers.load()
-    assert classifiers.model_version is not None
-    assert 0 < classifiers.cut("ads", 0.01) <= 1
+def test_without_a_folder_the_products_own_model_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(measure_module, "default_dir", lambda: tmp_path / "own")
+    (blind,) = Classifiers.load().measure([a_message("明天开会")])
+    assert str(tmp_path / "own") in (blind[0].unavailable or "")
+
+
+def test_product_without_any_model_is_unavailable_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> Path:
+        raise ModelUnavailable("Nothing was trained.")
+
+    monkeypatch.setattr(measure_module, "default_dir", absent)
+    (blind,) = Classifiers.load().measure([a_message("明天开会")])
+    assert {one.unavailable for one in blind} == {"Nothing was trained."}
 
 
 def test_keywords_speak_while_the_model_is_down(lists: list[WordList]) -> None:
