@@ -134,8 +134,8 @@ class Embedded:
             pass
 
     def backlog(self) -> int:
-        """How many records wait for the agent that is furthest behind."""
-        return self.store.last_offset() - min(self._offsets.values())
+        """How many records wait to be handled, over all agents."""
+        return sum(self.store.count_after(agent.reads, self._offsets[agent.name]) for agent in self.agents)
 
     def groups_due(self, now: Millis) -> list[str]:
         """The groups to tick: those where something is due, and listed groups that nothing was ever seen of."""

@@ -80,6 +80,12 @@ def recover(store: Store, idempotent: frozenset[str] | set[str]) -> int:
         return len(rows)
 
 
+def waiting(store: Store) -> bool:
+    """Whether any action is planned or being sent."""
+    open_ones = outbox.c.status.in_(("planned", "sending"))
+    return store.connection.scalar(sa.select(outbox.c.id).where(open_ones).limit(1)) is not None
+
+
 def _overtaken(store: Store, row: sa.Row) -> bool:
     """An action whose reversal is already queued never goes out; a reversal of what never went out neither."""
     connection = store.connection
@@ -154,4 +160,4 @@ def pause_scope(*, group: str | None = None, pack: str | None = None) -> str:
     return f"pack:{pack}" if pack else "all"
 
 
-__all__: Sequence[str] = ("claim", "pause_scope", "recover", "settle")
+__all__: Sequence[str] = ("claim", "pause_scope", "recover", "settle", "waiting")

@@ -92,6 +92,18 @@ class Service:
     async def append_many(self, bodies: Sequence[bytes]) -> list[Appended]:
         return list(await asyncio.gather(*map(self.append, bodies)))
 
+    async def set_aside(self, body: bytes, cause: str) -> None:
+        """Keep what could not be read among the dead letters."""
+        await self._in_store(self.host.append_dead, body, cause, self.clock())
+        self._news.set()
+
+    async def busy(self) -> bool:
+        """Whether anything waits to be judged or to go out."""
+        return bool(self._posts.qsize() or await self._in_store(self._waiting))
+
+    def _waiting(self) -> bool:
+        return self.host.backlog() > 0 or outbox.waiting(self.store)
+
     def ready(self) -> tuple[bool, list[str]]:
         dead = [f"{task.get_name().strip('_')} has ended" for task in self._tasks if task.done()]
         reasons = [*self._trouble.values(), *dead]

@@ -262,6 +262,10 @@ class Store:
     def last_offset(self) -> int:
         return self.connection.scalar(sa.select(sa.func.max(log.c.offset))) or 0
 
+    def count_after(self, topics: Sequence[str], after: int) -> int:
+        query = sa.select(sa.func.count()).select_from(log).where(log.c.offset > after, log.c.topic.in_(topics))
+        return self.connection.scalar(query) or 0
+
     def log_time(self) -> Millis:
         """The latest append time: the clock of everything that must not read one."""
         query = sa.select(log.c.appended_at).order_by(log.c.offset.desc()).limit(1)
