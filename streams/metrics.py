@@ -158,8 +158,8 @@ class Metrics:
         info.info({"version": _version(), "python": platform.python_version()})
         # Finding a labelled child costs more than counting: children are kept.
         self._children: dict[tuple[str, ...], Counter] = {}
-        for kind in REVIEW_KINDS:
-            self._gauges["xunqun_reviews_open"].labels(kind).set(0)
+        self.set_reviews_open({})
+        self.set_outbox_open({})
 
     def observed(self, kind: str, count: int = 1) -> None:
         """Observations were stored; `kind` is the observation's `type`."""
@@ -228,10 +228,9 @@ class Metrics:
         child.inc(count)
 
     def _set(self, name: str, counts: Mapping[str, int], known: Collection[str]) -> None:
-        folded = dict.fromkeys(known, 0)
+        folded = dict.fromkeys((*known, OTHER), 0)
         for value, count in counts.items():
-            value = _fold(value, known)
-            folded[value] = folded.get(value, 0) + count
+            folded[_fold(value, known)] += count
         for value, count in folded.items():
             self._gauges[name].labels(value).set(count)
 
