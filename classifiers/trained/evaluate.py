@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from classifiers.folding import fold_batch
 from classifiers.trained.card import Card, Figure, Recall
+from classifiers.trained.registry import ARTIFACTS, VARIANTS, default_dir
+from classifiers.trained.serve import NEVER, Model
 
 Floats = npt.NDArray[np.float64]
 
@@ -98,11 +103,65 @@ def _share(recall: Recall | None) -> str:
     return f"{recall.share:.2f} ({recall.low:.2f}–{recall.high:.2f})"
 
 
+class OnFile(Struct, frozen=True):
+    """One category on labelled texts of a file, at the model's own cuts.
+
+    `accused` counts the file's `ok` texts at the review cut, `act_accused` at the act cut, which a model may not have.
+    """
+
+    category: str
+    auc: float | None
+    review: Recall
+    act: Recall | None
+    accused: Recall
+    act_accused: Recall | None
+
+
+class _Labelled(Struct):
+    text: str
+    label: str
+
+
+def on_file(model: Model, path: Path) -> tuple[OnFile, ...]:
+    """Figures on a JSONL file of `{text, label}`, `label` a category or `ok`; categories without a row are left out.
+
+    Texts that the model was trained on flatter it. OSError and msgspec.DecodeError for a file that cannot be read.
+    """
+    decoder = msgspec.json.Decoder(_Labelled)
+    rows = [decoder.decode(line) for line in path.read_bytes().splitlines() if line.strip()]
+    scores = model.score(fold_batch([row.text for row in rows])).astype(np.float64)
+    labels = np.array([row.label for row in rows])
+    found = []
+    for column, category in enumerate(model.categories):
+        positive, normal = scores[labels == category, column], scores[labels == "ok", column]
+        if not len(positive):
+            continue
+
+        def at(share: float, of: Floats, category: str = category) -> Recall | None:
+            cut = model.cut(category, share)
+            return None if cut >= NEVER else wilson(int((of >= cut).sum()), len(of))
+
+        review, accused = at(1 / REVIEW, positive), at(1 / REVIEW, normal)
+        if review is None or accused is None:
+            continue
+        ranked = auc(positive, normal) if len(normal) else None
+        found.append(OnFile(category, ranked, review, at(1 / ACT, positive), accused, at(1 / ACT, normal)))
+    return tuple(found)
+
+
+def shipped(artifacts: Path = ARTIFACTS) -> Comparison:
+    """Both variants of the package side by side, as measured when they were trained.
+
+    ModelUnavailable if one is not whole.
+    """
+    return compare([Model.load(default_dir(variant, artifacts)).card for variant in VARIANTS])
+
+
 def compare(cards: Sequence[Card]) -> Comparison:
     """Compare the variants by the recall at review on sources left out of training, mean over category and source.
 
-    A pair of category and source that a variant has no figure for, as it has no examples of the category, counts as 0
-    for it. ValueError without cards.
+    Only pairs of category and source count on which every variant that knows the category could be measured; a variant
+    without examples of the category has found nothing. ValueError without cards.
     """
     if not cards:
         raise ValueError("no model cards to compare: train a variant first")
@@ -110,7 +169,12 @@ def compare(cards: Sequence[Card]) -> Comparison:
         card.variant: {(f.category, f.source): f.review.share for f in card.figures if f.how == "left_out"}
         for card in cards
     }
-    pairs = sorted({key for found in shares.values() for key in found})
+    knows = {card.variant: {head.category for head in card.heads} for card in cards}
+    pairs = sorted(
+        key
+        for key in {key for found in shares.values() for key in found}
+        if all(key in shares[name] or key[0] not in knows[name] for name in shares)
+    )
     recall = {
         name: round(sum(found.get(key, 0.0) for key in pairs) / max(len(pairs), 1), 4) for name, found in shares.items()
     }

@@ -31,8 +31,8 @@ def model_card(card: Card, comparison: Comparison) -> str:
         "",
         "## Cuts",
         "",
-        "The score from which on at most this share of normal messages lies, measured on messages that the scoring model",
-        "had not seen.",
+        "The score from which on at most this share of normal messages lies, measured on messages that the scoring",
+        "model had not seen.",
         "",
     ]
     shares = sorted({quantile.one_in for head in card.heads for quantile in head.quantiles})
@@ -49,9 +49,9 @@ def model_card(card: Card, comparison: Comparison) -> str:
         "",
         "## Figures",
         "",
-        "Recall with its 95 % Wilson interval at the cuts for 1/1000 (review) and 1/20000 (act). *Other rows of it*: five",
-        "folds, the model had seen other rows of the source (if the variant may use it). *Nothing of it*: the whole source",
-        "was left out.",
+        "Recall with its 95 % Wilson interval at the cuts for 1/1000 (review) and 1/20000 (act). *Other rows of it*:",
+        "five folds, the model had seen other rows of the source (if the variant may use it). *Nothing of it*: the",
+        "whole source was left out.",
         "",
         comparison.markdown(),
     ]
