@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from classifiers.keywords import ListError
 from classifiers.measure import Classifiers
 from models import Fleet
 from policies.directory import read_fleet
-from policies.lint import PackError, load_packs
+from policies.lint import PackError, did_you_mean, load_pack, load_packs, shipped_packs
 from policies.schema import Pack
 
 
@@ -49,6 +50,19 @@ def packs_from(paths: Sequence[Path], fleet: Fleet | None = None) -> dict[str, P
     return packs
 
 
+def pack_from(slug: str, paths: Sequence[Path] = ()) -> Pack:
+    """One pack by its slug, without reading the others. LoadError where there is none or it has mistakes."""
+    extra = [file for path in paths for file in (path.glob("*.yaml") if path.is_dir() else [path])]
+    files = {**shipped_packs(), **{file.stem: file for file in extra}}
+    if slug not in files:
+        hint = did_you_mean(slug, files)
+        raise LoadError(f'there is no pack "{slug}"; there are {", ".join(sorted(files))}' + (f" · hint: {hint}" if hint else ""))
+    try:
+        return load_pack(files[slug])
+    except (PackError, OSError) as error:
+        raise LoadError(f"the pack cannot be used:\n{error}") from error
+
+
 def model_folder(name: str) -> Path:
     """Find weights by variant, or take the folder named."""
     from classifiers.trained.registry import default_dir
@@ -59,8 +73,9 @@ def model_folder(name: str) -> Path:
 def classifiers_from(model: str = "default", lists: Sequence[Path] = ()) -> Classifiers:
     """Load all classifiers. A model that is missing or broken leaves its categories *unavailable*, never clean."""
     try:
-        return Classifiers.load(lists_dirs=tuple(lists), model_dir=model_folder(model))
-    except (OSError, ValueError) as error:
+        folder = None if model == "default" else model_folder(model)
+        return Classifiers.load(lists_dirs=tuple(lists), model_dir=folder)
+    except ListError as error:
         raise LoadError(f"the word lists cannot be used: {error}") from error
 
 

@@ -9,7 +9,10 @@ from typing import Literal
 import yaml
 from msgspec import Struct
 
-from classifiers.folding import fold
+from classifiers.folding import fold_batch
+
+# The parser in C is ten times faster and gives the same nodes and places; some builds of PyYAML lack it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Strength = Literal["strong", "weak", "allow"]
 
@@ -85,7 +88,7 @@ class _Reader:
     def read(self) -> WordList | None:
         known = len(self.problems)
         try:
-            root = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            root = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=_LOADER)
         except UnicodeDecodeError:
             self.note(None, "is not UTF-8", "save the file as UTF-8")
             return None
@@ -146,14 +149,14 @@ class _Reader:
             if not isinstance(node, yaml.SequenceNode):
                 self.note(node, f'"{strength}" is not a list', f"write {strength}: [一词, 又一词]")
                 continue
-            for entry in node.value:
+            # Folding costs per call, not per word: all words of a list at once.
+            written = [str(entry.value).strip() if isinstance(entry, yaml.ScalarNode) else "" for entry in node.value]
+            for entry, text, folded in zip(node.value, written, fold_batch(written).texts, strict=True):
                 if not isinstance(entry, yaml.ScalarNode) or not entry.value.strip():
                     self.note(
                         entry, f'an entry of "{strength}" is no word', "one word an entry, in quotes if it has signs"
                     )
                     continue
-                text = str(entry.value).strip()
-                folded = fold(text).text
                 if len(folded) < _SHORTEST:
                     self.note(
                         entry, f'"{text}" is too short: it would be looked for as "{folded}"', "give a longer word"

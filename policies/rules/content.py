@@ -1,6 +1,6 @@
 """Rules on what a message says or carries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -64,7 +64,7 @@ class ContentCategory(Rule):
     """A message is of a forbidden category.
 
     Two points per category follow from the pack's budgets: at the *act* cut the rule speaks, between *review* and *act*
-    it asks a person. A strong word, a pattern or a kind speaks alone; weak words lift a trained score from review to act.
+    it asks a person; `weigh` says how words and scores join.
     A message that complains about pay, safety or harassment is never more than a question to a person.
     Serves all `classifier:*`, `keyword:*` and `kind:*` mechanisms.
     """
@@ -93,36 +93,47 @@ class ContentCategory(Rule):
 
 
 def weigh(case: Case, category: str) -> Finding | None:
-    """Put the signals of one category together: None, an uncertain finding, or a certain one."""
+    """Put the signals of one category together: None, an uncertain finding, or a certain one.
+
+    Each piece of evidence has a weight, and three make a finding certain: a strong word, a pattern, a kind, or a trained
+    score at the act cut weigh three; a score at the review cut two, one that reaches one in a hundred normal messages
+    one; one weak word one, several two. Words alone never reach beyond a question: the trained score has to join in.
+    """
     signals = [one for one in case.signals if one.category == category and not one.unavailable]
     if not signals:
         return None
     budget = case.budgets(category)
-    trained = max((one for one in signals if one.classifier.startswith("trained")), key=_score, default=None)
-    plain = [one for one in signals if not one.classifier.startswith("trained")]
     review = case.cuts(category, float(Fraction(budget.review)))
     act = case.cuts(category, float(Fraction(budget.act)))
+    trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
+    plain = [one for one in signals if not one.classifier.startswith("trained")]
     strong = any(one.score >= 1.0 for one in plain)
-    score = max(trained.score if trained else 0.0, max((one.score for one in plain), default=0.0))
-    suspected = trained is not None and trained.score >= review
-    certain = strong or (suspected and bool(plain)) or (trained is not None and trained.score >= act)
-    if not certain and not suspected:
+    weak = min(2, len({item.matched for one in plain for item in one.evidence}))
+    read = 0 if trained is None else 3 if trained >= act else 2 if trained >= review else 1
+    weight = 3 if strong else read + weak if read else 0
+    if weight < 2:
         return None
-    shielded = category in SHIELDED and any(one.category == "protected" for one in case.signals)
     evidence = tuple(item for one in signals for item in one.evidence)[:8]
+    certain = weight >= 3
+    shielded = category in SHIELDED and is_complaint(case.signals)
     return Finding(
         subject=case.offender,
         explanation=_explain(category, evidence, certain=certain, shielded=shielded),
         evidence=evidence,
-        score=round(score, 4),
+        score=round(max(trained or 0.0, *(one.score for one in plain), 0.0), 4),
         certain=certain and not shielded,
-        cut=None if strong else round(act if trained is not None and trained.score >= act else review, 4),
+        cut=None if strong else round(act if read == 3 else review, 4),
         category=category,
     )
 
 
-def _score(signal: Signal) -> float:
-    return signal.score
+def is_complaint(signals: Sequence[Signal]) -> bool:
+    """Say whether a message complains about pay, safety or harassment, or to a union or authority.
+
+    One plain phrase of that kind is enough, or two words that hint at it; 工资 alone is not.
+    """
+    hints = [one for one in signals if one.category == "protected"]
+    return any(one.score >= 1.0 for one in hints) or sum(len(one.evidence) for one in hints) > 1
 
 
 def _explain(category: str, evidence: tuple[Evidence, ...], *, certain: bool, shielded: bool) -> str:

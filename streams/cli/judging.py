@@ -34,17 +34,16 @@ def check(
 ) -> None:
     """Judge one message and explain it: clause, evidence, what would happen next."""
     from streams.checking import check_message
-    from streams.loading import classifiers_from, packs_from
+    from streams.loading import classifiers_from, pack_from
 
     if text == "-":
         text = sys.stdin.read()
-    known = packs_from(packs or [])
-    if pack not in known:
-        raise Failure(f'there is no pack "{pack}"; there are {", ".join(sorted(known))}')
-    if group_type and group_type not in known[pack].group_types:
-        raise Failure(f'pack {pack} has no group type "{group_type}"; it has {", ".join(known[pack].group_types) or "none"}')
+    judged_by = pack_from(pack, packs or [])
+    if group_type and group_type not in judged_by.group_types:
+        there_are = ", ".join(judged_by.group_types) or "none"
+        raise Failure(f'pack {pack} has no group type "{group_type}"; it has {there_are}')
     checked = check_message(
-        text, known[pack], classifiers_from(model, lists or []), group_type=group_type, role=role, kind=kind
+        text, judged_by, classifiers_from(model, lists or []), group_type=group_type, role=role, kind=kind
     )
     if json:
         print_json(checked)

@@ -12,6 +12,7 @@ from models.observation import Millis
 from policies.rules.content import NAMES
 from streams.trial.data import Excerpt
 
+EXAMPLES_PER_CLAUSE = 20
 LONGEST_TEXT = 360
 LONGEST_NAME = 40
 LONGEST_EXPLANATION = 300
@@ -127,10 +128,8 @@ def excerpt_of(text: str, spans: Iterable[tuple[int, int] | None], most: int = L
 
 def plain(text: str, most: int) -> str:
     """One line without control characters, at most `most` code points: for names, charts and headings."""
-    kept = "".join(" " if one.isspace() else one for one in text[: most * 4] if one.isspace() or not _is_hidden(one))
-    kept = " ".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in [kept]).strip()
-    kept = "".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in kept)
-    kept = re.sub(r" +", " ", kept)
+    visible = (" " if one.isspace() else one for one in text[: most * 4] if one.isspace() or not _is_hidden(one))
+    kept = " ".join("".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in visible).split())
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 
@@ -172,7 +171,7 @@ def marked(excerpt: Excerpt, text: str) -> Markup:
 
 
 class Masking:
-    """Hides names: 王建国 becomes 王** where it names somebody, and keeps its length inside texts, so that marks stay right."""
+    """Hides names: 王建国 becomes 王** beside a message, and keeps its length inside texts, so that marks stay right."""
 
     def __init__(self, names: Collection[str], *, off: bool = False) -> None:
         self.off = off
