@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -194,7 +194,7 @@ def _open_fault(found: Judgement, case: Case, bound: Bound, finding: Finding, pa
                 later.place.set_deadline(
                     case, subject=finding.subject.id, cause=violation_id, due_at=due_at, data={"fault": key}
                 )
-    kind = "roster" if bound.rule.name.startswith("roster.") else "registry"
+    kind: Literal["roster", "registry"] = "roster" if bound.rule.name.startswith("roster.") else "registry"
     cause = finding.cause or Cause(kind, digest("c", case.view.key, bound.clause_id, finding.subject.id, times))
     _add(found, case, bound, finding, violation_id, cause=cause, due_at=due_at)
 

@@ -16,7 +16,7 @@ from models.signal import TRAINED_CATEGORIES
 from policies.places import Document, Path, Problem
 from policies.rules import RULES
 from policies.rules.content import NAMES
-from policies.schema import Binding, Budget, Clause, Ladder, Pack, Response
+from policies.schema import Binding, Budget, Clause, Ladder, Pack, Response, Scope, Status
 
 MODES: tuple[str, ...] = get_args(Mode)
 SANCTIONS: tuple[str, ...] = get_args(SanctionKind)
@@ -25,6 +25,7 @@ NEVER_AUTOMATIC = {
     "illegal_political", "religion", "sensitive_topic", "rumour", "reputation", "infringement", "off_topic", "violence",
     "incitement", "negative_emotion", "leak", "outside_forwarding",
 }  # fmt: skip
+_SLUG = re.compile(r"[a-z][a-z0-9-]{0,39}")
 PLACEHOLDERS = {"member", "article", "title", "explanation", "next", "expected", "group", "mend_by"}
 
 
@@ -123,7 +124,9 @@ def _check_struct(document: Document, value: Any, struct: type[msgspec.Struct], 
         except msgspec.ValidationError as error:
             inner = _error_path(str(error))
             if not _is_nested_struct(info.type):
-                document.report((*path, key, *inner), f"{what}: {key}: {_plain_error(str(error))}", _enum_hint(error, value[key]))
+                place = (*path, key, *inner)
+                told = f"{what}: {key}: {_plain_error(str(error))}"
+                document.report(place, told, _choice_hint(place, str(error)))
     return len(document.problems) == before
 
 
@@ -133,8 +136,23 @@ def _is_nested_struct(kind: Any) -> bool:
     return kind in wanted or any(one in wanted for one in get_args(kind)) or any(_is_nested_struct(one) for one in get_args(kind))
 
 
-def _enum_hint(error: msgspec.ValidationError, value: Any) -> str:
-    return did_you_mean(value, (*MODES, *SANCTIONS)) if "enum" in str(error) and isinstance(value, str) else ""
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "mode": MODES,
+    "sanction": SANCTIONS,
+    "stage": get_args(Status.__annotations__["stage"]),
+    "scope": get_args(Scope),
+    "from": ("policy", "tenant"),
+}
+
+
+def _choice_hint(path: Path, message: str) -> str:
+    """Where a word is none of the few allowed: the nearest of them, or all."""
+    found = re.search(r"Invalid enum value '(.*?)'", message)
+    names = [one for one in path if isinstance(one, str)]
+    choices = _CHOICES.get(names[-1] if names else "", ())
+    if not found or not choices:
+        return ""
+    return did_you_mean(found.group(1), choices) or f"one of {', '.join(choices)}"
 
 
 def _error_path(message: str) -> Path:
@@ -155,7 +173,7 @@ def _check_pack(document: Document) -> None:
     value = document.value
     _check_struct(document, value, Pack, (), "a pack")
     slug = value.get("pack")
-    if isinstance(slug, str) and not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", slug):
+    if isinstance(slug, str) and not _SLUG.fullmatch(slug):
         document.report(("pack",), f'"{slug}" is no slug', "small letters, digits and hyphens, e.g. my-office")
     for key, category_budget in _items(value.get("budgets")):
         _check_budget(document, category_budget, ("budgets", key))
@@ -217,7 +235,7 @@ def _check_ladder(document: Document, ladder: Any, path: Path, name: str) -> Non
 def _check_clause(
     document: Document, clause: Any, path: Path, name: str, slug: Any, ladders: dict[str, Any], names: set[str]
 ) -> set[str]:
-    if isinstance(slug, str) and not name.startswith(f"{slug}-"):
+    if isinstance(slug, str) and _SLUG.fullmatch(slug) and not name.startswith(f"{slug}-"):
         document.report(path, f'clause "{name}" does not belong to pack "{slug}"', f"call it {slug}-{name}")
     if not _check_struct(document, clause, Clause, path, f'clause "{name}"') and not isinstance(clause, dict):
         return set()
@@ -287,13 +305,21 @@ def _check_meaning(document: Document, params: Any, binding: Any, path: Path, wh
     pattern = getattr(params, "pattern", None)
     if pattern is not None:
         try:
-            re2.compile(pattern)
+            re2.compile(pattern, _quiet())
         except re2.error as error:
+            why = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
             document.report(
                 (*path, "with", "pattern"),
-                f"{what}: the pattern cannot be used: {error}",
+                f"{what}: the pattern cannot be used: {why}",
                 "patterns are RE2: no look-around, no back-references, so that none can run for ever",
             )
+
+
+def _quiet() -> Any:
+    """RE2 writes each bad pattern to standard error by itself; lint says it better."""
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 def _check_notice(document: Document, notice: Any, path: Path, clause: str) -> None:

@@ -48,7 +48,9 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self._add(mark.line if mark else 0, mark.column if mark else 0, f"not YAML: {error.problem}")
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except RecursionError:
+            self._add(0, 0, f"nested deeper than {MAX_DEPTH}")
+        except (yaml.YAMLError, ValueError) as error:
             self._add(0, 0, f"not YAML: {str(error).splitlines()[0]}")
         finally:
             loader.dispose()
@@ -69,7 +71,7 @@ class Document:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
                 raise yaml.MarkedYAMLError(
-                    problem="aliases (*name) are not allowed; write the value out", problem_mark=event.start_mark
+                    problem="aliases (*name) are not allowed; write the value out", problem_mark=event.start_mark,  # type: ignore[arg-type]
                 )
 
     def _plain(self, node: Node, path: Path, loader: Any) -> Any:

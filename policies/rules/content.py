@@ -216,7 +216,10 @@ class ImageParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ImageContent(Rule):
-    """What a picture shows. No picture classifier ships, so the binding is blind and each picture says *unavailable*."""
+    """What a picture shows. No picture classifier ships, so the binding is blind and each picture says *unavailable*.
+
+    Serves `image:moderation`.
+    """
 
     name = "image.content"
     Params = ImageParams
