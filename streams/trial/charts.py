@@ -16,6 +16,8 @@ MOST_BARS = 12
 _WIDTH = 600
 _ROW = 40
 _MOST_COLUMNS = 62
+# Code points of a label: so many full-width ones fit into the width.
+_LABEL = 44
 # Colours that stand for the page's own until the drawing is finished.
 _PLACES = {
     "#010203": "var(--ink)",
@@ -82,12 +84,12 @@ def rows(name: str, title: str, bars: Sequence[Bar], others: str) -> Markup:
     for number, bar in enumerate(shown):
         top = number * _ROW + 4
         scale = (_WIDTH - 64) / most
-        label = plain(bar.label, 40)
+        label = plain(bar.label, _LABEL)
         axes.text(0, top + 12, label, color=_INK, fontsize=13, parse_math=False)
         axes.barh(top + 24, bar.automatic * scale, 11, color=_AUTO)
         axes.barh(top + 24, bar.assisted * scale, 11, left=bar.automatic * scale, color=_ASK)
         axes.text(bar.total * scale + 8, top + 28.5, str(bar.total), color=_INK, fontsize=13)
-    said = "；".join(f"{plain(one.label, 40)} {one.total} 条" for one in shown) + "。"
+    said = "；".join(f"{plain(one.label, _LABEL)} {one.total} 条" for one in shown) + "。"
     return _svg(figure, name, title, said)
 
 
@@ -144,7 +146,7 @@ def _svg(figure: Any, name: str, title: str, said: str) -> Markup:
     import matplotlib
 
     out = StringIO()
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name}
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         # matplotlib's own font lacks Chinese; the browser's does not, and nothing here is placed by measured text.
         warnings.simplefilter("ignore", UserWarning)

@@ -1,4 +1,4 @@
-"""Runs a trial: replays observations and gathers what a page about it needs, in flat memory over any number of lines."""
+"""Runs a trial: replays observations and gathers what a page about it needs, in flat memory."""
 
 from bisect import bisect, insort
 from collections import Counter, defaultdict

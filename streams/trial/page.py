@@ -1,4 +1,4 @@
-"""Makes one page of a trial: a single file that asks for nothing from elsewhere, for people who do not know computers."""
+"""Makes one page of a trial: a single file that asks for nothing from elsewhere."""
 
 import base64
 from collections import Counter, defaultdict
@@ -52,7 +52,7 @@ class _Words:
     def message(self, one: Example) -> Markup:
         if one.excerpt is None:
             return Markup("")
-        return marked(one.excerpt, self.masking.text(one.excerpt.text, one.aliases))
+        return marked(one.excerpt, self.masking.text(one.excerpt.text, one.aliases, keep_length=True))
 
     def group(self, name: str) -> str:
         found = self.groups.get(name)
@@ -136,7 +136,7 @@ def _period(trial: Trial, words: _Words) -> str:
 def _charts(trial: Trial, words: _Words) -> dict[str, Markup]:
     if not trial.findings or trial.first is None or trial.last is None:
         return {}
-    clauses = [Bar(f"{one.article} {one.says}", one.automatic, one.assisted) for one in trial.clauses if one.findings]
+    clauses = [Bar(_label(one, trial), one.automatic, one.assisted) for one in trial.clauses if one.findings]
     groups = [Bar(words.group(one.id), one.automatic, one.assisted) for one in trial.groups if one.findings]
     groups.sort(key=lambda one: -one.total)
     first, last = words.clock.day(trial.first), words.clock.day(trial.last)
@@ -145,6 +145,13 @@ def _charts(trial: Trial, words: _Words) -> dict[str, Markup]:
         "clauses": rows("chart-clauses", "各条款发现多少条", clauses, "其余 {} 条条款"),
         "groups": rows("chart-groups", "各群发现多少条", groups, "其余 {} 个群"),
     }
+
+
+def _label(one: ClauseFound, trial: Trial) -> str:
+    """A clause in the chart; articles of several policies need the policy's name beside them."""
+    several = len({each.pack for each in trial.clauses}) > 1
+    says = plain(one.says, 18) if several else one.says
+    return f"{one.article} {says}" + (f"（{plain(trial.packs.get(one.pack, one.pack), 14)}）" if several else "")
 
 
 def _outgoing(trial: Trial) -> dict[str, int]:

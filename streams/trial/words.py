@@ -171,7 +171,7 @@ def marked(excerpt: Excerpt, text: str) -> Markup:
 
 
 class Masking:
-    """Hides names: 王建国 becomes 王** beside a message, and keeps its length inside texts, so that marks stay right."""
+    """Hides names: 王建国 becomes 王** beside a message, and keeps its length inside texts, for the marks."""
 
     def __init__(self, names: Collection[str], *, off: bool = False) -> None:
         self.off = off
@@ -184,8 +184,8 @@ class Masking:
             return name
         return name[0] + "**"
 
-    def text(self, text: str, aliases: Sequence[str] = ()) -> str:
-        """A text with all known names in it hidden, as many code points long as before."""
+    def text(self, text: str, aliases: Sequence[str] = (), *, keep_length: bool = False) -> str:
+        """A text with all known names in it hidden; `keep_length` for texts that have marks."""
         if self.off or not text:
             return text
         own = {one for one in aliases if len(one) > 1}
@@ -196,7 +196,7 @@ class Masking:
             for length in lengths:
                 piece = text[at : at + length]
                 if len(piece) == length and (piece in self._names or piece in own):
-                    out.append(piece[0] + "*" * (length - 1))
+                    out.append(piece[0] + "*" * (length - 1 if keep_length else 2))
                     at += length
                     break
             else:
