@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from classifiers.folding import Folded, FoldedBatch, fold_batch
+from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
 from classifiers.patterns import find_in_file_names, find_patterns
@@ -227,6 +227,20 @@ class Classifiers:
             self._read(signals, places, words, texts)
         return signals
 
+    def explain(self, observation: Observation, category: str) -> tuple[Evidence, ...]:
+        """What moved the trained score of a message most, in the original text. Costs a hundred times a score.
+
+        So measuring leaves it out, and it is asked for what was found only.
+        """
+        if self._model is None or category not in self._model.categories:
+            return ()
+        words = own_words(observation)
+        folded = fold(words.text)
+        return tuple(
+            _evidence(self._trained_name, category, words.text, words, folded.span(start, end), "训练模型的依据")
+            for start, end in self._model.explain(folded, category)[:_MOST_EVIDENCE]
+        )
+
     def _read(
         self, signals: list[tuple[Signal, ...]], places: list[int], words: list[OwnWords | None], texts: list[str]
     ) -> None:
@@ -240,7 +254,7 @@ class Classifiers:
                 found = _broken("patterns", _PATTERN_CATEGORIES, error)
             if found:
                 signals[places[j]] = (*found, *signals[places[j]])
-        for j, trained in self._trained(batch, words, texts).items():
+        for j, trained in self._trained(batch).items():
             signals[places[j]] = (*trained, *signals[places[j]])
         for j, hits in self.keywords.find_batch(batch).items():
             said = self._said(batch[j], texts[j], words[j], hits)
@@ -271,26 +285,19 @@ class Classifiers:
             said.append(Signal(self._keywords_name, category, score, evidence))
         return tuple(said)
 
-    def _trained(
-        self, batch: FoldedBatch, words: list[OwnWords | None], texts: list[str]
-    ) -> dict[int, tuple[Signal, ...]]:
+    def _trained(self, batch: FoldedBatch) -> dict[int, tuple[Signal, ...]]:
         """The trained signals of a batch, by index of the text."""
         if self._model is None:
-            return dict.fromkeys(range(len(texts)), self._blind) if self._blind else {}
+            return dict.fromkeys(range(len(batch)), self._blind) if self._blind else {}
         name, categories = self._trained_name, self._model.categories
         found: dict[int, tuple[Signal, ...]] = {}
         try:
             scores = self._model.score(batch)
             for j, column in np.argwhere(scores >= self._model.floor).tolist():
-                category, score, folded = categories[column], float(scores[j, column]), batch[j]
-                why = f"训练模型评分 {score:.2f}"
-                evidence = tuple(
-                    _evidence(name, category, texts[j], words[j], folded.span(start, end), why)
-                    for start, end in self._model.explain(folded, category)[:_MOST_EVIDENCE]
-                )
-                found[j] = (*found.get(j, _NOTHING), Signal(name, category, score, evidence))
+                signal = Signal(name, categories[column], float(scores[j, column]))
+                found[j] = (*found.get(j, _NOTHING), signal)
         except Exception as error:
-            return dict.fromkeys(range(len(texts)), _broken(name, categories, error))
+            return dict.fromkeys(range(len(batch)), _broken(name, categories, error))
         return found
 
 

@@ -38,6 +38,7 @@ class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Something that waits for a person: an assisted finding, an uncertain verdict, a draft, an appeal, a late action.
 
     `on` is what a decision has to name. `options` are the sanctions that the pack's text would allow.
+    `observation_id` names the message whose recall withdraws the question; None where a recall does not mend it.
     """
 
     id: str
@@ -51,4 +52,5 @@ class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):
     options: tuple[str, ...] = ()
     status: Literal["open", "decided", "withdrawn"] = "open"
     decided_by: str | None = None
+    observation_id: str | None = None
     detail: dict[str, Any] = {}

@@ -28,6 +28,7 @@ class Directory:
             (account.platform, account.id): person for person in fleet.people for account in person.accounts
         }
         self.names = {person.name for person in fleet.people}
+        self._leaders = {person.id for person in fleet.people if _leads(person)}
         self.units = {unit for person in fleet.people for unit in (person.unit, person.department) if unit}
 
     def group(self, seen: Observation) -> Group | None:
@@ -51,9 +52,7 @@ class Directory:
         return person.id if person else f"{platform}:{account}"
 
     def is_leader(self, person: Person | None) -> bool:
-        if person is None:
-            return False
-        return "leader" in person.tags or any(post in (person.post or "") for post in LEADER_POSTS)
+        return person is not None and person.id in self._leaders
 
     def is_stranger(self, subject: str) -> bool:
         person = self.people.get(subject)
@@ -61,6 +60,10 @@ class Directory:
 
     def active(self) -> Iterable[Person]:
         return (person for person in self.fleet.people if person.status in ("active", "probation"))
+
+
+def _leads(person: Person) -> bool:
+    return "leader" in person.tags or any(post in (person.post or "") for post in LEADER_POSTS)
 
 
 def read_fleet(data: bytes) -> Fleet:

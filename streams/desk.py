@@ -30,8 +30,9 @@ from streams.store import (
     sanctions,
     tasks,
     verdicts,
+    violations,
 )
-from streams.topics import JUDGEMENTS, OBSERVATIONS, Appeal, Judged
+from streams.topics import JUDGEMENTS, OBSERVATIONS, Appeal, Judged, Noted, noted
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "verdict": ("uphold", "overturn"),
@@ -71,8 +72,10 @@ def show_review(store: Store, review_id: str) -> dict[str, Any] | None:
     return found
 
 
-def _verdict_of(store: Store, violation_id: str) -> Verdict | None:
-    query = sa.select(verdicts.c.body).where(verdicts.c.body.contains(violation_id.encode())).limit(1)
+def _verdict_of(store: Store, named: str) -> Verdict | None:
+    """The verdict that holds a violation, or the one on an observation."""
+    holding = sa.select(violations.c.verdict).where(violations.c.id == named).scalar_subquery()
+    query = sa.select(verdicts.c.body).where(sa.or_(verdicts.c.id == holding, verdicts.c.id == named)).limit(1)
     body = store.connection.scalar(query)
     return msgspec.json.decode(body, type=Verdict) if body else None
 
@@ -111,9 +114,21 @@ def decide(
         group_id=group_id,
         sanction_id=sanction_id,
     )
+    about = _about(store, target, subject)
     with store.transaction():
-        store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(decision=decision)), at)])
+        store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(decision=decision, about=about)), at)])
     return dict(msgspec.to_builtins(decision))
+
+
+def _about(store: Store, target: DecisionTarget, subject: str) -> tuple[Noted, ...]:
+    """The violations of this subject that a decision on a verdict is about."""
+    verdict = _verdict_of(store, target.id) if target.kind == "verdict" else None
+    if verdict is None:
+        return ()
+    found = (*verdict.violations, *verdict.uncertain)
+    return tuple(
+        noted(verdict, one) for one in found if one.subject.id == subject and target.id in (one.id, verdict.observation_id)
+    )
 
 
 def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, str | None]:
@@ -129,7 +144,10 @@ def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, st
         key = connection.scalar(sa.select(log.c.key).where(log.c.offset == found.offset)) or ""
         return DecisionTarget("sanction", named), found.subject, found.group_id, key, named
     if verdict := _verdict_of(store, named):
-        one = next(each for each in (*verdict.violations, *verdict.uncertain) if each.id == named)
+        found_here = (*verdict.violations, *verdict.uncertain)
+        one = next((each for each in found_here if each.id == named), found_here[0] if found_here else None)
+        if one is None:
+            raise NotFound(f"the verdict on {named} holds no finding")
         key = f"{verdict.platform}:{verdict.group_id}"
         return DecisionTarget("verdict", named), one.subject.id, verdict.group_id, key, None
     if task := connection.execute(sa.select(tasks).where(tasks.c.id == named)).one_or_none():

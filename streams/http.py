@@ -14,7 +14,7 @@ import time
 import traceback
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
@@ -38,6 +38,8 @@ MAX_CALL_BYTES = 64 * 1024
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # A body that takes longer is cut off, seconds: a sender that dribbles must not hold its share for ever.
 BODY_TIMEOUT = 10.0
+# How long a scrape waits for fresh gauges before it shows the last ones, seconds.
+GAUGES_TIMEOUT = 2.0
 # What a sender is told to wait when storage is unavailable, seconds.
 RETRY_AFTER = 5
 MOST_REVIEWS = 500
@@ -97,7 +99,7 @@ class Service(Protocol):
     async def paused(self) -> list[dict[str, Any]]: ...
 
     async def status(self) -> dict[str, Any]:
-        """Counts and ids for the status page; no names, no text."""
+        """Counts and ids for the status page; no names, no text. Sets the gauges: `/metrics` asks it too."""
         ...
 
 
@@ -406,6 +408,9 @@ class _Routes:
     # health
 
     async def show_metrics(self, request: web.Request) -> web.Response:
+        # The service sets its gauges when it counts for its status. A store that hangs must not hide the counters.
+        with suppress(Exception):
+            await asyncio.wait_for(self._service.status(), GAUGES_TIMEOUT)
         body, content_type = self._metrics.exposition()
         return web.Response(body=body, headers={"Content-Type": content_type})
 

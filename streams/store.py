@@ -68,6 +68,14 @@ verdicts = sa.Table(
     sa.Column("offset", sa.Integer, nullable=False, index=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
+violations = sa.Table(
+    "violations",
+    meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("clause", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
 sanctions = sa.Table(
     "sanctions",
     meta,
@@ -97,6 +105,7 @@ reviews = sa.Table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("on_id", sa.Text, nullable=False, index=True),
+    sa.Column("observation_id", sa.Text, index=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("at", sa.Integer, nullable=False),
     sa.Column("offset", sa.Integer, nullable=False),
@@ -173,7 +182,7 @@ pauses = sa.Table(
 _REPLACED = {"sanctions", "groups_seen", "judged"}
 _ROW_TABLES = {
     one.name: one
-    for one in (verdicts, sanctions, tasks, reviews, decisions, appeals, evidence, dead_letters, judged, groups_seen, outbox)
+    for one in (verdicts, violations, sanctions, tasks, reviews, decisions, appeals, evidence, dead_letters, judged, groups_seen, outbox)
 }
 
 
@@ -311,22 +320,24 @@ class Store:
         self.connection.execute(statement.on_conflict_do_update(index_elements=["agent"], set_={"offset": offset}))
 
     def write_rows(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Enter rows of views, in order; a run of one table becomes one statement."""
-        pending: list[dict[str, Any]] = []
-        current = ""
-        for table, row in [*rows, ("", {})]:
-            if table != current and pending:
-                self._write(current, pending)
-                pending = []
-            current = table
-            if table:
-                pending.append(row)
+        """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them."""
+        by_table: dict[str, list[dict[str, Any]]] = {}
+        for table, row in rows:
+            by_table.setdefault(table, []).append(row)
+        for table in sorted(by_table, key=lambda name: name not in _ROW_TABLES):
+            self._write(table, by_table[table])
 
     def _write(self, name: str, rows: list[dict[str, Any]]) -> None:
         if name == "closed_reviews":
             for row in rows:
                 matches = (reviews.c.on_id == row["on_id"], reviews.c.status == "open")
                 self.connection.execute(reviews.update().where(*matches).values(status=row["status"]))
+            return
+        if name == "withdrawn":
+            for row in rows:
+                of = (reviews.c.observation_id == row["observation_id"], reviews.c.at >= row["since"])
+                open_ones = reviews.update().where(*of, reviews.c.status == "open")
+                self.connection.execute(open_ones.values(status="withdrawn"))
             return
         if name == "reopened_actions":
             for row in rows:

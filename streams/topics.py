@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 from msgspec import Struct
 
-from models import Action, Decision, Observation, Review, Sanction, Task, Verdict
+from models import Action, Decision, Observation, Review, Sanction, Task, Verdict, Violation
+from models.fleet import GroupMode
 from models.observation import Millis
 
 OBSERVATIONS = "observations"
@@ -39,13 +40,28 @@ class Appeal(Struct, frozen=True, kw_only=True):
     filed_at: Millis
 
 
+class Noted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A violation with all that a sanction needs to know of its verdict, and no message text."""
+
+    violation: Violation
+    pack: str
+    group_id: str
+    group_key: str
+    mode: GroupMode
+    at: Millis
+    observation_id: str | None = None
+    account: str | None = None
+    native_id: str | None = None
+
+
 class Judged(Struct, frozen=True, omit_defaults=True):
-    """A record of `judgements`: exactly one of these."""
+    """A record of `judgements`: exactly one of these; a decision on a verdict brings along what it is `about`."""
 
     verdict: Verdict | None = None
     decision: Decision | None = None
     withdrawal: Withdrawal | None = None
     appeal: Appeal | None = None
+    about: tuple[Noted, ...] = ()
 
 
 class Planned(Struct, frozen=True, omit_defaults=True):
@@ -77,6 +93,22 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     offset: int
     tries: int
     body: bytes
+
+
+def noted(verdict: Verdict, violation: Violation) -> Noted:
+    """Take a violation out of its verdict. The matched words stay behind: text lives in observations and evidence only."""
+    bare = tuple(msgspec.structs.replace(one, matched=None) for one in violation.evidence)
+    return Noted(
+        violation=msgspec.structs.replace(violation, evidence=bare),
+        pack=verdict.pack,
+        group_id=verdict.group_id,
+        group_key=f"{verdict.platform}:{verdict.group_id}",
+        mode=verdict.mode,
+        at=verdict.judged_at,
+        observation_id=verdict.observation_id,
+        account=verdict.account,
+        native_id=verdict.native_id,
+    )
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What a rule is given, what it answers, and how it is described."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -41,6 +41,7 @@ class Finding:
 class Case:
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 
+    `explain` shows what moved the trained score of a category; it is asked only for what was found, because it costs.
     `known`: the fleet lists the group. `renamed`: this observation shows a nickname for the first time.
     """
 
@@ -53,7 +54,7 @@ class Case:
     budgets: Callable[[str], Budget]
     cuts: Cuts
     flood: Callable[[int, Millis, int], tuple[int, int, str] | None] | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
+    explain: Callable[[str], tuple[Evidence, ...]] = lambda category: ()
     known: bool = True
     renamed: bool = False
 

@@ -113,7 +113,10 @@ def weigh(case: Case, category: str) -> Finding | None:
     weight = 3 if strong else read + weak if read else 0
     if weight < 2:
         return None
-    evidence = tuple(item for one in signals for item in one.evidence)[:8]
+    evidence = tuple(item for one in plain for item in one.evidence)
+    if trained is not None:
+        evidence += case.explain(category)
+    evidence = evidence[:8]
     certain = weight >= 3
     shielded = category in SHIELDED and is_complaint(case.signals)
     return Finding(

@@ -19,7 +19,6 @@ from models import (
     Subject,
     Task,
     Verdict,
-    Violation,
     digest,
 )
 from models.observation import Millis
@@ -27,7 +26,20 @@ from policies.directory import Directory
 from policies.ladder import Due, reconcile, span_millis
 from policies.notices import SANCTION_NAMES, cite, reversal_notice, write_notice
 from policies.schema import Binding, Ladder, Pack
-from streams.topics import ACTIONS, JUDGEMENTS, OUTCOMES, Appeal, Effects, Judged, Outcome, Planned, Record, Withdrawal
+from streams.topics import (
+    ACTIONS,
+    JUDGEMENTS,
+    OUTCOMES,
+    Appeal,
+    Effects,
+    Judged,
+    Noted,
+    Outcome,
+    Planned,
+    Record,
+    Withdrawal,
+    noted,
+)
 
 # One's own message, recalled within this time, leaves no strike; secrets excepted, they were seen.
 GRACE: Millis = 2 * 60 * 1000
@@ -39,31 +51,21 @@ UNDO_CALLS: dict[str, str] = {"mute": "unmute", "remove": "reinvite"}
 DELIVERED = ("accepted", "confirmed")
 
 
-class Noted(Struct, kw_only=True):
-    """A violation as the ledger keeps it: what is needed to sanction, uphold or take back, and no message text."""
-
-    violation: Violation
-    pack: str
-    group_id: str
-    group_key: str
-    mode: str
-    at: Millis
-    observation_id: str | None = None
-    account: str | None = None
-    native_id: str | None = None
-    state: str = "open"  # open | struck | answered | overturned | upheld
-
-
 class Ledger(Struct, kw_only=True, omit_defaults=True):
-    """Everything held against one subject, as one value under the subject's key."""
+    """Everything held against one subject, as one value under the subject's key.
 
-    noted: dict[str, Noted] = field(default_factory=dict)
+    `held`: the violations behind strikes and sanctions. What only waits for a person is not here: the decision brings it
+    along. `settled`: violations that were overturned or withdrawn, so that an edit does not raise them again.
+    """
+
+    held: dict[str, Noted] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
     sanctions: dict[str, Sanction] = field(default_factory=dict)
     reversed: list[str] = field(default_factory=list)
     delivered: dict[str, Millis] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
 
 
 class _Changes(Effects):
@@ -110,7 +112,7 @@ class Escalate:
             elif one.verdict:
                 self._take(effects, record, one.verdict, ledgers)
             elif one.decision and one.decision.subject:
-                self._decide(effects, one.decision, ledgers[one.decision.subject])
+                self._decide(effects, one.decision, one.about, ledgers[one.decision.subject])
             elif one.withdrawal:
                 self._withdraw(effects, one.withdrawal, ledgers[one.withdrawal.subject])
             elif one.appeal:
@@ -126,38 +128,28 @@ class Escalate:
             *((one, False) for one in verdict.uncertain),
         ):
             ledger = ledgers[violation.subject.id]
-            if violation.id in ledger.noted:
+            if violation.id in ledger.held or violation.id in ledger.settled:
                 continue
-            noted = Noted(
-                violation=_without_text(violation),
-                pack=verdict.pack,
-                group_id=verdict.group_id,
-                group_key=record.key,
-                mode=verdict.mode,
-                at=verdict.judged_at,
-                observation_id=verdict.observation_id,
-                account=verdict.account,
-                native_id=verdict.native_id,
-            )
-            ledger.noted[violation.id] = noted
+            case = noted(verdict, violation)
             if certain and violation.mode == "automatic":
-                self._punish(effects, ledger, noted)
+                self._punish(effects, ledger, case)
             else:
-                self._ask(effects, ledger, noted, certain=certain)
+                self._ask(effects, case, certain=certain)
 
     def _punish(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
         """Give the strike that the binding's ladder counts, or answer a fault of state, which brings no strike."""
         binding = self._binding(noted)
         if binding is not None and binding.ladder:
-            ladder = self.packs[noted.pack].ladders[binding.ladder]
-            if self._strike(ledger, noted, binding.ladder, ladder):
-                noted.state = "struck"
+            if self._strike(ledger, noted, binding.ladder, self.packs[noted.pack].ladders[binding.ladder]):
+                ledger.held[noted.violation.id] = noted
                 self._reconcile(effects, ledger, noted.pack, binding.ladder)
         elif binding is not None and binding.response is not None:
-            noted.state = "answered"
+            ledger.held[noted.violation.id] = noted
             for kind in binding.response.sanctions:
                 sanction_id = digest("s", noted.violation.id, kind)
                 self._issue(effects, ledger, noted, kind, 0, sanction_id, assignee=binding.response.assignee)
+        if noted.violation.id not in ledger.held:
+            ledger.settled.append(noted.violation.id)
 
     def _strike(self, ledger: Ledger, noted: Noted, name: str, ladder: Ladder) -> bool:
         """One strike per observation (or episode) and ladder; a second clause of the same ladder adds none."""
@@ -176,7 +168,7 @@ class Escalate:
                 scope=scope,
                 given_at=noted.at,
                 expires_at=noted.at + span_millis(ladder.window),
-                mode=noted.mode,  # type: ignore[arg-type]
+                mode=noted.mode,
             )
         )
         return True
@@ -195,7 +187,7 @@ class Escalate:
             for sanction in changes.reverse:
                 self._reverse(effects, ledger, sanction)
             for due in changes.issue:
-                noted = ledger.noted[due.strike.violation_id]
+                noted = ledger.held[due.strike.violation_id]
                 self._issue(
                     effects,
                     ledger,
@@ -231,7 +223,7 @@ class Escalate:
         pack, violation, group = self.packs[noted.pack], noted.violation, self._group(noted)
         fleet = self.directory.fleet
         if kind == "fine" and not (fleet.settings.fines.enabled and fleet.settings.fines.basis):
-            self._ask(effects, ledger, noted, certain=True, why="罚款未启用：须由单位书面明确依据后开启")
+            self._ask(effects, noted, certain=True, why="罚款未启用：须由单位书面明确依据后开启")
             return
         sanction = Sanction(
             id=sanction_id,
@@ -256,7 +248,7 @@ class Escalate:
             ),
             seconds=due.rung.seconds if due and kind == "mute" else None,
             amount_fen=due.rung.amount_fen if due and kind == "fine" else None,
-            mode=noted.mode,  # type: ignore[arg-type]
+            mode=noted.mode,
             ladder=ladder,
             strike_id=due.strike.id if due else None,
         )
@@ -309,7 +301,7 @@ class Escalate:
 
     # what waits for people
 
-    def _ask(self, effects: _Changes, ledger: Ledger, noted: Noted, *, certain: bool, why: str | None = None) -> None:
+    def _ask(self, effects: _Changes, noted: Noted, *, certain: bool, why: str | None = None) -> None:
         violation = noted.violation
         kind = "assisted" if certain else "uncertain"
         if violation.cause is not None and violation.cause.kind == "report":
@@ -324,6 +316,7 @@ class Escalate:
             opened_at=noted.at,
             why=why or violation.explanation,
             options=self._options(noted),
+            observation_id=None if _is_secret(noted) else noted.observation_id,
         )
         effects.plan(noted.group_key, Planned(review=review))
 
@@ -371,52 +364,35 @@ class Escalate:
             options=("uphold", "overturn"),
             detail={"sanction_id": sanction.id},
         )
-        noted = ledger.noted[sanction.violation_ids[0]]
+        noted = ledger.held[sanction.violation_ids[0]]
         effects.plan(noted.group_key, Planned(review=review))
 
     # decisions
 
-    def _decide(self, effects: _Changes, decision: Decision, ledger: Ledger) -> None:
+    def _decide(self, effects: _Changes, decision: Decision, about: Sequence[Noted], ledger: Ledger) -> None:
         if decision.id in ledger.decisions:
             return
         ledger.decisions.append(decision.id)
         on, outcome = decision.on, decision.outcome
         if outcome == "overturn":
-            self._overturn(effects, ledger, self._violations_of(ledger, decision))
+            self._overturn(effects, ledger, self._violations_of(ledger, decision, about))
         elif on.kind == "verdict" and outcome == "uphold":
-            for noted in self._violations_of(ledger, decision):
-                self._uphold(effects, ledger, noted)
-        elif on.kind in ("sanction", "action") and outcome in ("approve", "refuse"):
+            for noted in about:
+                if noted.violation.id not in ledger.held and noted.violation.id not in ledger.settled:
+                    self._punish(effects, ledger, noted)
+        elif outcome in ("approve", "refuse"):
             self._approve(effects, ledger, decision)
 
-    def _violations_of(self, ledger: Ledger, decision: Decision) -> list[Noted]:
-        named = decision.on.id
+    def _violations_of(self, ledger: Ledger, decision: Decision, about: Sequence[Noted]) -> list[Noted]:
         if decision.on.kind == "verdict":
-            return [one for key, one in ledger.noted.items() if named in (key, one.observation_id)]
-        sanction = ledger.sanctions.get(self._sanction_of(ledger, decision) or "")
-        return [ledger.noted[one] for one in sanction.violation_ids if one in ledger.noted] if sanction else []
-
-    def _sanction_of(self, ledger: Ledger, decision: Decision) -> str | None:
-        named = decision.on.id
-        if decision.on.kind == "action":
-            return next(
-                (one.id for one in ledger.sanctions.values() if named in (digest("a", one.id, call) for call in CALLS.values())),
-                None,
-            )
-        if decision.on.kind == "appeal":
-            return decision.sanction_id
-        return named
-
-    def _uphold(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
-        if noted.state != "open":
-            return
-        noted.state = "upheld"
-        self._punish(effects, ledger, noted)
+            return list(about)
+        sanction = ledger.sanctions.get(decision.sanction_id or decision.on.id)
+        return [ledger.held[one] for one in sanction.violation_ids if one in ledger.held] if sanction else []
 
     def _overturn(self, effects: _Changes, ledger: Ledger, wrong: Iterable[Noted]) -> None:
         touched: set[tuple[str, str]] = set()
         for noted in wrong:
-            noted.state = "overturned"
+            ledger.settled.append(noted.violation.id)
             for index, strike in enumerate(ledger.strikes):
                 if strike.violation_id == noted.violation.id and strike.status != "revoked":
                     ledger.strikes[index] = msgspec.structs.replace(strike, status="revoked")
@@ -429,7 +405,7 @@ class Escalate:
 
     def _reverse(self, effects: _Changes, ledger: Ledger, sanction: Sanction) -> None:
         """Take a sanction back: tell the member where they were told before, and undo what can be undone."""
-        noted = ledger.noted[sanction.violation_ids[0]]
+        noted = ledger.held[sanction.violation_ids[0]]
         pack = self.packs[noted.pack]
         clause = pack.clauses[sanction.clause]
         undo = msgspec.structs.replace(
@@ -460,7 +436,7 @@ class Escalate:
         if decision.outcome == "refuse":
             ledger.failed.append(sanction.id)
             return
-        noted = ledger.noted[sanction.violation_ids[0]]
+        noted = ledger.held[sanction.violation_ids[0]]
         approved = msgspec.structs.replace(sanction, needs_approval=False, approved_by=decision.by)
         ledger.sanctions[sanction.id] = approved
         effects.plan(noted.group_key, Planned(sanction=approved))
@@ -471,14 +447,14 @@ class Escalate:
         """A message recalled by its own sender within the grace time leaves no strike; what was secret stays seen."""
         forgiven = [
             one
-            for one in ledger.noted.values()
+            for one in ledger.held.values()
             if one.observation_id == withdrawal.observation_id
             and 0 <= withdrawal.withdrawn_at - one.at <= GRACE
-            and not any(item.category in NO_GRACE for item in one.violation.evidence)
+            and not _is_secret(one)
         ]
         self._overturn(effects, ledger, forgiven)
-        for noted in forgiven:
-            effects.rows.append(("closed_reviews", {"on_id": noted.violation.id, "status": "withdrawn", "by": "sender"}))
+        since = withdrawal.withdrawn_at - GRACE
+        effects.rows.append(("withdrawn", {"observation_id": withdrawal.observation_id, "since": since}))
 
     def _delivered(self, effects: _Changes, outcome: Outcome, ledger: Ledger) -> None:
         if outcome.sanction_id not in ledger.sanctions:
@@ -489,7 +465,7 @@ class Escalate:
         ledger.delivered.setdefault(outcome.sanction_id, outcome.at)
         sanction = ledger.sanctions[outcome.sanction_id]
         if sanction.ladder:
-            noted = ledger.noted[sanction.violation_ids[0]]
+            noted = ledger.held[sanction.violation_ids[0]]
             self._reconcile(effects, ledger, noted.pack, sanction.ladder)
 
     # look-ups
@@ -563,10 +539,8 @@ def _needs_approval(kind: SanctionKind, mode: str, group: Group) -> bool:
     return mode == "advise" and kind != "task"
 
 
-def _without_text(violation: Violation) -> Violation:
-    """Drop matched words: message text lives in observations and evidence only."""
-    bare = tuple(msgspec.structs.replace(one, matched=None) for one in violation.evidence)
-    return msgspec.structs.replace(violation, evidence=bare)
+def _is_secret(noted: Noted) -> bool:
+    return any(item.category in NO_GRACE for item in noted.violation.evidence)
 
 
 _JUDGED = msgspec.json.Decoder(Judged)

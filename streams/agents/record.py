@@ -43,8 +43,10 @@ class RecordViews:
 
     def _judged(self, effects: Effects, record: Record, one: Judged) -> None:
         if one.verdict:
-            effects.rows.append(("verdicts", _verdict_row(record, one.verdict)))
+            row = _verdict_row(record, one.verdict)
+            effects.rows.append(("verdicts", row))
             for violation in (*one.verdict.violations, *one.verdict.uncertain):
+                effects.rows.append(("violations", {"id": violation.id, "verdict": row["id"], "clause": violation.clause}))
                 for index, item in enumerate(violation.evidence):
                     if item.matched:
                         kept = one.verdict.judged_at + EVIDENCE_KEPT
@@ -133,6 +135,7 @@ def _review_row(record: Record, review: Review) -> dict[str, Any]:
         "subject": review.subject,
         "kind": review.kind,
         "on_id": review.on.id,
+        "observation_id": review.observation_id,
         "status": review.status,
         "at": review.opened_at,
         "offset": record.offset,

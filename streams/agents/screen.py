@@ -1,6 +1,7 @@
 """Screen: measures every observation and judges it under its group's pack. Observations in, verdicts out."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -108,6 +109,7 @@ class Screen:
             calendar=self.calendar,
             budgets=pack.pack.budget,
             cuts=self.classifiers.cut,
+            explain=partial(self.classifiers.explain, seen),
             known=known,
         )
         if state.deadlines:
@@ -175,7 +177,7 @@ class Screen:
                 uncertain=tuple(uncertain),
                 unavailable=tuple(unavailable),
                 mode=mode,
-                platform=seen.platform,
+                platform=group.platform,
                 account=seen.account,
                 native_id=seen.native_id if observation_id else None,
                 model=self.classifiers.model_version,

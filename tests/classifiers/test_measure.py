@@ -293,10 +293,12 @@ def test_a_text_full_of_words_is_measured_in_bounded_time(classifiers: Classifie
 
 def test_trained_signal_carries_score_and_what_weighed_most(lists: list[WordList]) -> None:
     text = "来 领\u200b獎吧"
-    (signals,) = with_model(lists, FakeModel()).measure([a_message(text)])
+    classifiers = with_model(lists, FakeModel())
+    (signals,) = classifiers.measure([a_message(text)])
     (trained,) = [one for one in signals if one.classifier == "trained@feed"]
     assert (trained.category, trained.score) == ("ads", 0.75)
-    assert [(one.span, one.matched) for one in trained.evidence] == [((4, 5), "獎")]
+    shown = classifiers.explain(a_message(text), "ads")
+    assert [(one.span, one.matched) for one in shown] == [((4, 5), "獎")]
 
 
 def test_scores_below_the_floor_give_no_signal(lists: list[WordList]) -> None:
