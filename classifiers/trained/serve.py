@@ -21,7 +21,7 @@ from classifiers.trained.card import FORMAT, Card
 NEVER = 2.0
 # Ranges that `explain` gives at most, and the n-grams they are made from.
 RANGES = 3
-_TOP_GRAMS = 8
+_TOP_GRAMS = 10
 # Features of one gather: bounds the memory of a batch of very long texts at some 40 MB a category.
 _ROWS_AT_ONCE = 1 << 20
 
@@ -146,6 +146,10 @@ class Model:
         column = self._place[category]
         grams = features.grams(folded.text)
         weighed = self._weights[grams.rows, column].astype(np.float32)
+        # A single character convinces nobody, unless it is all there is.
+        long = grams.ends - grams.begins > 1
+        if long.any():
+            weighed = np.where(long, weighed, np.float32(0))
         top = np.argsort(-weighed, kind="stable")[:_TOP_GRAMS]
         top = top[weighed[top] > 0]
         if not len(top):
