@@ -152,6 +152,7 @@ class Classifiers:
         self.keywords = keywords
         self._keywords_name = f"keywords@{keywords.version}"
         self._model = None if isinstance(model, ModelUnavailable) else model
+        self._cuts: dict[tuple[str, float], float] = {}
         self._trained_name = f"trained@{self._model.version}" if self._model else "trained"
         self._blind = _blind("trained", TRAINED_CATEGORIES, model.reason) if isinstance(model, ModelUnavailable) else ()
 
@@ -179,9 +180,11 @@ class Classifiers:
 
         A score that nothing reaches if no model measures the category.
         """
-        if self._model is None or category not in self._model.categories:
-            return NEVER
-        return self._model.cut(category, budget)
+        found = self._cuts.get((category, budget))
+        if found is None:
+            known = self._model is not None and category in self._model.categories
+            found = self._cuts[category, budget] = self._model.cut(category, budget) if known else NEVER
+        return found
 
     def measure(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:
         """The signals of each observation, nearly always none; then it is one and the same empty tuple.

@@ -96,7 +96,8 @@ class GroupView:
             return "owner"
         if subject in self.group.managers:
             return "manager"
-        if subject in self.administrators:
+        given = self.state.roles.get(subject)
+        if given == "administrator" or (given is None and subject in self.group.administrators):
             return "administrator"
         shown = _ROLES.get(shown or "", shown)
         if shown in ("owner", "administrator") and not self.group.owner and not self.group.administrators:

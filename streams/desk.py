@@ -68,7 +68,7 @@ def show_review(store: Store, review_id: str) -> dict[str, Any] | None:
     if action := store.connection.scalar(sa.select(outbox.c.body).where(outbox.c.id == named)):
         found["action"] = _plain(action, Action)
     if verdict := _verdict_of(store, named):
-        found["verdict"] = msgspec.to_builtins(with_evidence(store, verdict))
+        found["verdict"] = msgspec.to_builtins(with_evidence(store, [verdict])[0])
     return found
 
 

@@ -27,6 +27,8 @@ CHUNK = 512
 # A line longer than this is not read whole: only its beginning goes to the dead letters.
 _LONGEST_LINE = MAX_RECORD_BYTES + 1
 Progress = Callable[[int], None]
+_AT_ONCE = 400
+_VERDICT = msgspec.json.Decoder(Verdict)
 
 
 @dataclass
@@ -169,17 +171,19 @@ def _lines(source: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def stored_verdicts(store: Store) -> Iterator[Verdict]:
-    """All verdicts in the order of judging, with the matched words put back from the evidence."""
+def stored_verdicts(store: Store, *, words: bool = True) -> Iterator[Verdict]:
+    """All verdicts in the order of judging; with `words`, what was matched is put back from the evidence."""
     query = sa.select(verdicts.c.body).order_by(verdicts.c.offset)
     with store.engine.connect() as connection:
-        for body in connection.execution_options(yield_per=1000).scalars(query):
-            yield with_evidence(store, msgspec.json.decode(body, type=Verdict))
+        bodies = connection.execution_options(yield_per=_AT_ONCE).scalars(query)
+        for some in bodies.partitions(_AT_ONCE):
+            decoded = [_VERDICT.decode(body) for body in some]
+            yield from with_evidence(store, decoded) if words else decoded
 
 
-def with_evidence(store: Store, verdict: Verdict) -> Verdict:
+def with_evidence(store: Store, found: Sequence[Verdict]) -> list[Verdict]:
     """Put the matched words back where they have not expired."""
-    ids = [one.id for one in (*verdict.violations, *verdict.uncertain)]
+    ids = [one.id for verdict in found for one in (*verdict.violations, *verdict.uncertain)]
     query = sa.select(evidence.c.violation_id, evidence.c.number, evidence.c.matched).where(evidence.c.violation_id.in_(ids))
     kept = {(row[0], row[1]): row[2] for row in store.connection.execute(query)} if ids else {}
 
@@ -190,11 +194,14 @@ def with_evidence(store: Store, verdict: Verdict) -> Verdict:
         )
         return msgspec.structs.replace(violation, evidence=items)
 
-    return msgspec.structs.replace(
-        verdict,
-        violations=tuple(map(restored, verdict.violations)),
-        uncertain=tuple(map(restored, verdict.uncertain)),
-    )
+    return [
+        msgspec.structs.replace(
+            verdict,
+            violations=tuple(map(restored, verdict.violations)),
+            uncertain=tuple(map(restored, verdict.uncertain)),
+        )
+        for verdict in found
+    ]
 
 
 def stored_sanctions(store: Store) -> Iterator[Sanction]:
@@ -251,7 +258,7 @@ def write_results(store: Store, folder: Path) -> None:
 def summarise(replay: Replay) -> Summary:
     store = replay.store
     summary = Summary(observations=replay.observations)
-    for verdict in stored_verdicts(store):
+    for verdict in stored_verdicts(store, words=False):
         summary.verdicts += 1
         summary.violations += len(verdict.violations)
         summary.uncertain += len(verdict.uncertain)

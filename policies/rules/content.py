@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -103,8 +104,7 @@ def weigh(case: Case, category: str) -> Finding | None:
     if not signals:
         return None
     budget = case.budgets(category)
-    review = case.cuts(category, float(Fraction(budget.review)))
-    act = case.cuts(category, float(Fraction(budget.act)))
+    review, act = case.cuts(category, share(budget.review)), case.cuts(category, share(budget.act))
     trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
     plain = [one for one in signals if not one.classifier.startswith("trained")]
     strong = any(one.score >= 1.0 for one in plain)
@@ -114,8 +114,8 @@ def weigh(case: Case, category: str) -> Finding | None:
     if weight < 2:
         return None
     evidence = tuple(item for one in plain for item in one.evidence)
-    if trained is not None:
-        evidence += case.explain(category)
+    if trained is not None and not evidence:
+        evidence = case.explain(category)
     evidence = evidence[:8]
     certain = weight >= 3
     shielded = category in SHIELDED and is_complaint(case.signals)
@@ -128,6 +128,12 @@ def weigh(case: Case, category: str) -> Finding | None:
         cut=None if strong else round(act if read == 3 else review, 4),
         category=category,
     )
+
+
+@cache
+def share(written: str) -> float:
+    """Read a budget such as 1/1000; packs hold a handful of them."""
+    return float(Fraction(written))
 
 
 def is_complaint(signals: Sequence[Signal]) -> bool:

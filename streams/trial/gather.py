@@ -178,7 +178,7 @@ class _Gathering:
 
         def evidence_of(violation: Violation) -> Violation:
             if not whole:
-                whole.append(with_evidence(store, verdict))
+                whole.extend(with_evidence(store, [verdict]))
             return next(one for one in (*whole[0].violations, *whole[0].uncertain) if one.id == violation.id)
 
         for violation, standing in (

@@ -1,0 +1,238 @@
+"""Who posts how much, how often the same, and since when: the last minutes of every sender, in memory.
+
+All times are group time in milliseconds. Nothing here reads a clock or judges: how many messages are too many is the
+pack's choice.
+"""
+
+from bisect import bisect_left
+from collections import OrderedDict
+from hashlib import blake2b
+from operator import itemgetter
+
+from models.observation import Millis
+
+# Windows longer than this cannot be measured; a start reads the log back this far to fill them again.
+KEEP: Millis = 15 * 60 * 1000
+# Messages of one sender in one group that are remembered. No pack asks for more in a minute; more would let one robot
+# fill the memory and slow down every question about it.
+MOST_ENTRIES = 200
+# Senders that are remembered, all groups together, about 120 MB if all posted within 15 minutes of their group's time.
+MOST_SENDERS = 200_000
+# Groups whose receipts are expected at once.
+_MOST_EXPECTING = 50_000
+# Code points of one text that its fingerprint reads.
+_LONGEST = 20_000
+# Ids are looked up one by one up to so many entries. A set is faster beyond, but most senders have one or two.
+_FEW = 16
+
+_expected = itemgetter(3)
+
+
+def fingerprint(text: str) -> int:
+    """64 bits that are equal for texts which differ only in case, white space, punctuation and symbols.
+
+    The same in every process and version of Python. Of a text without any letter or digit, such as 👍👍, the symbols
+    count. At most 20,000 code points are read.
+    """
+    bare = "".join(filter(str.isalnum, text[:_LONGEST].casefold())) or "".join(text[:_LONGEST].split())
+    return int.from_bytes(blake2b(bare.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+class _Clock:
+    """The newest group time of one group, shared by its senders."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now: Millis | None = None
+
+
+class Recent:
+    """One sender's last messages in one group: of 15 minutes before the newest, at most 200, ordered by group time."""
+
+    __slots__ = ("_clock", "_entries", "_ids")
+
+    def __init__(self, clock: _Clock | None = None) -> None:
+        # (sent_at, fingerprint, observation id, expected), by sent_at, of equal ones in order of arrival.
+        self._entries: list[tuple[Millis, int, str, bool]] = []
+        self._ids: set[str] | None = None
+        self._clock = clock
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def newest_at(self) -> Millis | None:
+        """Group time of the newest message; None before the first."""
+        return self._entries[-1][0] if self._entries else None
+
+    def add(self, sent_at: Millis, fingerprint: int, observation_id: str, expected: bool) -> None:
+        """Enter one message, in any order. A known id, or one 15 minutes older than the newest, changes nothing.
+
+        `expected` messages, receipts after a notice, are remembered but never counted.
+        """
+        entries = self._entries
+        entry = (sent_at, fingerprint, observation_id, expected)
+        if not entries:
+            entries.append(entry)
+        else:
+            if self._knows(observation_id):
+                return
+            if sent_at >= entries[-1][0]:
+                entries.append(entry)
+            elif sent_at > entries[-1][0] - KEEP:
+                entries.insert(bisect_left(entries, (sent_at + 1,)), entry)
+            else:
+                return
+            if self._ids is not None:
+                self._ids.add(observation_id)
+            if entries[0][0] <= entries[-1][0] - KEEP or len(entries) > MOST_ENTRIES:
+                self._forget()
+        clock = self._clock
+        if clock is not None and (clock.now is None or sent_at > clock.now):
+            clock.now = sent_at
+
+    def _knows(self, observation_id: str) -> bool:
+        if self._ids is None:
+            if len(self._entries) <= _FEW:
+                return any(entry[2] == observation_id for entry in self._entries)
+            self._ids = {entry[2] for entry in self._entries}
+        return observation_id in self._ids
+
+    def _forget(self) -> None:
+        entries = self._entries
+        old = max(bisect_left(entries, (entries[-1][0] - KEEP + 1,)), len(entries) - MOST_ENTRIES)
+        if self._ids is not None:
+            self._ids.difference_update(entry[2] for entry in entries[:old])
+        del entries[:old]
+        if len(entries) <= _FEW:
+            self._ids = None
+
+    def _inside(self, now: Millis, window: Millis) -> tuple[int, int]:
+        """The entries later than `now - window` and not later than `now`, half open."""
+        entries = self._entries
+        end = len(entries)
+        if end and entries[-1][0] > now:
+            end = bisect_left(entries, (now + 1,))
+        return bisect_left(entries, (now - window + 1,), 0, end), end
+
+    def first_of_episode(self, now: Millis, window: Millis) -> str:
+        """The id of the first message of the flood that goes on at `now`; "" if none was sent within `window`.
+
+        A flood is a run of messages, expected ones left out, each less than `window` after the one before, the last
+        less than `window` before `now`. Of a run longer than what is remembered it is the earliest still known.
+        """
+        first, later = "", now
+        for sent_at, _, observation_id, expected in reversed(self._entries):
+            if expected or sent_at > now:
+                continue
+            if later - sent_at >= window:
+                break
+            first, later = observation_id, sent_at
+        return first
+
+
+def posts_within(recent: Recent, now: Millis, window: Millis) -> int:
+    """How many messages were sent later than `now - window` and not later than `now`, without expected ones.
+
+    Exact for windows up to 15 minutes and up to 200 messages.
+    """
+    start, end = recent._inside(now, window)
+    return end - start - sum(map(_expected, recent._entries[start:end]))
+
+
+def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:
+    """How often the newest message's text was sent within `window` up to `now`, the newest included.
+
+    Expected messages do not count; if the newest was expected, this is how often the same was sent unexpectedly.
+    """
+    start, end = recent._inside(now, window)
+    if start == end:
+        return 0
+    entries = recent._entries
+    newest = entries[end - 1][1]
+    return sum(1 for entry in entries[start:end] if entry[1] == newest and not entry[3])
+
+
+class _Group:
+    __slots__ = ("clock", "senders")
+
+    def __init__(self) -> None:
+        self.clock = _Clock()
+        # Least recently asked for first.
+        self.senders: OrderedDict[str, Recent] = OrderedDict()
+
+
+class Windows:
+    """The last minutes of all senders of all groups, in bounded memory.
+
+    A sender who was silent for 15 minutes of the group's time is forgotten, two at most with each call, so that no call
+    is slow. Of groups without messages time stands still; beyond 200,000 senders those of the group that was silent
+    longest go first.
+    """
+
+    def __init__(self, *, most_senders: int = MOST_SENDERS) -> None:
+        self._most = most_senders
+        self._groups: OrderedDict[str, _Group] = OrderedDict()
+        self._size = 0
+        self._expecting: OrderedDict[str, Millis] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many senders are remembered."""
+        return self._size
+
+    def of(self, group_key: str, sender: str) -> Recent:
+        """The messages of one sender in one group; to be used at once, for a later call may forget it."""
+        group = self._groups.get(group_key)
+        if group is None:
+            group = self._groups[group_key] = _Group()
+        else:
+            self._groups.move_to_end(group_key)
+        senders = group.senders
+        recent = senders.get(sender)
+        if recent is None:
+            recent = senders[sender] = Recent(group.clock)
+            self._size += 1
+            if self._size > self._most:
+                self._drop_oldest()
+        else:
+            senders.move_to_end(sender)
+        if group.clock.now is not None:
+            self._drop_idle(group, group.clock.now, recent)
+        return recent
+
+    def _drop_idle(self, group: _Group, now: Millis, asked: Recent) -> None:
+        """Two, where one comes in: so the idle ones shrink even while nobody but newcomers posts."""
+        for _ in range(2):
+            sender, oldest = next(iter(group.senders.items()))
+            newest_at = oldest.newest_at
+            if oldest is asked or (newest_at is not None and newest_at > now - KEEP):
+                return
+            del group.senders[sender]
+            self._size -= 1
+
+    def _drop_oldest(self) -> None:
+        key, group = next(iter(self._groups.items()))
+        group.senders.popitem(last=False)
+        self._size -= 1
+        if not group.senders:
+            del self._groups[key]
+
+    def expect_receipts(self, group_key: str, *, until: Millis) -> None:
+        """After a notice: receipts in the group up to `until` are answers, not flooding. The latest `until` holds."""
+        known = self._expecting.get(group_key)
+        if known is None or until > known:
+            self._expecting[group_key] = until
+            self._expecting.move_to_end(group_key)
+            if len(self._expecting) > _MOST_EXPECTING:
+                self._expecting.popitem(last=False)
+
+    def receipts_expected(self, group_key: str, now: Millis) -> bool:
+        """Whether a receipt at `now` answers a notice."""
+        until = self._expecting.get(group_key)
+        if until is None:
+            return False
+        if until + KEEP < now:
+            # Nobody whose message is late by less than KEEP needs it any more.
+            del self._expecting[group_key]
+        return now <= until
