@@ -63,7 +63,13 @@ def fleet(pack: str) -> Fleet:
         for member in range(MEMBERS)
     ]
     groups = [
-        Group(id=f"g{group}", pack=pack, mode="observe", owner=f"u{group}-0", members=tuple(f"u{group}-{m}" for m in range(MEMBERS)))
+        Group(
+            id=f"g{group}",
+            pack=pack,
+            mode="observe",
+            owner=f"u{group}-0",
+            members=tuple(f"u{group}-{m}" for m in range(MEMBERS)),
+        )
         for group in range(GROUPS)
     ]
     return Fleet(people=tuple(people), groups=tuple(groups))

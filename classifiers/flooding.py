@@ -7,7 +7,6 @@ pack's choice.
 from bisect import bisect_left
 from collections import OrderedDict
 from hashlib import blake2b
-from operator import itemgetter
 
 from models.observation import Millis
 
@@ -24,8 +23,6 @@ _MOST_EXPECTING = 50_000
 _LONGEST = 20_000
 # Ids are looked up one by one up to so many entries. A set is faster beyond, but most senders have one or two.
 _FEW = 16
-
-_expected = itemgetter(3)
 
 
 def fingerprint(text: str) -> int:
@@ -138,7 +135,7 @@ def posts_within(recent: Recent, now: Millis, window: Millis) -> int:
     Exact for windows up to 15 minutes and up to 200 messages.
     """
     start, end = recent._inside(now, window)
-    return end - start - sum(map(_expected, recent._entries[start:end]))
+    return end - start - sum(entry[3] for entry in recent._entries[start:end])
 
 
 def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:

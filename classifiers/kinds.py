@@ -116,7 +116,7 @@ def kind_signals(observation: Observation) -> tuple[Signal, ...]:
 def _read(text: str, found: dict[str, Evidence]) -> None:
     """Add what the text says to `found`."""
     # Lone surrogates cannot be searched; one sign for each keeps the places.
-    text = text[:_LONGEST_QUOTE + _LONGEST].encode("utf-8", "replace").decode()
+    text = text[: _LONGEST_QUOTE + _LONGEST].encode("utf-8", "replace").decode()
     start = 0
     if text.lstrip()[:1] == "「":
         quote = _QUOTE.search(text)

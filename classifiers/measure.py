@@ -182,8 +182,9 @@ class Classifiers:
         """
         found = self._cuts.get((category, budget))
         if found is None:
-            known = self._model is not None and category in self._model.categories
-            found = self._cuts[category, budget] = self._model.cut(category, budget) if known else NEVER
+            model = self._model
+            known = model is not None and category in model.categories
+            found = self._cuts[category, budget] = model.cut(category, budget) if model and known else NEVER
         return found
 
     def measure(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:

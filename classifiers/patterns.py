@@ -8,7 +8,7 @@ tests before each of them keep a clean message below 1.5 µs.
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import re2
 from stdnum import luhn
@@ -88,7 +88,8 @@ _TALK_BEFORE = re.compile(
     r"|什么是|误标|误写|应为|应该是|改为|改成|叫|封皮|样式是)[^，。！？!?;；\n]{0,4}$"
 )
 _TALK_AFTER = re.compile(
-    r"^[”\"』」’'）)]?[ 　]?(?:等?字样|等字|的?标[志识记注签]|标密|这[几三两]?个?字|的?格式|的?样式|是不是|是什么|什么意思|怎么|如何|的意思"
+    r"^[”\"』」’'）)]?[ 　]?(?:等?字样|等字|的?标[志识记注签]|标密|这[几三两]?个?字|的?格式|的?样式|是不是|是什么|什么意思"
+    r"|怎么|如何|的意思"
     r"|[、/和与或及][ 　]?(?:绝密|机密|秘密))"
 )
 
@@ -99,7 +100,8 @@ _KEEP = (
     r"|[阅閱]后(?:即焚|销毁|收回)|[仅僅][供限](?:[内內]部|本单位|本公司|本部门)|不公[开開])"
 )
 _INTERNAL_PAIR = re2.compile(
-    rf"(?:(?:以上|以下|上述|此|该|本|这|这是|此为)[^，。！？!?；;\n]{{0,6}})?{_INTERNAL}{_CLOSE}?[ 　,，、:：;；。!！\-—·★\n]{{0,3}}"
+    rf"(?:(?:以上|以下|上述|此|该|本|这|这是|此为)[^，。！？!?；;\n]{{0,6}})?"
+    rf"{_INTERNAL}{_CLOSE}?[ 　,，、:：;；。!！\-—·★\n]{{0,3}}"
     rf"(?:{_OPEN})?(?:[请請]|大家|各位|务必|千万|一定|要){{0,3}}{_KEEP}"
     rf"|{_KEEP}{_CLOSE}?[ 　,，、:：;；。!！\-—·★\n]{{0,3}}{_OPEN}?{_INTERNAL}"
 )
@@ -120,7 +122,9 @@ _RULE_AFTER = re.compile(
 )
 
 _DOCUMENT_FILE = r"\.(?:pdf|docx?|wps|ofd|xlsx?|et|pptx?|txt|zip|rar|7z|jpe?g|png|tiff?|bmp)"
-_INTERNAL_FILE = re2.compile(rf"(?i)[内內]部(?:[资資]料|文件|材料|掌握|[传傳][阅閱]|使用|[参參]考)[^\s，。！？,!?]{{0,40}}{_DOCUMENT_FILE}")
+_INTERNAL_FILE = re2.compile(
+    rf"(?i)[内內]部(?:[资資]料|文件|材料|掌握|[传傳][阅閱]|使用|[参參]考)[^\s，。！？,!?]{{0,40}}{_DOCUMENT_FILE}"
+)
 _INTERNAL_NAME = re2.compile(
     r"[内內]部(?:[资資]料|文件|材料|掌握|[传傳][阅閱]|使用|[参參]考)|[(（【\[][内內]部[)）】\]]"
     r"|(?:[严嚴]禁|[请請]勿|不得|切勿|禁止)外[传傳泄发發]|注意(?:保存|保密)|[仅僅][供限][内內]部"
@@ -129,15 +133,41 @@ _ABOUT_FILES = re.compile(
     r"^.{0,3}(?:室|库|柜|架|管理|登记|清单|目录|借阅|归档|制度|办法|规定|规范|流程|保管员|销毁|培训|要求|须知|模板|格式|系统|平台|承诺|检查|整改)"
 )
 # 发文字号: an agency's short name, the year in brackets, a running number.
-_NUMBER = re2.compile(r"(\p{Han}{1,16})[ 　]?([〔\[(（【［〈])[ 　]?(?:19|20)[0-9]{2}[ 　]?年?[〕\])）】］〉][ 　]?第?[ 　]?[0-9]{1,4}[ 　]?[号號]")
+_NUMBER = re2.compile(
+    r"(\p{Han}{1,16})[ 　]?([〔\[(（【［〈])[ 　]?(?:19|20)[0-9]{2}[ 　]?年?[〕\])）】］〉][ 　]?第?[ 　]?[0-9]{1,4}[ 　]?[号號]"
+)
 _AGENCY_ENDS = frozenset("发發办辦字函文通令政委党黨规規纪紀电電议議呈批")
-_NO_DOCUMENT = ("合同", "报告", "证书", "协议", "图纸", "批次", "订单", "项目", "编号", "标准", "样品", "记录", "案件", "判决", "民初", "刑初", "仲裁")
-_NUMBER_LINE = re2.compile(r"^[ 　]*\p{Han}{2,16}[ 　]?[〔\[(（【［〈](?:19|20)[0-9]{2}[〕\])）】］〉][ 　]?第?[0-9]{1,4}[号號][ 　]*$")
+_NO_DOCUMENT = (
+    "合同",
+    "报告",
+    "证书",
+    "协议",
+    "图纸",
+    "批次",
+    "订单",
+    "项目",
+    "编号",
+    "标准",
+    "样品",
+    "记录",
+    "案件",
+    "判决",
+    "民初",
+    "刑初",
+    "仲裁",
+)
+_NUMBER_LINE = re2.compile(
+    r"^[ 　]*\p{Han}{2,16}[ 　]?[〔\[(（【［〈](?:19|20)[0-9]{2}[〕\])）】］〉][ 　]?第?[0-9]{1,4}[号號][ 　]*$"
+)
 _FILE_AFTER_NUMBER = re2.compile(rf"(?i)^[^\n，。！？]{{0,80}}{_DOCUMENT_FILE}")
-_ABOUT_MATTER = re2.compile(r"[关關][于於].{1,60}的(?:通知|决定|意[见見]|通[报報]|批[复復]|[请請]示|函|命令|[纪紀]要|[办辦]法|方案|公告)")
+_ABOUT_MATTER = re2.compile(
+    r"[关關][于於].{1,60}的(?:通知|决定|意[见見]|通[报報]|批[复復]|[请請]示|函|命令|[纪紀]要|[办辦]法|方案|公告)"
+)
 _SCANNED = re.compile(r"扫描|掃描|盖章|蓋章|签发|印发版|红头|紅頭|原件")
 _RED_HEADER = re.compile(r"[红紅][头頭](?:文件|扫描|掃描|原件|文|$|[^一-鿿])")
-_ABOUT_RED_HEADERS = re.compile(r"模板|样式|格式|规范|培训|管理|写法|制作|字体|字号|设计|排版|教程|说明|版头|目录|台账|登记|怎么|如何|什么")
+_ABOUT_RED_HEADERS = re.compile(
+    r"模板|样式|格式|规范|培训|管理|写法|制作|字体|字号|设计|排版|教程|说明|版头|目录|台账|登记|怎么|如何|什么"
+)
 _SHARES = re.compile(
     r"发群里|发到群|发在群|发这|发给大家|发出来|发你们|发上来|传群里|传上来|传一份|传给|上传了|给大家看|大家看看|看一下|看看吧|分享|转给|转发|如下"
     r"|附上|见附件|附件|扫描|掃描|拍了|拍给|拍照|先睹为快|请查收|原文|全文|刚拿到|截图"
@@ -186,8 +216,10 @@ def find_in_file_names(observation: Observation) -> list[Evidence]:
             if carries(name):
                 found.append(Evidence(SIGNAL, category, None, name[:_LONGEST_MATCH], why))
         if sum(map(str.isdigit, name)) >= 11:
-            for one in islice(_numbers(fold(name), ()), 3 * _MOST):
-                found.append(Evidence(SIGNAL, one.category, None, one.matched, f"文件名中的{one.why}"))
+            found += (
+                Evidence(SIGNAL, one.category, None, one.matched, f"文件名中的{one.why}")
+                for one in islice(_numbers(fold(name), ()), 3 * _MOST)
+            )
     return found
 
 
@@ -249,7 +281,11 @@ def _number_from(text: str, groups: list[Span], i: int, last: int) -> tuple[str,
             whole, stop = digits, end
             if len(digits) == 17 and text[end:last].strip() == "x":
                 whole, stop = digits + "X", last
-            if len(whole) == 18 and _is_identity_number(whole) and not _COMPANY_NUMBER.search(text[max(0, start - 12) : start]):
+            if (
+                len(whole) == 18
+                and _is_identity_number(whole)
+                and not _COMPANY_NUMBER.search(text[max(0, start - 12) : start])
+            ):
                 return "identity_number", "身份证号码", stop, count
         if len(digits) >= 16 and (count == 1 or min(sizes[:-1]) >= 4) and _is_bank_card(digits, text, start, end):
             return "bank_card", "银行卡号", end, count
@@ -312,7 +348,9 @@ def _addresses(text: str) -> Iterator[Evidence]:
         if any(low < end and start < high for low, high in mails):
             continue
         if "://" not in address and (
-            (start and _BEFORE_DOMAIN.match(plain[start - 1])) or address.lower() in _NO_LINK or _is_abbreviation(address)
+            (start and _BEFORE_DOMAIN.match(plain[start - 1]))
+            or address.lower() in _NO_LINK
+            or _is_abbreviation(address)
         ):
             continue
         yield Evidence(SIGNAL, "link", (start, end), text[start:end][:_LONGEST_MATCH], "链接")
@@ -356,7 +394,7 @@ def _secrecy(text: str) -> Iterator[Span]:
     # A line of its own above a document.
     lines = text.split("\n", 4)
     place = 0
-    for line, below in zip(lines[:3], lines[1:4], strict=False):
+    for line, below in pairwise(lines[:4]):
         if "密" in line and _GRADE_LINE.search(line):
             rest = text[place + len(line) :]
             if _DOCUMENT_WORDS.search(below) or (_DOCUMENT_WORDS.search(rest) and len(rest) >= 20):
@@ -389,7 +427,9 @@ def _red_header(text: str) -> Iterator[Span]:
     if ".gov.cn" in text:
         # The same document on a public site of the government is nobody's secret.
         return
-    numbers = [found for found in islice(_NUMBER.finditer(text), _MOST) if _is_document_number(found.group(1), found.group(2))]
+    numbers = [
+        found for found in islice(_NUMBER.finditer(text), _MOST) if _is_document_number(found.group(1), found.group(2))
+    ]
     shared = bool(_SHARES.search(text)) and not _NOT_SHARED.search(text)
     for found in numbers:
         start, end = found.span()

@@ -9,7 +9,8 @@ from models.observation import Observation
 
 # Posts whose holders count as leaders when the directory carries no tag `leader`.
 LEADER_POSTS = (
-    "董事长", "总裁", "总经理", "副总", "总监", "局长", "书记", "院长", "厂长", "处长", "局领导", "公司领导", "领导", "党组成员", "总工程师",
+    "董事长", "总裁", "总经理", "副总", "总监", "局长", "书记", "院长", "厂长", "处长", "局领导", "公司领导", "领导",
+    "党组成员", "总工程师",
 )  # fmt: skip
 
 

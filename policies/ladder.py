@@ -39,8 +39,9 @@ def reconcile(
     """Compare the sanctions that should stand with those issued.
 
     `strikes` are one subject's on one ladder in one scope, `issued` the sanctions that ladder has brought him (reversals
-    apart), `delivered` says when the notice of a sanction reached him, `failed` names those that never will. Called after a new strike, a late delivery, an
-    expiry, and when a verdict is overturned (its strikes are then revoked): always the same comparison.
+    apart), `delivered` says when the notice of a sanction reached him, `failed` names those that never will. Called after
+    a new strike, a late delivery, an expiry, and when a verdict is overturned (its strikes are then revoked): always the
+    same comparison.
     """
     standing = list(should_stand(strikes, delivered, ladder, failed=failed))
     wanted = {one.id for one in standing}

@@ -60,7 +60,9 @@ def load_pack(path: FilePath) -> Pack:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise PackError([Problem(str(path), 1, 1, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")]) from error
+        raise PackError(
+            [Problem(str(path), 1, 1, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")]
+        ) from error
     pack, problems = lint(text, _shown(path))
     if pack is None:
         raise PackError(problems)
@@ -133,7 +135,11 @@ def _check_struct(document: Document, value: Any, struct: type[msgspec.Struct], 
 def _is_nested_struct(kind: Any) -> bool:
     """Structs that are checked on their own are not reported a second time from outside."""
     wanted = {Ladder, Binding, Clause, Response, Budget}
-    return kind in wanted or any(one in wanted for one in get_args(kind)) or any(_is_nested_struct(one) for one in get_args(kind))
+    return (
+        kind in wanted
+        or any(one in wanted for one in get_args(kind))
+        or any(_is_nested_struct(one) for one in get_args(kind))
+    )
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -210,7 +216,9 @@ def _check_budget(document: Document, budget: Any, path: Path) -> None:
         except (ValueError, ZeroDivisionError):
             share = Fraction(0)
         if not 0 < share <= Fraction(1, 20):
-            document.report((*path, key), f'"{written}" is no budget', "a share of normal messages, e.g. 1/1000, at most 1/20")
+            document.report(
+                (*path, key), f'"{written}" is no budget', "a share of normal messages, e.g. 1/1000, at most 1/20"
+            )
         shares[key] = share
     if shares["act"] > shares["review"]:
         document.report((*path, "act"), "act may not accuse more than review", "swap the two")
@@ -223,7 +231,9 @@ def _check_ladder(document: Document, ladder: Any, path: Path, name: str) -> Non
     for index, rung in enumerate(ladder["rungs"]):
         strikes = rung.get("strikes", 0)
         if strikes <= last:
-            document.report((*path, "rungs", index), f'ladder "{name}": rungs must rise, {strikes} does not come after {last:g}')
+            document.report(
+                (*path, "rungs", index), f'ladder "{name}": rungs must rise, {strikes} does not come after {last:g}'
+            )
         last = strikes
         kinds = rung.get("sanction")
         if "mute" in ([kinds] if isinstance(kinds, str) else kinds or []) and not rung.get("seconds"):
@@ -242,7 +252,11 @@ def _check_clause(
     bindings = clause.get("bindings") or []
     mode = clause.get("mode")
     if not bindings and mode not in ("record-only", "out-of-scope"):
-        document.report(path, f'clause "{name}" has no binding', "bind a rule, or say mode: record-only / out-of-scope and because: …")
+        document.report(
+            path,
+            f'clause "{name}" has no binding',
+            "bind a rule, or say mode: record-only / out-of-scope and because: …",
+        )
     if not bindings and mode in ("record-only", "out-of-scope") and not clause.get("because"):
         document.report(path, f'clause "{name}" is {mode} without a reason', "add because: …")
     _check_notice(document, clause.get("notice"), (*path, "notice"), name)
@@ -296,7 +310,9 @@ def _check_meaning(document: Document, params: Any, binding: Any, path: Path, wh
     categories = getattr(params, "categories", ())
     for category in categories:
         if category not in NAMES:
-            document.report((*path, "with", "category"), f'{what}: unknown category "{category}"', did_you_mean(category, NAMES))
+            document.report(
+                (*path, "with", "category"), f'{what}: unknown category "{category}"', did_you_mean(category, NAMES)
+            )
         if category in NEVER_AUTOMATIC and binding.get("mode") == "automatic":
             document.report((*path, "mode"), f"{what}: {category} is never judged automatically", "say mode: assisted")
     of = getattr(params, "of", None)
@@ -325,7 +341,9 @@ def _quiet() -> Any:
 def _check_notice(document: Document, notice: Any, path: Path, clause: str) -> None:
     for name in re.findall(r"\{([^{}]*)\}", notice) if isinstance(notice, str) else ():
         if name not in PLACEHOLDERS:
-            document.report(path, f'clause "{clause}": a notice has no place for "{{{name}}}"', did_you_mean(name, PLACEHOLDERS))
+            document.report(
+                path, f'clause "{clause}": a notice has no place for "{{{name}}}"', did_you_mean(name, PLACEHOLDERS)
+            )
 
 
 def _check_test(document: Document, test: Any, path: Path, names: set[str]) -> None:
@@ -341,4 +359,13 @@ def _check_test(document: Document, test: Any, path: Path, names: set[str]) -> N
             document.report((*path, "expect"), f'there is no clause "{clause}"', did_you_mean(clause, names))
 
 
-__all__ = ["NEVER_AUTOMATIC", "TRAINED_CATEGORIES", "PackError", "Problem", "lint", "load_pack", "load_packs", "shipped_packs"]
+__all__ = [
+    "NEVER_AUTOMATIC",
+    "TRAINED_CATEGORIES",
+    "PackError",
+    "Problem",
+    "lint",
+    "load_pack",
+    "load_packs",
+    "shipped_packs",
+]

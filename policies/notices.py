@@ -65,9 +65,8 @@ def write_notice(
 
 def reversal_notice(pack: Pack, clause: Clause, kind: SanctionKind, member: str) -> str:
     """Tell the member that a sanction is taken back, in the place where they were told of it."""
-    return (
-        f"{member}，此前依据{cite(pack, clause)}作出的“{SANCTION_NAMES[kind]}”经复核已撤销，相应违规记录一并撤销。给您带来不便，谨致歉意。"
-    )
+    what = f"{member}，此前依据{cite(pack, clause)}作出的“{SANCTION_NAMES[kind]}”经复核已撤销"
+    return f"{what}，相应违规记录一并撤销。给您带来不便，谨致歉意。"
 
 
 def cite(pack: Pack, clause: Clause) -> str:

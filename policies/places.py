@@ -71,7 +71,8 @@ class Document:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
                 raise yaml.MarkedYAMLError(
-                    problem="aliases (*name) are not allowed; write the value out", problem_mark=event.start_mark,  # type: ignore[arg-type]
+                    problem="aliases (*name) are not allowed; write the value out",
+                    problem_mark=event.start_mark,  # type: ignore[arg-type]
                 )
 
     def _plain(self, node: Node, path: Path, loader: Any) -> Any:

@@ -74,7 +74,9 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (self.sanction,) if isinstance(self.sanction, str) else self.sanction
 
 
-class Binding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"params": "with", "covers": "for"}):
+class Binding(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"params": "with", "covers": "for"}
+):
     """One mechanism of a clause: a rule with its parameters (`with`), or a reason why nothing is judged (`because`).
 
     `covers` ("for") names the mechanisms of the clause table that this binding stands for.

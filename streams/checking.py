@@ -9,7 +9,19 @@ from msgspec import Struct
 
 from classifiers.folding import fold_batch
 from classifiers.measure import Classifiers
-from models import Account, Attachment, Fleet, Group, GroupRef, Money, Observation, Person, Sender, Unavailable, Violation
+from models import (
+    Account,
+    Attachment,
+    Fleet,
+    Group,
+    GroupRef,
+    Money,
+    Observation,
+    Person,
+    Sender,
+    Unavailable,
+    Violation,
+)
 from policies.directory import Directory
 from policies.notices import SANCTION_NAMES, cite, sanction_name
 from policies.schema import Pack
@@ -40,7 +52,7 @@ def check_message(
     """Judge one message as if a member had just sent it in an enforced group. Findings on the group itself are left out."""
     screen = Screen(classifiers, {pack.pack: pack, "baseline": pack}, Directory(_fleet(pack, group_type, role)))
     record = Record(OBSERVATIONS, "", b"", 1, _NOW, _message(text, kind))
-    effects = screen.handle([record], {key: None for key in screen.keys([record])})
+    effects = screen.handle([record], dict.fromkeys(screen.keys([record])))
     violations: list[Violation] = []
     uncertain: list[Violation] = []
     unavailable: list[Unavailable] = []

@@ -127,14 +127,18 @@ def _about(store: Store, target: DecisionTarget, subject: str) -> tuple[Noted, .
         return ()
     found = (*verdict.violations, *verdict.uncertain)
     return tuple(
-        noted(verdict, one) for one in found if one.subject.id == subject and target.id in (one.id, verdict.observation_id)
+        noted(verdict, one)
+        for one in found
+        if one.subject.id == subject and target.id in (one.id, verdict.observation_id)
     )
 
 
 def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, str | None]:
     connection = store.connection
     row = connection.execute(
-        sa.select(reviews).where(sa.or_(reviews.c.id == named, reviews.c.on_id == named)).order_by(reviews.c.status.desc())
+        sa.select(reviews)
+        .where(sa.or_(reviews.c.id == named, reviews.c.on_id == named))
+        .order_by(reviews.c.status.desc())
     ).first()
     if row is not None:
         review = msgspec.json.decode(row.body, type=Review)
@@ -152,7 +156,9 @@ def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, st
         return DecisionTarget("verdict", named), one.subject.id, verdict.group_id, key, None
     if task := connection.execute(sa.select(tasks).where(tasks.c.id == named)).one_or_none():
         return DecisionTarget("task", named), "", task.group_id, "", None
-    raise NotFound(f"there is no review, sanction, violation, appeal or task {named}; `xunqun review list` shows what waits")
+    raise NotFound(
+        f"there is no review, sanction, violation, appeal or task {named}; `xunqun review list` shows what waits"
+    )
 
 
 def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Millis | None = None) -> dict[str, Any]:
@@ -162,7 +168,12 @@ def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Mill
         raise NotFound(f"there is no sanction {sanction_id}")
     at = _now() if now is None else now
     filed = Appeal(
-        id=digest("p", sanction_id, by), sanction_id=sanction_id, subject=row.subject, by=by, text_given=bool(text), filed_at=at
+        id=digest("p", sanction_id, by),
+        sanction_id=sanction_id,
+        subject=row.subject,
+        by=by,
+        text_given=bool(text),
+        filed_at=at,
     )
     key = store.connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
     with store.transaction():

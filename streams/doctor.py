@@ -36,7 +36,9 @@ def _files(settings: Settings) -> Iterator[Finding]:
     try:
         fleet = fleet_from(settings.fleet)
         told = f"{len(fleet.people)} people, {len(fleet.groups)} groups"
-        yield Finding("ok" if settings.fleet else "note", "fleet", told if settings.fleet else "none given: baseline observes")
+        yield Finding(
+            "ok" if settings.fleet else "note", "fleet", told if settings.fleet else "none given: baseline observes"
+        )
     except LoadError as error:
         yield Finding("wrong", "fleet", str(error))
     try:
@@ -66,13 +68,17 @@ def _standing(fleet: Fleet, packs: dict[str, Pack]) -> Iterator[Finding]:
     for group in fleet.groups:
         pack = packs[group.pack or fleet.settings.default_pack]
         if group.mode == "enforce" and pack.status.stage != "adopted":
-            yield Finding("note", f"group {group.id}", f"enforce is refused: pack {pack.pack} is {pack.status.stage}; drafts only")
+            yield Finding(
+                "note", f"group {group.id}", f"enforce is refused: pack {pack.pack} is {pack.status.stage}; drafts only"
+            )
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(settings.dir if settings.dir.exists() else ".").free
     state: Literal["ok", "wrong"] = "ok" if free > _LEAST_FREE else "wrong"
-    yield Finding(state, "disk", f"{free >> 20} MiB free" + ("" if state == "ok" else ": make room, or posts will be refused"))
+    yield Finding(
+        state, "disk", f"{free >> 20} MiB free" + ("" if state == "ok" else ": make room, or posts will be refused")
+    )
     path = settings.dir / "xunqun.db"
     if not path.exists():
         yield Finding("note", "store", f"{path} does not exist yet; `xunqun run` makes it")
@@ -88,7 +94,9 @@ def _store(settings: Settings) -> Iterator[Finding]:
         store.close()
     yield Finding("ok", "store", f"{found['verdicts']} verdicts, {found['groups']} groups seen")
     for one in found["unknown_groups"]:
-        yield Finding("note", "unknown group", f"{one['key']} {one['name']}: judged by baseline in observe; add it to the fleet")
+        yield Finding(
+            "note", "unknown group", f"{one['key']} {one['name']}: judged by baseline in observe; add it to the fleet"
+        )
     if found["dead_letters"]:
         yield Finding("note", "dead letters", f"{found['dead_letters']}: see `xunqun deadletters list`")
     for one in found["paused"]:

@@ -162,9 +162,7 @@ class Embedded:
             if start >= done:
                 break
 
-    def _run(
-        self, agent: Agent, records: Sequence[Record], pending: dict[tuple[str, str], bytes]
-    ) -> list[Done]:
+    def _run(self, agent: Agent, records: Sequence[Record], pending: dict[tuple[str, str], bytes]) -> list[Done]:
         """Run one agent over a chunk; a record that breaks it is set aside alone, the others are handled."""
         if not records:
             return []

@@ -46,7 +46,9 @@ def packs_from(paths: Sequence[Path], fleet: Fleet | None = None) -> dict[str, P
     named = {group.pack for group in fleet.groups if group.pack} if fleet else set()
     named |= {fleet.settings.default_pack} if fleet else set()
     if missing := sorted(named - set(packs)):
-        raise LoadError(f"the fleet names packs that do not exist: {', '.join(missing)} (there are {', '.join(sorted(packs))})")
+        raise LoadError(
+            f"the fleet names packs that do not exist: {', '.join(missing)} (there are {', '.join(sorted(packs))})"
+        )
     return packs
 
 
@@ -56,7 +58,9 @@ def pack_from(slug: str, paths: Sequence[Path] = ()) -> Pack:
     files = {**shipped_packs(), **{file.stem: file for file in extra}}
     if slug not in files:
         hint = did_you_mean(slug, files)
-        raise LoadError(f'there is no pack "{slug}"; there are {", ".join(sorted(files))}' + (f" · hint: {hint}" if hint else ""))
+        raise LoadError(
+            f'there is no pack "{slug}"; there are {", ".join(sorted(files))}' + (f" · hint: {hint}" if hint else "")
+        )
     try:
         return load_pack(files[slug])
     except (PackError, OSError) as error:
@@ -77,5 +81,3 @@ def classifiers_from(model: str = "default", lists: Sequence[Path] = ()) -> Clas
         return Classifiers.load(lists_dirs=tuple(lists), model_dir=folder)
     except ListError as error:
         raise LoadError(f"the word lists cannot be used: {error}") from error
-
-

@@ -45,7 +45,7 @@ def test_pack(pack: Pack, packs: Mapping[str, Pack], classifiers: Classifiers) -
         yield Tested(name, tuple(_differences(pack, packs, classifiers, test)))
 
 
-def test_fleet(pack: Pack, group_type: str | None = None) -> Fleet:
+def fleet_for(pack: Pack, group_type: str | None) -> Fleet:
     """The fleet that tests run in: seven people who obey every rule of the pack."""
     fixture = pack.fixture
     people = []
@@ -82,7 +82,12 @@ def observations(pack: Pack, test: Mapping[str, Any], fleet: Fleet) -> Iterator[
 
 
 def _observation(
-    pack: Pack, step: Mapping[str, Any], people: Mapping[str, Person], number: int, at: Millis, calendar: WorkingCalendar
+    pack: Pack,
+    step: Mapping[str, Any],
+    people: Mapping[str, Person],
+    number: int,
+    at: Millis,
+    calendar: WorkingCalendar,
 ) -> Observation:
     by = step.get("by", "member")
     kind = step.get("kind", "text")
@@ -120,7 +125,7 @@ def _card(pack: Pack, person: Person | None) -> str | None:
 def _differences(
     pack: Pack, packs: Mapping[str, Pack], classifiers: Classifiers, test: Mapping[str, Any]
 ) -> Iterator[str]:
-    fleet = test_fleet(pack, test.get("group_type"))
+    fleet = fleet_for(pack, test.get("group_type"))
     with replaying(classifiers, {**packs, pack.pack: pack}, Directory(fleet)) as replay:
         for seen in observations(pack, test, fleet):
             replay.feed(msgspec.json.encode(seen))
@@ -135,7 +140,9 @@ def _differences(
     wanted = set(test.get("expect", ()))
     yield from (f"went to the dead letters: {cause}" for cause in dead)
     if missing := sorted(wanted - clauses):
-        yield f"expected but not found: {', '.join(missing)}" + (f" (only uncertain: {', '.join(sorted(unsure))})" if unsure else "")
+        yield f"expected but not found: {', '.join(missing)}" + (
+            f" (only uncertain: {', '.join(sorted(unsure))})" if unsure else ""
+        )
     # Beside what a test expects, a person may be asked about more; what counts by itself has to be expected.
     counted = {one.clause for verdict in found for one in verdict.violations if one.mode == "automatic" or not wanted}
     if extra := sorted(counted - wanted):

@@ -51,7 +51,13 @@ class Replay:
     """One replay in progress: `feed` lines, then `finish`; results are read from its store afterwards."""
 
     def __init__(
-        self, store: Store, classifiers: Classifiers, packs: dict[str, Pack], directory: Directory, *, chunk: int = CHUNK
+        self,
+        store: Store,
+        classifiers: Classifiers,
+        packs: dict[str, Pack],
+        directory: Directory,
+        *,
+        chunk: int = CHUNK,
     ) -> None:
         self.store = store
         self.host = Embedded(store, classifiers, packs, directory, chunk=chunk)
@@ -86,7 +92,9 @@ class Replay:
         try:
             seen = decode_observation(body)
         except Unusable as error:
-            dead = DeadLetter(cause=str(error), topic=OBSERVATIONS, offset=self._line, tries=1, body=body[:MAX_RECORD_BYTES])
+            dead = DeadLetter(
+                cause=str(error), topic=OBSERVATIONS, offset=self._line, tries=1, body=body[:MAX_RECORD_BYTES]
+            )
             return Record(OBSERVATIONS, "", body, self._line, self._clock, dead)
         arrived = seen.received_at if seen.received_at is not None else seen.sent_at
         if seen.type != "clock.tick":
@@ -120,7 +128,8 @@ class Replay:
     def _feed_ticks(self, ticks: Sequence[tuple[str, Millis]]) -> None:
         for start in range(0, len(ticks), self.chunk):
             records = [
-                Record(OBSERVATIONS, key, tick_body(key, at), self._line, at) for key, at in ticks[start : start + self.chunk]
+                Record(OBSERVATIONS, key, tick_body(key, at), self._line, at)
+                for key, at in ticks[start : start + self.chunk]
             ]
             self.host.feed(records)
             self._settle()
@@ -149,7 +158,7 @@ def read_lines(paths: Sequence[str], progress: Progress | None = None) -> Iterat
             yield from _lines(sys.stdin.buffer)
             continue
         with open(path, "rb") as file:
-            source: Any = gzip.open(file, "rb") if path.endswith(".gz") else file
+            source: Any = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
             told = 0
             for number, line in enumerate(_lines(source)):
                 yield line
@@ -184,7 +193,9 @@ def stored_verdicts(store: Store, *, words: bool = True) -> Iterator[Verdict]:
 def with_evidence(store: Store, found: Sequence[Verdict]) -> list[Verdict]:
     """Put the matched words back where they have not expired."""
     ids = [one.id for verdict in found for one in (*verdict.violations, *verdict.uncertain)]
-    query = sa.select(evidence.c.violation_id, evidence.c.number, evidence.c.matched).where(evidence.c.violation_id.in_(ids))
+    query = sa.select(evidence.c.violation_id, evidence.c.number, evidence.c.matched).where(
+        evidence.c.violation_id.in_(ids)
+    )
     kept = {(row[0], row[1]): row[2] for row in store.connection.execute(query)} if ids else {}
 
     def restored(violation: Violation) -> Violation:
@@ -223,15 +234,25 @@ def stored_reviews(store: Store) -> Iterator[Review]:
 
 def stored_actions(store: Store) -> Iterator[Action]:
     table = outbox_table
-    query = sa.select(table.c.body, table.c.status, table.c.tries, table.c.detail).order_by(table.c.planned_at, table.c.offset)
+    query = sa.select(table.c.body, table.c.status, table.c.tries, table.c.detail).order_by(
+        table.c.planned_at, table.c.offset
+    )
     for body, status, tries, detail in store.connection.execute(query):
         action = msgspec.json.decode(body, type=Action)
         yield msgspec.structs.replace(action, status=status, tries=tries, detail=detail)
 
 
 def stored_dead_letters(store: Store) -> Iterator[DeadLetter]:
-    columns = (dead_letters.c.cause, dead_letters.c.topic, dead_letters.c.source_offset, dead_letters.c.tries, dead_letters.c.body)
-    for cause, topic, offset, tries, body in store.connection.execute(sa.select(*columns).order_by(dead_letters.c.offset)):
+    columns = (
+        dead_letters.c.cause,
+        dead_letters.c.topic,
+        dead_letters.c.source_offset,
+        dead_letters.c.tries,
+        dead_letters.c.body,
+    )
+    for cause, topic, offset, tries, body in store.connection.execute(
+        sa.select(*columns).order_by(dead_letters.c.offset)
+    ):
         yield DeadLetter(cause=cause, topic=topic, offset=offset, tries=tries, body=body)
 
 

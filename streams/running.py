@@ -38,7 +38,9 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
             f"listening on {settings.host} needs signed posts: set XUNQUN_WEBHOOK_SECRETS, or listen on 127.0.0.1"
         )
     if settings.action_url and not settings.action_secret:
-        raise SettingsError("actions are posted signed: set XUNQUN_ACTION_SECRET (whsec_…), or leave XUNQUN_ACTION_URL out")
+        raise SettingsError(
+            "actions are posted signed: set XUNQUN_ACTION_SECRET (whsec_…), or leave XUNQUN_ACTION_URL out"
+        )
     fleet = fleet_from(settings.fleet)
     packs = packs_from(settings.packs, fleet)
     classifiers = classifiers_from(settings.model, settings.lists)

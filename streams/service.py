@@ -111,7 +111,9 @@ class Service:
 
     # the desk
 
-    async def reviews(self, status: str = "open", group: str | None = None, kind: str | None = None, limit: int = 200) -> Any:
+    async def reviews(
+        self, status: str = "open", group: str | None = None, kind: str | None = None, limit: int = 200
+    ) -> Any:
         return await self._in_store(desk.list_reviews, self.store, status=status, group=group, kind=kind, limit=limit)
 
     async def review(self, review_id: str) -> Any:
@@ -279,7 +281,7 @@ class Service:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                self._trouble[loop.__name__] = f"{loop.__name__.strip('_')} failed: {type(error).__name__}: {error}"[:300]
+                self._trouble[loop.__name__] = f"{loop.__name__.strip('_')} failed: {type(error).__name__}: {error}"[
+                    :300
+                ]
                 await asyncio.sleep(_STORE_RETRY_SECONDS)
-
-

@@ -182,7 +182,20 @@ pauses = sa.Table(
 _REPLACED = {"sanctions", "groups_seen", "judged"}
 _ROW_TABLES = {
     one.name: one
-    for one in (verdicts, violations, sanctions, tasks, reviews, decisions, appeals, evidence, dead_letters, judged, groups_seen, outbox)
+    for one in (
+        verdicts,
+        violations,
+        sanctions,
+        tasks,
+        reviews,
+        decisions,
+        appeals,
+        evidence,
+        dead_letters,
+        judged,
+        groups_seen,
+        outbox,
+    )
 }
 
 
@@ -305,10 +318,14 @@ class Store:
     def save(self, agent: str, offset: int, states: dict[str, tuple[bytes, Millis | None]], effects: Effects) -> None:
         """Store everything that one chunk brought: state, records, rows and the offset; inside a transaction."""
         if states:
-            rows = [{"agent": agent, "key": key, "value": value, "next_due": due} for key, (value, due) in states.items()]
+            rows = [
+                {"agent": agent, "key": key, "value": value, "next_due": due} for key, (value, due) in states.items()
+            ]
             statement = insert(state)
             changed = {"value": statement.excluded.value, "next_due": statement.excluded.next_due}
-            self.connection.execute(statement.on_conflict_do_update(index_elements=["agent", "key"], set_=changed), rows)
+            self.connection.execute(
+                statement.on_conflict_do_update(index_elements=["agent", "key"], set_=changed), rows
+            )
         if effects.records:
             values = [
                 {"topic": topic, "key": key, "value": msgspec.json.encode(value), "appended_at": at}
@@ -374,7 +391,9 @@ class HostLock:
             self._file.seek(0)
             owner = self._file.read().strip() or "another process"
             self._file.close()
-            raise InUse(f"{folder} is in use by process {owner}: stop it, or choose another folder with --dir") from error
+            raise InUse(
+                f"{folder} is in use by process {owner}: stop it, or choose another folder with --dir"
+            ) from error
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()

@@ -104,7 +104,8 @@ class Rows:
         # Hard negatives were written to be mistaken. All of them would be a tenth of the normal messages, where real
         # chat holds one in a hundred; every tenth of them counts.
         near = np.char.startswith(self.kind.astype(str), "ok_near_")
-        return quiet & ~(near & (np.cumsum(near) % 10 != 0))
+        counted: npt.NDArray[np.bool_] = quiet & ~(near & (np.cumsum(near) % 10 != 0))
+        return counted
 
 
 def _says(label: str, source: str, cat: str) -> dict[str, int]:

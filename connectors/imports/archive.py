@@ -18,7 +18,9 @@ PLATFORM = "wecom"
 _EXTERNAL = re.compile(r"^w[mo][A-Za-z0-9_-]{26,}$")
 _ROBOT = re.compile(r"^wb[A-Za-z0-9_-]{26,}$")
 # The client writes a reply into the text. The shortest quotation is taken: of a text forged in this form the rest is judged.
-_REPLY = re.compile(r"^这是一条引用/回复消息[:：]\s*\n?[“\"「](?P<who>[^\n]{0,80}?)[:：]\s*\n(?P<said>.*?)[”\"」]\n-{3,}\n", re.DOTALL)
+_REPLY = re.compile(
+    r"^这是一条引用/回复消息[:：]\s*\n?[“\"「](?P<who>[^\n]{0,80}?)[:：]\s*\n(?P<said>.*?)[”\"」]\n-{3,}\n", re.DOTALL
+)
 _MENTION = re.compile(r"<@([^<>\s]{1,64})>")
 _KINDS = {
     "text": "text", "markdown": "text", "image": "image", "voice": "voice", "video": "video", "file": "file",
@@ -28,7 +30,14 @@ _KINDS = {
     "meeting_voice_call": "call", "voiptext": "call", "voip_doc_share": "document", "docmsg": "document",
     "vote": "vote", "todo": "todo", "collect": "form", "qydiskfile": "file", "sphfeed": "card",
 }  # fmt: skip
-_BODIES = {"docmsg": "doc", "markdown": "info", "voiptext": "info", "news": "info", "external_redpacket": "redpacket", "qydiskfile": "info"}
+_BODIES = {
+    "docmsg": "doc",
+    "markdown": "info",
+    "voiptext": "info",
+    "news": "info",
+    "external_redpacket": "redpacket",
+    "qydiskfile": "info",
+}
 _CHARTED = ("title", "topic", "votetitle", "content", "description", "desc", "address", "displayname", "corpname")
 
 
@@ -108,7 +117,10 @@ def _content(kind: str, body: dict[str, Any]) -> dict[str, Any]:
         case "news":
             shown = [_shared(as_dict(one)) for one in as_list(body.get("item"))]
             texts = [one["text"] for one in shown if one["text"]]
-            return {"text": "\n".join(texts) or None, "links": tuple(link for one in shown for link in one["links"] or ()) or None}
+            return {
+                "text": "\n".join(texts) or None,
+                "links": tuple(link for one in shown for link in one["links"] or ()) or None,
+            }
         case "mixed":
             return _mixed(as_list(body.get("item")))
         case "chatrecord":
@@ -148,7 +160,10 @@ def _attachment(kind: str, body: dict[str, Any]) -> Attachment:
         kind={"emotion": "image", "qydiskfile": "file"}.get(kind, kind),
         name=name,
         ext=text_of(body.get("fileext")) or extension(name),
-        size=next((size for key in ("filesize", "voice_size", "imagesize") if (size := whole(body.get(key))) is not None), None),
+        size=next(
+            (size for key in ("filesize", "voice_size", "imagesize") if (size := whole(body.get(key))) is not None),
+            None,
+        ),
         md5=text_of(body.get("md5sum")),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connectors.imports.json_items import as_dict, as_list, json_objects, text_of, whole
+from connectors.imports.json_items import as_dict, json_objects, text_of, whole
 from connectors.imports.source import Notes
 from connectors.imports.words import bounded, extension, links_in
 from models import Attachment, Change, GroupRef, Link, Mention, MessageRef, Money, Observation, ReplyTo, Sender, Target
@@ -124,7 +124,9 @@ class Reader:
             role=_ROLES.get(role or "", role),
         )
         given = self._content(segments(item.get("message", item.get("raw_message"))), group)
-        return Observation(type="message.created", id=named, sender=sender, native_id=native, seq=order, **given, **common)
+        return Observation(
+            type="message.created", id=named, sender=sender, native_id=native, seq=order, **given, **common
+        )
 
     def _remember(self, group: str, native: str, named: str) -> None:
         self._ids[group, native] = named
@@ -274,7 +276,17 @@ def _kind_of(kinds: list[str]) -> str:
     told = list(dict.fromkeys(kind for kind in kinds if kind != "face"))
     if not told:
         return "sticker" if kinds else "text"
-    for strong in ("red_packet", "forward", "card", "mini_program", "link", "location", "contact_card", "file", "voice"):
+    for strong in (
+        "red_packet",
+        "forward",
+        "card",
+        "mini_program",
+        "link",
+        "location",
+        "contact_card",
+        "file",
+        "voice",
+    ):
         if strong in told:
             return strong
     return told[0] if len(told) == 1 else "mixed"

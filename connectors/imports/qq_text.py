@@ -39,7 +39,9 @@ def read(path: Path, *, group: str | None = None, zone: ZoneInfo, notes: Notes |
         yield from reader.take(number, line)
     yield from reader.close()
     if not reader.heads:
-        raise ImportFailed(f"{path}: no message was found; QQ's text export has lines such as 2026-01-05 09:12:33 name(12345)")
+        raise ImportFailed(
+            f"{path}: no message was found; QQ's text export has lines such as 2026-01-05 09:12:33 name(12345)"
+        )
 
 
 class _Reader:
@@ -128,7 +130,8 @@ class _Reader:
         try:
             hour = hour_of(int(match["h"]), match["half"] or match["after"])
             return millis(
-                datetime(int(match["y"]), int(match["m"]), int(match["d"]), hour, int(match["min"]), int(match["s"])), self.zone
+                datetime(int(match["y"]), int(match["m"]), int(match["d"]), hour, int(match["min"]), int(match["s"])),
+                self.zone,
             )
         except ValueError as error:
             raise ImportFailed(f"{self.path}:{number}: the time of this message does not exist") from error

@@ -107,6 +107,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\n")
                 number += line.endswith("\n")
         except UnicodeDecodeError as error:
-            raise ImportFailed(f"{path}:{number}: cannot be read as {error.encoding}; save the file as UTF-8") from error
+            raise ImportFailed(
+                f"{path}:{number}: cannot be read as {error.encoding}; save the file as UTF-8"
+            ) from error
         except (OSError, EOFError) as error:
             raise ImportFailed(f"{path}:{number}: cannot be unpacked, the gzip data is damaged") from error

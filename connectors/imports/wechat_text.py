@@ -20,9 +20,11 @@ HEAD = re.compile(rf"^(?P<name>\S.{{0,60}}?)[:：]?\s+{_DATE}\s*(?:星期.|周.)
 # Two blanks at least: a message such as 晚上开会 19:30 is no head.
 SHORT_HEAD = re.compile(rf"^(?P<name>\S.{{0,60}}?)(?:\s{{2,}}|\t|\u3000){_TIME}\s*$")
 DAY = re.compile(rf"^[\s—–=*-]*{_DATE}\s*(?:星期.|周.)?[\s—–=*-]*$")
-_RELATIVE = re.compile(r"^\S.{0,60}?\s+(?:昨天|今天|前天|星期[一二三四五六日天]|\d{1,2}[-/月]\d{1,2}日?)\s*\d{1,2}:\d\d\s*$")
+_RELATIVE = re.compile(
+    r"^\S.{0,60}?\s+(?:昨天|今天|前天|星期[一二三四五六日天]|\d{1,2}[-/月]\d{1,2}日?)\s*\d{1,2}:\d\d\s*$"
+)
 TITLE = re.compile(r"^微信群[\"“「](?P<name>.+?)[\"”」](?:\(\d+\)|（\d+）)?的聊天记录(?:如下)?[:：]?\s*$")
-_QUOTED = re.compile("^[\"“].*[\"”]|^你")
+_QUOTED = re.compile('^["“].*["”]|^你')
 
 
 def read(path: Path, *, group: str | None = None, zone: ZoneInfo, notes: Notes | None = None) -> Iterator[Observation]:
@@ -77,7 +79,9 @@ class _Reader:
             yield from self.close()
             self._begin(number, match, self._day)
         elif not self.heads and _RELATIVE.match(line):
-            raise ImportFailed(f"{self.path}:{number}: the date has no year; copy or export with full dates such as 2026/1/5 09:12")
+            raise ImportFailed(
+                f"{self.path}:{number}: the date has no year; copy or export with full dates such as 2026/1/5 09:12"
+            )
         elif blank and self._head and _QUOTED.match(line) and (found := happening(line)):
             head = self._head
             yield from self.close()

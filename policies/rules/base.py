@@ -150,4 +150,6 @@ class Place:
         )
 
     def deadlines(self, case: Case) -> list[Deadline]:
-        return [one for one in case.state.deadlines.values() if one.clause == self.clause and one.binding == self.binding]
+        return [
+            one for one in case.state.deadlines.values() if one.clause == self.clause and one.binding == self.binding
+        ]

@@ -120,7 +120,11 @@ class Roles(Rule):
                     category="roles",
                 )
             person = case.directory.people.get(one)
-            if params.administrator_departments and person and not _of(person.department, params.administrator_departments):
+            if (
+                params.administrator_departments
+                and person
+                and not _of(person.department, params.administrator_departments)
+            ):
                 wanted = "、".join(params.administrator_departments)
                 yield Finding(
                     subject=Subject("member", one),

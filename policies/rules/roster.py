@@ -124,7 +124,9 @@ class Invitation(Rule):
         wanted = {"strangers": stranger, "unrelated": not stranger and not listed, "anyone": True}[params.of]
         if wanted:
             who = "外部人员" if stranger else "人员"
-            allowed = "、".join({"owner": "群主", "manager": "群负责人", "administrator": "管理员"}[one] for one in params.gate)
+            allowed = "、".join(
+                {"owner": "群主", "manager": "群负责人", "administrator": "管理员"}[one] for one in params.gate
+            )
             yield Finding(
                 subject=case.offender,
                 explanation=f"未经{allowed}同意拉{who}入群",

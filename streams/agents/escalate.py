@@ -391,13 +391,13 @@ class Escalate:
 
     def _overturn(self, effects: _Changes, ledger: Ledger, wrong: Iterable[Noted]) -> None:
         touched: set[tuple[str, str]] = set()
-        for noted in wrong:
-            ledger.settled.append(noted.violation.id)
+        for found in wrong:
+            ledger.settled.append(found.violation.id)
             for index, strike in enumerate(ledger.strikes):
-                if strike.violation_id == noted.violation.id and strike.status != "revoked":
+                if strike.violation_id == found.violation.id and strike.status != "revoked":
                     ledger.strikes[index] = msgspec.structs.replace(strike, status="revoked")
-                    touched.add((noted.pack, strike.ladder))
-            for sanction in [one for one in ledger.sanctions.values() if noted.violation.id in one.violation_ids]:
+                    touched.add((found.pack, strike.ladder))
+            for sanction in [one for one in ledger.sanctions.values() if found.violation.id in one.violation_ids]:
                 if sanction.strike_id is None:
                     self._reverse(effects, ledger, sanction)
         for pack, name in sorted(touched):

@@ -46,12 +46,22 @@ class RecordViews:
             row = _verdict_row(record, one.verdict)
             effects.rows.append(("verdicts", row))
             for violation in (*one.verdict.violations, *one.verdict.uncertain):
-                effects.rows.append(("violations", {"id": violation.id, "verdict": row["id"], "clause": violation.clause}))
+                effects.rows.append(
+                    ("violations", {"id": violation.id, "verdict": row["id"], "clause": violation.clause})
+                )
                 for index, item in enumerate(violation.evidence):
                     if item.matched:
                         kept = one.verdict.judged_at + EVIDENCE_KEPT
                         effects.rows.append(
-                            ("evidence", {"violation_id": violation.id, "number": index, "matched": item.matched, "expires_at": kept})
+                            (
+                                "evidence",
+                                {
+                                    "violation_id": violation.id,
+                                    "number": index,
+                                    "matched": item.matched,
+                                    "expires_at": kept,
+                                },
+                            )
                         )
         elif one.decision:
             effects.rows.append(("decisions", _decision_row(record, one.decision)))

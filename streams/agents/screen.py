@@ -243,4 +243,3 @@ def _group_row(key: str, seen: Observation, group: Group, *, known: bool, pack: 
         "known": known,
         "first_seen": seen.sent_at,
     }
-

@@ -14,9 +14,13 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="QQ or WeChat text exports, archive JSON, OneBot JSON, CSV rosters.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="QQ or WeChat text exports, archive JSON, OneBot JSON, CSV rosters.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for observations.jsonl and fleet.yaml.")],
-    group: Annotated[str | None, typer.Option("--group", help="Id of the group, where an export does not name it.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="Id of the group, where an export does not name it.")
+    ] = None,
     timezone: Annotated[str, typer.Option("--timezone", help="Time zone of the export.")] = "Asia/Shanghai",
 ) -> None:
     """Turn chat exports and rosters into observations and a fleet file. Reads only; sends nothing."""

@@ -100,8 +100,12 @@ def replay(
     files: Annotated[list[str], typer.Argument(help="Observations: JSONL, .gz, or - for standard input.")],
     fleet: Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for verdicts.jsonl and the rest.")] = None,
-    pack: Annotated[str | None, typer.Option("--pack", help="Judge every group by this pack instead of its own.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Let time pass to then: 2026-11-30, ISO time, or ms.")] = None,
+    pack: Annotated[
+        str | None, typer.Option("--pack", help="Judge every group by this pack instead of its own.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Let time pass to then: 2026-11-30, ISO time, or ms.")
+    ] = None,
     json: Json = False,
     packs: Packs = None,
     lists: Lists = None,

@@ -68,9 +68,7 @@ def evaluate(
     if json:
         print_json(found)
         return
-    rows = [
-        (one.category, one.source, f"{one.auc:.3f}", _shown(one.review), _shown(one.act)) for one in found
-    ]
+    rows = [(one.category, one.source, f"{one.auc:.3f}", _shown(one.review), _shown(one.act)) for one in found]
     print_table("Figures", ("category", "source", "AUC", "recall at review", "recall at act"), rows, "too few examples")
 
 

@@ -70,8 +70,8 @@ def coverage(which: Which = None, json: Json = False) -> None:
         console.print(f"{state}: {sum(row.state == state for row in rows)} of {len(rows)}")
 
 
-@app.command()
-def test(which: Which = None, json: Json = False) -> None:
+@app.command("test")
+def run_tests(which: Which = None, json: Json = False) -> None:
     """Run the packs' own tests through the agents. Exit code 1 where one does not hold."""
     from policies.lint import load_pack
     from streams.loading import classifiers_from, packs_from

@@ -61,7 +61,9 @@ def list_(
     dir: Dir = _DEFAULT,
     status: Annotated[str, typer.Option("--status", help="open, decided, withdrawn or all.")] = "open",
     group: Group = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="assisted, uncertain, approval, appeal, late or report.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="assisted, uncertain, approval, appeal, late or report.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """List what waits for a person, oldest first."""

@@ -25,7 +25,9 @@ def run(
     port: Annotated[int | None, typer.Option("--port", help="Port; 0 takes a free one.")] = None,
     fleet: Fleet = None,
     packs: Packs = None,
-    model: Annotated[str | None, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Play the demo day and show verdicts as they come.")] = False,
     speed: Annotated[float, typer.Option("--speed", help="Demo: observations per second; 0 plays at once.")] = 20.0,
     leave: Annotated[bool, typer.Option("--exit", help="Demo: end after the day instead of serving on.")] = False,

@@ -179,5 +179,3 @@ def _key(trial: Trial) -> str:
     """Names the list, so that ticks kept by the browser are found again for the same list only."""
     joined = "\n".join(one.violation_id for one in trial.checklist)
     return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-

@@ -30,7 +30,9 @@ def test_every_clause_of_the_table_is_in_the_pack_and_no_other(slug: str, clause
 
 
 @pytest.mark.parametrize("slug", PACKS)
-def test_every_mechanism_has_a_binding_and_none_is_stronger_than_the_table(slug: str, clauses: dict[str, dict[str, str]]):
+def test_every_mechanism_has_a_binding_and_none_is_stronger_than_the_table(
+    slug: str, clauses: dict[str, dict[str, str]]
+):
     strength = {"out-of-scope": 0, "record-only": 1, "assisted": 2, "automatic": 3}
     wrong = []
     pack = load_pack(shipped_packs()[slug])

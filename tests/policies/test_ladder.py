@@ -119,7 +119,8 @@ def test_a_strike_that_comes_late_from_another_group_undoes_no_notice():
 )
 def test_reconciling_twice_changes_nothing_more(days: list[int], revoked: list[bool], delay: int):
     strikes = [
-        a_strike(number, at=day * DAY, status="revoked" if revoked[number] else "live") for number, day in enumerate(days)
+        a_strike(number, at=day * DAY, status="revoked" if revoked[number] else "live")
+        for number, day in enumerate(days)
     ]
     delivered: dict[str, int] = {}
     for _ in range(20):

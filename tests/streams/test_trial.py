@@ -103,7 +103,7 @@ def marks_on(page: str) -> set[str]:
 
 # the page by itself
 
-NASTY = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\'&amp; </style> {{ 7*7 }} http://evil.example/x.png'
+NASTY = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>'&amp; </style> {{ 7*7 }} http://evil.example/x.png"
 
 
 def test_nothing_that_people_wrote_becomes_markup():
