@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.judging import Lists, Model, Packs, existing, history_of
 from streams.cli.output import Failure, console
 
 
@@ -44,18 +45,20 @@ def trial(
     pack: Annotated[str | None, typer.Option("--pack", help="Judge every group by this pack.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Let time pass to then.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Show names in full instead of masked.")] = False,
+    packs: Packs = None,
+    lists: Lists = None,
+    model: Model = "default",
 ) -> None:
     """Write one page of what would have happened under the packs. Nothing is sent."""
-    from streams.cli.judging import prepared
+    from streams.loading import classifiers_from
     from streams.progress import reading
     from streams.trial import render, run_trial
 
-    who, packs, classifiers, end = prepared(fleet, pack, until)
-    for one in files:
-        if one != "-" and not Path(one).is_file():
-            raise Failure(f"{one}: there is no such file")
+    existing(files)
+    who, known, end = history_of(fleet, pack, until, packs)
+    classifiers = classifiers_from(model, lists or [])
     with reading(files, "judging") as lines:
-        found = run_trial(lines, fleet=who, packs=packs, classifiers=classifiers, until=end)
+        found = run_trial(lines, fleet=who, packs=known, classifiers=classifiers, until=end)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(found, names=names), encoding="utf-8")
     console.print(f"written to {out}; open it in a browser. Nothing was sent.")

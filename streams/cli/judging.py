@@ -1,13 +1,16 @@
 """`check`, `score`, `replay`: judging without a service."""
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streams.cli.output import Failure, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from models import Fleet
+    from policies.schema import Pack
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Further pack files or folders.")]
@@ -96,6 +99,36 @@ def score(
     console.print(f"{count} texts scored into {out}")
 
 
+def existing(files: list[str]) -> None:
+    """Failure where one of the files to read is not there; - is standard input."""
+    for one in files:
+        if one != "-" and not Path(one).is_file():
+            what = "is a folder; name the files in it" if Path(one).is_dir() else "there is no such file"
+            raise Failure(f"{one}: {what}")
+
+
+def history_of(
+    fleet: Path | None, pack: str | None, until: str | None, packs: list[Path] | None
+) -> "tuple[Fleet, dict[str, Pack], int | None]":
+    """Who is in the groups, the packs to judge them by, and the time up to which the clock runs on."""
+    import msgspec
+
+    from policies.calendar import WorkingCalendar
+    from streams.loading import fleet_from, packs_from
+
+    who = fleet_from(fleet)
+    if pack is not None:
+        groups = tuple(msgspec.structs.replace(one, pack=pack) for one in who.groups)
+        settings = msgspec.structs.replace(who.settings, default_pack=pack)
+        who = msgspec.structs.replace(who, groups=groups, settings=settings)
+    end = None
+    if until is not None:
+        end = WorkingCalendar(who.settings.timezone).millis(int(until) if until.isdigit() else until)
+        if end is None:
+            raise Failure(f"--until {until!r} is no time: give 2026-11-30, 2026-11-30T18:00 or milliseconds")
+    return who, packs_from(packs or [], who), end
+
+
 def replay(
     files: Annotated[list[str], typer.Argument(help="Observations: JSONL, .gz, or - for standard input.")],
     fleet: Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")] = None,
@@ -112,31 +145,18 @@ def replay(
     model: Model = "default",
 ) -> None:
     """Feed observations through the agents and write what follows. Same input, same bytes out."""
-    import msgspec
-
-    from policies.calendar import WorkingCalendar
     from policies.directory import Directory
-    from streams.loading import classifiers_from, fleet_from, packs_from
+    from streams.loading import classifiers_from
     from streams.progress import reading
     from streams.replay import replaying, summarise, write_results
 
-    who = fleet_from(fleet)
-    if pack is not None:
-        groups = tuple(msgspec.structs.replace(one, pack=pack) for one in who.groups)
-        settings = msgspec.structs.replace(who.settings, default_pack=pack)
-        who = msgspec.structs.replace(who, groups=groups, settings=settings)
-    known = packs_from(packs or [], who)
-    end = None
-    if until is not None:
-        end = WorkingCalendar(who.settings.timezone).millis(int(until) if until.isdigit() else until)
-        if end is None:
-            raise Failure(f"--until {until!r} is no time: give 2026-11-30, 2026-11-30T18:00 or milliseconds")
-    for one in files:
-        if one != "-" and not Path(one).is_file():
-            raise Failure(f"{one}: there is no such file")
-    with ExitStack() as stack:
-        running = stack.enter_context(replaying(classifiers_from(model, lists or []), known, Directory(who)))
-        lines = stack.enter_context(reading(files, "replaying", quiet=json))
+    existing(files)
+    who, known, end = history_of(fleet, pack, until, packs)
+    classifiers = classifiers_from(model, lists or [])
+    with (
+        replaying(classifiers, known, Directory(who)) as running,
+        reading(files, "replaying", quiet=json) as lines,
+    ):
         for line in lines:
             running.feed(line)
         running.finish(end)

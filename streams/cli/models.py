@@ -1,11 +1,14 @@
 """`xunqun model`: train, evaluate, list."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.output import Failure, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from classifiers.trained.card import Recall
 
 app = typer.Typer(no_args_is_help=True, help="Trained weights: train, evaluate, list.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -68,13 +71,20 @@ def evaluate(
     if json:
         print_json(found)
         return
-    rows = [(one.category, one.source, f"{one.auc:.3f}", _shown(one.review), _shown(one.act)) for one in found]
-    print_table("Figures", ("category", "source", "AUC", "recall at review", "recall at act"), rows, "too few examples")
+    rows = [
+        (
+            one.category,
+            "–" if one.auc is None else f"{one.auc:.3f}",
+            *map(_shown, (one.review, one.act, one.accused, one.act_accused)),
+        )
+        for one in found
+    ]
+    columns = ("category", "AUC", "found at review", "found at act", "accused at review", "accused at act")
+    print_table(str(file), columns, rows, "no row of a category that the model knows")
 
 
-def _shown(recall: object) -> str:
-    found, of = getattr(recall, "found", None), getattr(recall, "positives", None)
-    return f"{found / of:.2f} ({found} of {of})" if found is not None and of else "–"
+def _shown(share: "Recall | None") -> str:
+    return f"{share.share:.3f} ({share.found} of {share.positives})" if share and share.positives else "–"
 
 
 @app.command("list")
