@@ -26,11 +26,11 @@ from streams.topics import Judged, decode_observation
 
 GROUPS = 4
 # So many that the harmless ones never flood.
-MEMBERS = 60
+MEMBERS = 300
 OFFENDERS = 4
 FLOODER = OFFENDERS
 KILLS_A_ROUND = 5
-LEAST_POSTS = 60
+LEAST_POSTS = 200
 ADVERT = "今晚牛牛开房，注册送彩金"
 SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -136,15 +136,14 @@ class Talk:
         self.stopping = False
 
     async def speak(self, round_number):
-        """Every offender advertises once, at a random place; in the first round one member floods."""
+        """Every offender advertises once, at a random place; in the first round one member floods, from kill to kill."""
         self.stopping = False
         said = dict(zip(self.rng.sample(range(LEAST_POSTS), OFFENDERS), range(OFFENDERS), strict=True))
-        flood = range(LEAST_POSTS // 2, LEAST_POSTS // 2 + 12) if round_number == 0 else ()
+        flood = range(0, LEAST_POSTS, 4) if round_number == 0 else ()
         n = 0
         while n < LEAST_POSTS or not self.stopping:
             bodies = []
-            # One post in five is a batch.
-            for _ in range(self.rng.choice((1, 1, 1, 1, 3))):
+            for _ in range(self.rng.choice((1, 1, 1, 10))):
                 if n in said:
                     bodies.append(self.message(round_number, n, said[n], ADVERT))
                 elif n in flood:
@@ -156,7 +155,7 @@ class Talk:
             await self.post(bodies)
             if self.rng.random() < 0.1:
                 assert await self.try_to_post(bodies) in (None, 200), "what was accepted was accepted again"
-            await asyncio.sleep(self.rng.uniform(0, 0.1))
+            await asyncio.sleep(self.rng.uniform(0, 0.05))
 
     def message(self, round_number, n, speaker, text):
         return msgspec.json.encode(
