@@ -4,12 +4,9 @@ Source of the form: developer.work.weixin.qq.com path/91774. Types that are not 
 """
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from connectors.imports.json_items import as_dict, as_list, json_objects, text_of, whole
-from connectors.imports.source import ImportFailed, Notes
+from connectors.imports.json_items import as_dict, as_list, text_of, whole
 from connectors.imports.words import bounded, extension, links_in, names_after_at
 from models import Attachment, Change, GroupRef, Link, Mention, MessageRef, Money, Observation, ReplyTo, Sender
 
@@ -49,27 +46,11 @@ def is_encrypted(item: dict[str, Any]) -> bool:
     return "encrypt_chat_msg" in item
 
 
-def read(path: Path, *, notes: Notes | None = None) -> Iterator[Observation]:
-    """Read the group messages of an archive; conversations between two people are left out."""
-    notes = notes or Notes()
-    for place, item in json_objects(path, notes):
-        if is_encrypted(item):
-            raise ImportFailed(f"{place}: the archive is still encrypted; decrypt it with the platform's SDK first")
-        if not is_archive(item):
-            notes.leave_out("JSON object that is no archive message", place)
-            continue
-        seen = observation(item)
-        if seen is None:
-            notes.leave_out(_why_not(item), place)
-        else:
-            yield seen
-
-
-def _why_not(item: dict[str, Any]) -> str:
+def why_not(item: dict[str, Any]) -> str:
     if item.get("action") == "switch":
         return "log-in record"
     if text_of(item.get("roomid")) is None:
-        return "private message"
+        return "message between two people"
     return "archive message without time or sender"
 
 

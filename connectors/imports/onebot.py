@@ -5,12 +5,9 @@ Source of the form: botuniverse/onebot-11 `event/`, `message/`; NapCat's extensi
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from connectors.imports.json_items import as_dict, json_objects, text_of, whole
-from connectors.imports.source import Notes
+from connectors.imports.json_items import as_dict, text_of, whole
 from connectors.imports.words import bounded, extension, links_in
 from models import Attachment, Change, GroupRef, Link, Mention, MessageRef, Money, Observation, ReplyTo, Sender, Target
 
@@ -35,24 +32,9 @@ def is_onebot(item: dict[str, Any]) -> bool:
     return "post_type" in item or ("message_type" in item and "message_id" in item)
 
 
-def read(path: Path, *, notes: Notes | None = None) -> Iterator[Observation]:
-    """Read the group events of a log; heartbeats and conversations between two people are left out."""
-    notes = notes or Notes()
-    reader = Reader()
-    for place, item in json_objects(path, notes):
-        if not is_onebot(item):
-            notes.leave_out("JSON object that is no OneBot event", place)
-        elif item.get("post_type") != "meta_event":
-            seen = reader.observation(item)
-            if seen is None:
-                notes.leave_out(_why_not(item), place)
-            else:
-                yield seen
-
-
-def _why_not(item: dict[str, Any]) -> str:
+def why_not(item: dict[str, Any]) -> str:
     if text_of(item.get("group_id")) is None:
-        return "private message or event without a group"
+        return "message between two people, or event without a group"
     return "event of a kind that says nothing here"
 
 
@@ -162,10 +144,10 @@ class Reader:
                     if native:
                         given["reply_to"] = ReplyTo(self._ids.get((group, native)), native)
                 case "image" | "record" | "video" | "file":
-                    name = text_of(data.get("file_name")) or text_of(data.get("name")) or text_of(data.get("file"))
-                    name = None if name and name.startswith(("http://", "https://", "base64://")) else name
+                    told = text_of(data.get("file_name")) or text_of(data.get("name")) or text_of(data.get("file"))
+                    file = None if told and told.startswith(("http://", "https://", "base64://")) else told
                     size = whole(data.get("file_size"))
-                    attachments.append(Attachment(_ATTACHED[kind], name, extension(name), size=size))
+                    attachments.append(Attachment(_ATTACHED[kind], file, extension(file), size=size))
                     kinds.append(_ATTACHED[kind])
                 case "json" | "xml" | "share" | "music" | "miniapp":
                     how, words, found = _card(kind, data)
@@ -174,7 +156,7 @@ class Reader:
                     links += found
                 case "location" | "contact":
                     kinds.append(_KINDS[kind])
-                    texts += [words] if (words := text_of(data.get("title")) or text_of(data.get("content"))) else []
+                    texts += [place] if (place := text_of(data.get("title")) or text_of(data.get("content"))) else []
                 case "redbag":
                     kinds.append("red_packet")
                     given["money"] = Money(type="red_packet", wish=text_of(data.get("title")))

@@ -52,7 +52,7 @@ def happening(line: str) -> Happening | None:
         return None
     for form, what in _FORMS:
         if match := form.match(line):
-            found = match.groupdict()
+            found = {key: value and value.strip() for key, value in match.groupdict().items()}
             return Happening(what, found.get("who"), found.get("whom"), _change(what, found))
     return None
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.judging import Lists, Model, Packs, existing, history_of
-from streams.cli.output import Failure, console
+from streams.cli.output import Failure, console, errors
 
 
 def register(app: typer.Typer) -> None:
@@ -20,22 +20,27 @@ def import_(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for observations.jsonl and fleet.yaml.")],
     group: Annotated[
-        str | None, typer.Option("--group", help="Id of the group, where an export does not name it.")
+        str | None, typer.Option("--group", help="Id of the group in a text export, instead of its name there.")
     ] = None,
     timezone: Annotated[str, typer.Option("--timezone", help="Time zone of the export.")] = "Asia/Shanghai",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what an earlier import wrote.")] = False,
 ) -> None:
     """Turn chat exports and rosters into observations and a fleet file. Reads only; sends nothing."""
+    from rich.progress import Progress
+
     from connectors.imports import ImportFailed, import_files
 
-    for one in files:
-        if not one.is_file():
-            raise Failure(f"{one}: there is no such file")
-    try:
-        result = import_files(files, out, group=group, timezone=timezone)
-    except ImportFailed as error:
-        raise Failure(str(error)) from error
+    existing([str(one) for one in files])
+    with Progress(console=errors, disable=not errors.is_terminal, transient=True) as bar:
+        try:
+            task = bar.add_task("importing", total=sum(one.stat().st_size for one in files))
+            result = import_files(
+                files, out, group=group, timezone=timezone, force=force, progress=lambda read: bar.advance(task, read)
+            )
+        except (ImportFailed, OSError) as error:
+            raise Failure(str(error)) from error
     for line in result.lines():
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def trial(
