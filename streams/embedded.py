@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
@@ -13,20 +12,21 @@ from policies.directory import Directory
 from policies.schema import Pack
 from streams.agents import Enforce, Escalate, RecordViews, Screen
 from streams.store import Store
-from streams.topics import DEAD_LETTERS, OBSERVATIONS, Agent, DeadLetter, Effects, Record, Unusable, decode_observation
+from streams.topics import (
+    DEAD_LETTERS,
+    OBSERVATIONS,
+    Agent,
+    Appended,
+    DeadLetter,
+    Effects,
+    Record,
+    Unusable,
+    decode_observation,
+)
 
 # Windows reach back this far; after a start the log is read back this long with effects off.
 REWOUND: Millis = 15 * 60 * 1000
 _MOST_CACHED = 50_000
-
-
-@dataclass(frozen=True)
-class Appended:
-    """What became of one body handed in: `accepted` and `duplicate` are durable, `invalid` and `unavailable` were not stored."""
-
-    status: Literal["accepted", "duplicate", "invalid", "unavailable"]
-    id: str = ""
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,6 +222,3 @@ def _set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
     dead = DeadLetter(cause=cause, topic=record.topic, offset=record.offset, tries=1, body=record.value)
     effects.publish(DEAD_LETTERS, dead, record)
     return effects
-
-
-__all__ = ["Appended", "Embedded", "tick_body"]

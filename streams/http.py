@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
-from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -27,6 +27,7 @@ from connectors.webhook import SignatureRefused, check_secret, verify
 from models.decision import DecisionOutcome
 from streams.errors import NotFound, Unavailable, WrongUse
 from streams.metrics import OTHER, Metrics
+from streams.topics import Appended
 
 # One observation is at most this long (docs/interfaces.md); a batch is bounded by lines and, for memory, by bytes.
 MAX_OBSERVATION_BYTES = 256 * 1024
@@ -50,15 +51,6 @@ _LATER: Final = {"Retry-After": str(RETRY_AFTER)}
 _encode = msgspec.json.Encoder().encode
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of one body. `accepted` and `duplicate` are durable; `why` is a sentence that names the field."""
-
-    status: Literal["accepted", "duplicate", "invalid", "unavailable"]
-    id: str = ""
-    why: str = ""
 
 
 class Service(Protocol):
@@ -230,6 +222,8 @@ async def serve(
         lingering_time=2.0,
         shutdown_timeout=drain_seconds,
     )
+    if not 0 <= port <= 65535:
+        raise WrongUse(f"there is no port {port}: choose one from 1 to 65535, or 0 for a free one")
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()

@@ -1,8 +1,10 @@
 """Replay: feeds observations through the same agents, over a store that is thrown away. Same input, same bytes out."""
 
+import codecs
 import gzip
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +21,14 @@ from policies.directory import Directory
 from policies.schema import Pack
 from streams import outbox
 from streams.embedded import Embedded, tick_body
+from streams.loading import LoadError
 from streams.store import Store, dead_letters, evidence, groups_seen, reviews, sanctions, tasks, verdicts
 from streams.store import outbox as outbox_table
 from streams.topics import MAX_RECORD_BYTES, OBSERVATIONS, DeadLetter, Record, Unusable, decode_observation
 
 CHUNK = 512
 # A line longer than this is not read whole: only its beginning goes to the dead letters.
-_LONGEST_LINE = MAX_RECORD_BYTES + 1
+_LONGEST_LINE = MAX_RECORD_BYTES + 16
 Progress = Callable[[int], None]
 _AT_ONCE = 400
 _VERDICT = msgspec.json.Decoder(Verdict)
@@ -151,33 +154,43 @@ def replaying(
 def read_lines(paths: Sequence[str], progress: Progress | None = None) -> Iterator[bytes]:
     """The lines of files (`.gz` unpacked, `-` is standard input), without blank ones; bounded in length.
 
-    `progress` is told how many bytes of the files on disk were read since the last call.
+    `progress` is told how many bytes of the files on disk were read since the last call. LoadError where one cannot be
+    read to its end: half a history would be judged as if it were all.
     """
     for path in paths:
         if path == "-":
             yield from _lines(sys.stdin.buffer)
             continue
-        with open(path, "rb") as file:
-            source: Any = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
-            told = 0
-            for number, line in enumerate(_lines(source)):
-                yield line
-                if progress and number % 2000 == 0:
-                    progress(file.tell() - told)
-                    told = file.tell()
-            if progress:
+        try:
+            yield from _file_lines(path, progress)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise LoadError(f"{path}: the gzip data is cut short or damaged; make the file again") from error
+        except OSError as error:
+            raise LoadError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _file_lines(path: str, progress: Progress | None) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        source: Any = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
+        told = 0
+        for number, line in enumerate(_lines(source)):
+            yield line
+            if progress and number % 2000 == 0:
                 progress(file.tell() - told)
+                told = file.tell()
+        if progress:
+            progress(file.tell() - told)
 
 
 def _lines(source: IO[bytes]) -> Iterator[bytes]:
-    while line := source.readline(_LONGEST_LINE + 1):
-        if len(line) > _LONGEST_LINE:
-            while rest := source.readline(1 << 20):
-                if rest.endswith(b"\n"):
-                    break
+    mark = codecs.BOM_UTF8
+    while line := source.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := source.readline(1 << 20)) and not rest.endswith(b"\n"):
+                pass
+        if line := line.removeprefix(mark).strip():
             yield line
-        elif line := line.strip():
-            yield line
+        mark = b""
 
 
 def stored_verdicts(store: Store, *, words: bool = True) -> Iterator[Verdict]:

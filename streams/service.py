@@ -13,11 +13,11 @@ from connectors.webhook import backoff
 from models import Action, Observation, Verdict
 from models.observation import Millis
 from streams import desk, outbox
-from streams.embedded import Appended, Done, Embedded
+from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
 from streams.metrics import Metrics
 from streams.store import Store, StoreUnavailable
-from streams.topics import DEAD_LETTERS, Judged, Planned
+from streams.topics import DEAD_LETTERS, Appended, Judged, Planned
 
 T = TypeVar("T")
 # Posts that arrive together become durable together; more than this wait for the next commit.

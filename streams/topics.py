@@ -1,8 +1,9 @@
 """Topics, what a record on each of them holds, and what an agent may ask of its host."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -111,6 +112,15 @@ def noted(verdict: Verdict, violation: Violation) -> Noted:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of one body handed in. `accepted` and `duplicate` are durable; `why` is a sentence that names the field."""
+
+    status: Literal["accepted", "duplicate", "invalid", "unavailable"]
+    id: str = ""
+    why: str = ""
+
+
 @dataclass
 class Record:
     """One record of a topic. `decoded` keeps what `keys` has read, so that `handle` does not read it again."""
@@ -158,22 +168,31 @@ class Unusable(Exception):
 
 
 _OBSERVATION = msgspec.json.Decoder(Observation)
-# 2001-09-09 in milliseconds: smaller numbers are seconds by mistake, larger than 2100 are micro- or nanoseconds.
+# 1970 to 2100. What is later is in micro- or nanoseconds by mistake, and no calendar reaches what is far outside.
 _EARLIEST, _LATEST = 0, 4_102_444_800_000
+# Every escape of a JSON string; `lone` is half of a surrogate pair. Programs that cut a nickname in the middle of an
+# emoji write it, and all that such a member says would stay unjudged.
+_ESCAPES = re.compile(
+    rb"\\(?:u(?:d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(?P<lone>d[89a-f][0-9a-f]{2}))|.)", re.IGNORECASE | re.DOTALL
+)
 
 
 def decode_observation(body: bytes) -> Observation:
-    """Read one observation. Unusable says in one sentence what is wrong; unknown fields and kinds are let through."""
+    """Read one observation. Unusable says in one sentence what is wrong; unknown fields and kinds are let through.
+
+    Half of a surrogate pair is read as U+FFFD, so that places in the text stay what they are.
+    """
     if len(body) > MAX_RECORD_BYTES:
-        raise Unusable(f"the record has {len(body)} bytes, more than {MAX_RECORD_BYTES} are not taken")
+        raise Unusable(f"the record has more than {MAX_RECORD_BYTES} bytes")
     try:
-        seen = _OBSERVATION.decode(body)
+        seen = _read(body)
     except msgspec.ValidationError as error:
         raise Unusable(f"not an observation: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unusable(f"not JSON: {str(error)[:120]}") from error
-    if not _EARLIEST <= seen.sent_at <= _LATEST:
-        raise Unusable("sent_at is not in milliseconds since 1970 (between 1970 and 2100)")
+    for name, at in (("sent_at", seen.sent_at), ("received_at", seen.received_at)):
+        if at is not None and not _EARLIEST <= at <= _LATEST:
+            raise Unusable(f"{name} is not in milliseconds since 1970 (between 1970 and 2100)")
     if not seen.type:
         raise Unusable("type is empty")
     if seen.type != "clock.tick":
@@ -182,3 +201,15 @@ def decode_observation(body: bytes) -> Observation:
         if seen.group is None or not seen.group.id:
             raise Unusable("group.id is missing")
     return seen
+
+
+def _read(body: bytes) -> Observation:
+    try:
+        return _OBSERVATION.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], body)
+        if whole == body:
+            raise
+        return _OBSERVATION.decode(whole)
