@@ -30,6 +30,11 @@ class Directory:
         }
         self.names = {person.name for person in fleet.people}
         self._leaders = {person.id for person in fleet.people if _leads(person)}
+        self._packs: dict[str, set[str | None]] = {}
+        for group in fleet.groups:
+            for one in (group.owner, *group.managers, *group.administrators, *group.members):
+                if one:
+                    self._packs.setdefault(one, set()).add(group.pack)
         self.units = {unit for person in fleet.people for unit in (person.unit, person.department) if unit}
 
     def group(self, seen: Observation) -> Group | None:
@@ -58,6 +63,10 @@ class Directory:
     def is_stranger(self, subject: str) -> bool:
         person = self.people.get(subject)
         return person is None or "customer" in person.tags
+
+    def packs_of(self, person: str) -> set[str | None]:
+        """The packs of all groups that list a person; None for groups without one of their own."""
+        return self._packs.get(person, set())
 
     def active(self) -> Iterable[Person]:
         return (person for person in self.fleet.people if person.status in ("active", "probation"))

@@ -106,8 +106,9 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
 
 
 def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
-    """The deadlines reached by `now`, oldest first."""
-    reached = [one for one in case.state.deadlines.values() if one.due_at + ALLOWED_LATENESS <= now]
+    """The deadlines reached by `now`, oldest first. What happens in the very millisecond of a deadline is still in time."""
+    passed = now + (case.seen.type == "clock.tick")
+    reached = [one for one in case.state.deadlines.values() if one.due_at + ALLOWED_LATENESS < passed]
     return sorted(reached, key=lambda one: (one.due_at, one.id))
 
 
@@ -152,7 +153,7 @@ def _look_at(case: Case) -> Iterable[str | None]:
     if state.audited_on != today or case.seen.type in _CHANGES:
         state.audited_on = today
         return (None,)
-    return (case.target_id or case.sender_id,) if case.renamed else ()
+    return (case.target_id or case.sender_id,) if case.news else ()
 
 
 _CHANGES = frozenset(

@@ -34,6 +34,8 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     """Everything remembered of one group. Encoded as one value under the key of the group.
 
     `clock` is the latest group time seen; `audited_on` the local day of the last look at all standing faults.
+    `roles` were changed before our eyes; `shown_roles` is whom messages show as owner or administrator, which the fleet may
+    not know. `invited` says who brought in whom.
     """
 
     clock: Millis = 0
@@ -44,6 +46,7 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     joined: dict[str, Millis] = field(default_factory=dict)
     left: dict[str, Millis] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    shown_roles: dict[str, str] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     deadlines: dict[str, Deadline] = field(default_factory=dict)
@@ -104,46 +107,82 @@ class GroupView:
             return shown
         return "member"
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is on file and what was stated since. Facts about one person are named `name:person`."""
+        return {**self.group.facts, **self.state.facts}
+
     def fact(self, name: str) -> Any:
         return self.state.facts.get(name, self.group.facts.get(name))
 
 
 def remember(state: GroupState, seen: Observation, now: Millis, directory: Directory) -> bool:
-    """Bring the state up to an observation, before anything is judged on it. True where a nickname is new."""
+    """Bring the state up to an observation, before anything is judged on it. True where a member, nickname or role is new."""
     state.clock = max(state.clock, now)
     target = directory.subject(seen.platform, seen.target.id) if seen.target else None
+    sender = directory.subject(seen.platform, seen.sender.id) if seen.sender else None
     change = seen.change
     match seen.type:
+        case "member.invited" if target and sender:
+            state.invited[target] = sender
         case "member.joined" if target:
             state.joined[target] = now
             state.left.pop(target, None)
-        case "member.left" | "member.removed" if target or seen.sender:
-            gone = target or directory.subject(seen.platform, seen.sender.id)  # type: ignore[union-attr]
+        case "member.left" | "member.removed" if target or sender:
+            gone = target or sender or ""
             state.left[gone] = now
             state.joined.pop(gone, None)
+            state.invited.pop(gone, None)
         case "member.renamed" if change and change.new is not None:
-            who = target or (directory.subject(seen.platform, seen.sender.id) if seen.sender else None)
+            who = target or sender
             if who and change.field in (None, "card", "name"):
                 state.cards[who] = change.new
         case "member.role_changed" if target and change and change.new:
-            state.roles[target] = _ROLES.get(change.new, change.new)
+            role = _ROLES.get(change.new, change.new)
+            state.roles[target] = role
+            if role == "owner":
+                state.owner = target
         case "group.owner_changed":
-            state.owner = target or (change.new if change else None) or state.owner
-        case "group.renamed" if change and change.new is not None:
-            state.name = change.new
+            named = directory.subject(seen.platform, change.new) if change and change.new else None
+            state.owner = target or named or state.owner
+        case "group.renamed":
+            name = change.new if change else None
+            state.name = name if name is not None else (seen.group.name if seen.group else None) or state.name
         case "group.dissolved":
             state.dissolved_at = now
         case "task.stated" if seen.fact:
-            key = f"{seen.fact.name}:{seen.fact.person}" if seen.fact.person else seen.fact.name
+            about = directory.subject(seen.platform, seen.fact.person) if seen.fact.person else None
+            key = f"{seen.fact.name}:{about}" if about else seen.fact.name
             state.facts[key] = seen.fact.value if seen.fact.value is not None else (seen.fact.at or now)
         case _:
             pass
-    if seen.is_message and seen.sender and seen.sender.card is not None:
-        who = directory.subject(seen.platform, seen.sender.id)
-        if state.cards.get(who) != seen.sender.card:
-            state.cards[who] = seen.sender.card
-            return True
+    if seen.is_message and sender:
+        return _meet(state, seen, sender, now, directory)
     return seen.type == "member.renamed"
+
+
+def _meet(state: GroupState, seen: Observation, who: str, now: Millis, directory: Directory) -> bool:
+    """Note what a message shows of its sender: that he is in the group, his nickname, his role."""
+    shown = seen.sender
+    if shown is None or shown.scope == "robot":
+        return False
+    new = False
+    if directory.people and who not in directory.people and who not in state.joined and state.left.get(who, -1) < now:
+        state.joined[who] = now
+        new = True
+    # Where no nickname is set, platforms show the name of the account instead.
+    card = shown.card or (shown.name or "" if shown.card is not None else None)
+    if card is not None and state.cards.get(who) != card:
+        state.cards[who] = card
+        new = True
+    if shown.role is not None:
+        role = _ROLES.get(shown.role, shown.role)
+        if role not in ("owner", "administrator"):
+            new = state.shown_roles.pop(who, None) is not None or new
+        elif state.shown_roles.get(who) != role:
+            state.shown_roles[who] = role
+            new = True
+    return new
 
 
 def group_of(seen: Observation, directory: Directory) -> tuple[Group, bool]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from models import Cause, Evidence, Observation, Person, Signal, Subject
+from models import Cause, Evidence, Observation, Person, Sender, Signal, Subject, Target
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
 from policies.directory import Directory
@@ -42,7 +42,7 @@ class Case:
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 
     `explain` shows what moved the trained score of a category; it is asked only for what was found, because it costs.
-    `known`: the fleet lists the group. `renamed`: this observation shows a nickname for the first time.
+    `known`: the fleet lists the group. `news`: this observation shows a member, nickname or role for the first time.
     """
 
     seen: Observation
@@ -56,16 +56,22 @@ class Case:
     flood: Callable[[int, Millis, int], tuple[int, int, str] | None] | None = None
     explain: Callable[[str], tuple[Evidence, ...]] = lambda category: ()
     known: bool = True
-    renamed: bool = False
+    news: bool = False
 
     @property
     def state(self) -> GroupState:
         return self.view.state
 
     @property
+    def _author(self) -> Sender | Target | None:
+        """Who did it. Platforms that report an upload apart from messages name the uploader as its target."""
+        uploaded = self.seen.type == "file.uploaded"
+        return self.seen.sender or (self.seen.target if uploaded else None)
+
+    @property
     def sender_id(self) -> str | None:
-        sender = self.seen.sender
-        return self.directory.subject(self.seen.platform, sender.id) if sender else None
+        author = self._author
+        return self.directory.subject(self.seen.platform, author.id) if author else None
 
     @property
     def target_id(self) -> str | None:
@@ -74,8 +80,8 @@ class Case:
 
     @property
     def person(self) -> Person | None:
-        sender = self.seen.sender
-        return self.directory.person(self.seen.platform, sender.id) if sender else None
+        author = self._author
+        return self.directory.person(self.seen.platform, author.id) if author else None
 
     @property
     def sender_role(self) -> str:
@@ -84,8 +90,8 @@ class Case:
 
     @property
     def offender(self) -> Subject:
-        """Whom a violation by the sender is about."""
-        return Subject("member", self.sender_id or "unknown")
+        """Whom a violation by the sender is about: the message itself where nobody is named, so that no strikes add up."""
+        return Subject("member", self.sender_id) if self.sender_id else Subject("message", self.seen.origin_id)
 
     @property
     def group_subject(self) -> Subject:
@@ -153,3 +159,10 @@ class Place:
         return [
             one for one in case.state.deadlines.values() if one.clause == self.clause and one.binding == self.binding
         ]
+
+
+def own_text(seen: Observation) -> str:
+    """What the sender wrote. An edit may come only as a change."""
+    if seen.text is None and seen.change is not None and seen.change.field == "text":
+        return seen.change.new or ""
+    return seen.text or ""

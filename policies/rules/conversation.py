@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+import re2
 from msgspec import Struct, field
 
 from classifiers.conversation import asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
 from models import Cause, Evidence, Subject
 from models.observation import MESSAGE_TYPES
-from policies.rules.base import Case, Finding, Place, Rule
+from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
 from policies.state import Deadline
 
@@ -38,8 +39,8 @@ class Reply(Rule):
         return ()
 
     def _follow(self, case: Case, params: ReplyParams, place: Place) -> None:
-        text = case.seen.text or ""
-        if case.is_robot:
+        text = own_text(case.seen)
+        if case.is_robot or case.sender_id is None:
             return
         for open_one in place.deadlines(case):
             if open_one.data.get("asker") != case.sender_id:
@@ -53,7 +54,7 @@ class Reply(Rule):
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
             place.set_deadline(
                 case,
-                subject=case.sender_id or "unknown",
+                subject=case.sender_id,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
                 data={"asker": case.sender_id},
@@ -82,7 +83,8 @@ class ReceiptParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Receipts(Rule):
     """An instruction or notice that wants an answer was not acknowledged by all. Any wording of a receipt counts.
 
-    Nobody is chased where the notice waives replies. Serves `receipt:tracking`.
+    Nobody is chased where the notice waives replies; where it names people or departments, only they owe an answer.
+    Serves `receipt:tracking`.
     """
 
     name = "deadline.receipt"
@@ -95,9 +97,8 @@ class Receipts(Rule):
         return ()
 
     def _follow(self, case: Case, params: ReceiptParams, place: Place) -> None:
-        text = case.seen.text or ""
-        who = case.sender_id or "unknown"
-        if case.is_robot:
+        text, who = own_text(case.seen), case.sender_id
+        if case.is_robot or who is None:
             return
         for open_one in place.deadlines(case):
             if who not in open_one.data["answered"]:
@@ -116,25 +117,53 @@ class Receipts(Rule):
                 subject=who,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={"answered": [who]},
+                data={"answered": [], "asked": _addressed(case, text)},
             )
 
     def due(self, case: Case, params: ReceiptParams, deadline: Deadline) -> Iterable[Finding]:
-        missing = self._missing(case, params, set(deadline.data["answered"]))
+        missing = self._missing(case, params, deadline)
         if missing:
             named = "、".join(missing[:12]) + ("等" if len(missing) > 12 else "")
             yield Finding(
                 subject=Subject("message", deadline.cause),
-                explanation=f"未在规定时间内回复：{named}（共 {len(missing)} 个）",
+                explanation=f"未在规定时间内回复：{named}（共 {len(missing)} {'个部门' if params.by == 'department' else '人'}）",
                 evidence=(Evidence(signal="deadline", category="receipt", why=f"未全部回复的消息：{deadline.cause}"),),
                 cause=Cause("deadline", deadline.id),
                 category="receipt",
             )
 
-    def _missing(self, case: Case, params: ReceiptParams, answered: set[str]) -> list[str]:
+    def _missing(self, case: Case, params: ReceiptParams, deadline: Deadline) -> list[str]:
+        answered, asked = set(deadline.data["answered"]), deadline.data.get("asked") or ()
         people = [case.directory.people[one] for one in sorted(case.view.members) if one in case.directory.people]
         people = [one for one in people if one.status in ("active", "probation")]
+        owing = [one for one in people if not asked or one.id in asked or one.department in asked]
         if params.by == "department":
-            heard = {one.department for one in people if one.id in answered}
-            return sorted({one.department for one in people if one.department} - heard)
-        return [one.name for one in people if one.id not in answered]
+            # Who gives an instruction speaks for his own department, unless it is the one that he asks.
+            heard = {
+                one.department for one in people if one.id in answered or (not asked and one.id == deadline.subject)
+            }
+            return sorted({one.department for one in owing if one.department} - heard)
+        return [one.name for one in owing if one.id not in answered and one.id != deadline.subject]
+
+
+def _addressed(case: Case, text: str) -> list[str]:
+    """Whom a message asks: the ids it mentions, or the departments it names; empty where it asks everybody."""
+    mentions = case.seen.mentions or ()
+    if case.seen.mention_all or _EVERYBODY.search(text):
+        return []
+    mentioned = {case.directory.subject(case.seen.platform, one.id) for one in mentions if one.id}
+    names = {one.name for one in mentions if one.name and not one.id}
+    members = [case.directory.people[one] for one in case.view.members if one in case.directory.people]
+    mentioned |= {one.id for one in members if one.name in names}
+    departments = {one.department for one in members if one.department and _asks(text, one.department)}
+    return sorted(mentioned or departments)
+
+
+def _asks(text: str, department: str) -> bool:
+    """Say whether a department is named otherwise than as the place to which something goes."""
+    before = text.partition(department)[0] if department in text else None
+    return before is not None and not before.endswith(_TOWARDS)
+
+
+_EVERYBODY = re2.compile(r"各|全体|所有|大家|每个|每位")
+_TOWARDS = ("交", "报", "到", "至", "给", "向", "送", "找", "往", "去")

@@ -25,7 +25,8 @@ class NameFormat(Rule):
     """A member's nickname is not what the policy wants. Simplified and traditional forms count alike.
 
     A nickname that no platform has shown is not judged. Somebody the directory does not know is compared with the
-    form of a Chinese name only. Serves `nickname:format`.
+    form of a Chinese name only. A real name stands alone; where a unit has to stand beside it, order, signs between
+    them, short forms of the unit and additions in brackets are free. Serves `nickname:format`.
     """
 
     name = "name.format"
@@ -37,16 +38,18 @@ class NameFormat(Rule):
         members = case.view.members
         shown = case.state.cards if subject is None else {subject: case.state.cards.get(subject)}
         for who, card in sorted(shown.items()):
-            if card is None or (subject is None and members and who not in members and who in case.directory.people):
+            elsewhere = who in case.state.left or (members and who in case.directory.people)
+            if card is None or (subject is None and elsewhere and who not in members):
                 continue
             person = case.directory.people.get(who)
             if not fits(card, person, params.form, case.directory.units):
                 expected = expected_card(person, params.form)
                 want = f"，请改为“{expected}”" if expected else f"，应为{_FORMS[params.form]}"
                 path = f"（{params.path}）" if params.path else ""
+                named = f"群昵称“{card[:30]}”不是{_FORMS[params.form]}" if card.strip() else "尚未设置群昵称"
                 yield Finding(
                     subject=Subject("member", who),
-                    explanation=f"群昵称“{card[:30]}”不是{_FORMS[params.form]}{want}{path}",
+                    explanation=f"{named}{want}{path}",
                     evidence=(Evidence(signal="directory", category="nickname", matched=card[:30], why="与名录不符"),),
                     category="nickname",
                     mend=expected,
@@ -70,25 +73,43 @@ def expected_card(person: Person | None, form: str) -> str | None:
 
 def fits(card: str, person: Person | None, form: str, units: set[str]) -> bool:
     """Say whether a nickname has the form; `units` are all units and departments of the directory."""
-    card = simplified(card.strip())
+    shown = simplified(card.strip())
     if person is None:
-        name = card if form == "real_name" else _after_unit(card, units)
+        name = shown if form == "real_name" else _after_unit(card, units)
         return name is not None and bool(CHINESE_NAME.match(name))
     name = simplified(person.name)
     if form == "real_name":
-        return card.replace("•", "·") == name.replace("•", "·")
-    own = {person.unit, person.department} if form == "unit_name" else {person.department}
-    places = {simplified(place) for place in own if place} or {simplified(unit) for unit in units}
-    if not places:
-        return True
-    return any(card.startswith(place) and card[len(place) :].strip(SEPARATORS) == name for place in places)
+        return shown == name
+    own = [person.unit, person.department] if form == "unit_name" else [person.department]
+    places = {simplified(place) for place in (*own, "".join(place or "" for place in own)) if place}
+    places = places or {simplified(unit) for unit in units}
+    return not places or (name in shown and any(_names(shown.replace(name, " ", 1), place) for place in places))
+
+
+def _names(text: str, place: str) -> bool:
+    """Say whether a text names a unit, in full or in a short form such as 党政办 for 党政办公室."""
+    return place in text or any(_shortens(word, place) for word in _WORDS.findall(text))
+
+
+_WORDS = re2.compile(r"[\x{4e00}-\x{9fa5}]{2,}")
+
+
+def _shortens(word: str, place: str) -> bool:
+    letters = iter(place)
+    return all(letter in letters for letter in word)
 
 
 def _after_unit(card: str, units: set[str]) -> str | None:
+    """The name in a stranger's nickname: after a known unit, or after any other that a sign sets apart."""
+    shown = simplified(card.strip())
     for unit in sorted((simplified(unit) for unit in units), key=len, reverse=True):
-        if card.startswith(unit):
-            return card[len(unit) :].strip(SEPARATORS)
-    return None
+        if shown.startswith(unit):
+            return shown[len(unit) :].strip(SEPARATORS)
+    unit, _, name = _SEPARATOR.sub(" ", card.strip(SEPARATORS)).partition(" ")
+    return simplified(name) if len(unit) > 1 and name else None
+
+
+_SEPARATOR = re2.compile(r"[+\-_\s＋－—·/()（）]+")
 
 
 def simplified(text: str) -> str:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from classifiers.conversation import is_notice
 from models import Evidence
 from models.observation import MESSAGE_TYPES
-from policies.rules.base import Case, Finding, Place, Rule
+from policies.rules.base import Case, Finding, Place, Rule, own_text
 
 
 class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,16 +22,17 @@ class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_f
 class NoticePermission(Rule):
     """A notice or announcement is issued by somebody who may not. "In principle": a recorded authorisation counts.
 
-    Serves `posting:role-allow-list`.
+    What is put up as the group's announcement is one whatever it says. Serves `posting:role-allow-list`.
     """
 
     name = "posting.permission"
     Params = NoticePermissionParams
-    watches = MESSAGE_TYPES
+    watches = MESSAGE_TYPES | {"group.notice_changed"}
     needs = "publishers of the group, departments and posts of people"
 
     def see(self, case: Case, params: NoticePermissionParams, place: Place) -> Iterable[Finding]:
-        if not case.seen.text or case.is_robot or not is_notice(case.seen.text) or self._may(case, params):
+        announced = case.seen.type == "group.notice_changed" or is_notice(own_text(case.seen))
+        if not announced or case.sender_id is None or case.is_robot or self._may(case, params):
             return
         yield Finding(
             subject=case.offender,

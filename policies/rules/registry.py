@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
-from models import Subject
+from models import Person, Subject
 from policies.rules.base import Case, Finding, Rule
 from policies.schema import Span
 from policies.state import Deadline
@@ -83,14 +83,16 @@ class Filing(Rule):
 class RolesParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who may own or administer the group.
 
-    `owner_tag`, `owner_departments`, `owner_posts`: the owner carries the tag, or is of one of the departments, or holds
-    one of the posts. `administrator_departments` likewise. `registered_administrators`: only those that the fleet
-    lists. `types`: only in groups of these types. `exception`: the group fact that records an exception.
+    `owner_tag`: the owner carries the tag. `owner_departments`, `owner_posts`: the owner or a group manager is of one of
+    the departments, or holds one of the posts; with `founded` the initiator will do, where the policy lets him name
+    somebody else to keep the group. `administrator_departments` likewise. `registered_administrators`: only those that
+    the fleet lists. `types`: only in groups of these types. `exception`: the group fact that records an exception.
     """
 
     owner_tag: str | None = None
     owner_departments: tuple[str, ...] = ()
     owner_posts: tuple[str, ...] = ()
+    founded: bool = False
     administrator_departments: tuple[str, ...] = ()
     registered_administrators: bool = False
     types: tuple[str, ...] = ()
@@ -98,7 +100,11 @@ class RolesParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Roles(Rule):
-    """The owner or an administrator is not who the policy wants. Serves `registry:role-rules`."""
+    """The owner or an administrator is not who the policy wants. Serves `registry:role-rules`.
+
+    Where the directory does not say what the rule asks for (nobody has a tag, the owner no post), a person is asked:
+    what is not on record is no fault of the owner's.
+    """
 
     name = "registry.roles"
     Params = RolesParams
@@ -107,49 +113,64 @@ class Roles(Rule):
 
     def faults(self, case: Case, params: RolesParams, subject: str | None) -> Iterable[Finding]:
         group = case.view.group
-        if subject is not None or not case.known or (params.types and group.type not in params.types):
+        if not case.known or (params.types and group.type not in params.types) or case.view.fact(params.exception):
             return
-        if case.view.fact(params.exception):
-            return
-        yield from self._owner(case, params)
-        for one in sorted(case.view.administrators):
-            if params.registered_administrators and one not in {*group.administrators, *group.managers, group.owner}:
-                yield Finding(
-                    subject=Subject("member", one),
-                    explanation=f"管理员{_name(case, one)}未经登记",
-                    category="roles",
-                )
-            person = case.directory.people.get(one)
-            if (
-                params.administrator_departments
-                and person
-                and not _of(person.department, params.administrator_departments)
-            ):
-                wanted = "、".join(params.administrator_departments)
-                yield Finding(
-                    subject=Subject("member", one),
-                    explanation=f"管理员{person.name}不是{wanted}的人员",
-                    category="roles",
-                )
+        if subject is None:
+            yield from self._owner(case, params)
+        shown = set(case.state.shown_roles)
+        registered = {*group.administrators, *group.managers, group.owner} - {None}
+        if params.registered_administrators and registered:
+            for one in sorted((case.view.administrators | shown) - registered):
+                if subject in (None, one):
+                    yield _administrator(one, f"管理员{_name(case, one)}未经登记")
+        if params.administrator_departments and case.directory.people:
+            wanted = "、".join(params.administrator_departments)
+            shown = {one for one, role in case.state.shown_roles.items() if role == "administrator"}
+            for one in sorted(case.view.administrators | shown):
+                person = case.directory.people.get(one)
+                if subject in (None, one) and not (person and _of(person.department, params.administrator_departments)):
+                    known = person is None or person.department is not None
+                    told = f"不是{wanted}的人员" if known else f"在名录中没有部门，请核实是否为{wanted}的人员"
+                    yield _administrator(one, f"管理员{_name(case, one)}{told}", certain=known)
 
     def _owner(self, case: Case, params: RolesParams) -> Iterable[Finding]:
         owner = case.view.owner
         if owner is None:
             return
-        person = case.directory.people.get(owner)
+        people = case.directory.people
+        person = people.get(owner)
+        unsure = not people
         wrong = None
         if params.owner_tag and (person is None or params.owner_tag not in person.tags):
             wrong = "群主须为党员" if params.owner_tag == "party_member" else f"群主须为{params.owner_tag}"
+            unsure = unsure or not any(params.owner_tag in one.tags for one in people.values())
         if params.owner_departments or params.owner_posts:
-            fits = person is not None and (
-                _of(person.department, params.owner_departments) or _of(person.post, params.owner_posts)
-            )
-            if not fits:
+            founder = case.view.fact("initiator") if params.founded else None
+            named = [people[one] for one in (owner, *case.view.group.managers, founder) if one in people]
+            if not any(
+                _of(one.department, params.owner_departments) or _of(one.post, params.owner_posts) for one in named
+            ):
                 wrong = f"群主应为{'、'.join((*params.owner_departments, *params.owner_posts))}的人员"
+                unsure = unsure or any(_unsaid(one, params) for one in named)
         if wrong:
             yield Finding(
-                subject=Subject("owner", owner), explanation=f"{wrong}，现群主为{_name(case, owner)}", category="roles"
+                subject=Subject("owner", owner),
+                explanation=f"{wrong}，现群主为{_name(case, owner)}"
+                + ("，名录中没有相应信息，请核实" if unsure else ""),
+                certain=not unsure,
+                category="roles",
             )
+
+
+def _administrator(who: str, explanation: str, *, certain: bool = True) -> Finding:
+    return Finding(subject=Subject("member", who), explanation=explanation, certain=certain, category="roles")
+
+
+def _unsaid(person: Person, params: RolesParams) -> bool:
+    """Say whether the directory leaves open what would decide."""
+    return (bool(params.owner_departments) and person.department is None) or (
+        bool(params.owner_posts) and person.post is None
+    )
 
 
 def _of(value: str | None, wanted: Sequence[str]) -> bool:
@@ -158,7 +179,7 @@ def _of(value: str | None, wanted: Sequence[str]) -> bool:
 
 def _name(case: Case, subject: str) -> str:
     person = case.directory.people.get(subject)
-    return person.name if person else subject
+    return person.name if person else subject.rpartition(":")[2]
 
 
 class ExpiryParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -202,6 +223,6 @@ class Unmended(Rule):
             return
         yield Finding(
             subject=Subject("member", deadline.subject),
-            explanation=f"经提醒仍未改正（第 {params.of} 条的提醒已过期限）",
+            explanation="经提醒仍未改正，提醒所给的期限已过",
             category="unmended",
         )

@@ -37,16 +37,17 @@ class RosterDifference(Rule):
             person = case.directory.people.get(who)
             why = None
             if person is None:
-                why = "名录中没有此人" if params.strangers else None
+                why = "不在名录中" if params.strangers else None
             elif person.status == "left" and self._over(case, person.left_at, params):
                 why = "已离职"
             elif person.status == "transferred" and self._over(case, person.transferred_at, params):
                 why = "已调离"
             if why:
-                name = person.name if person else who
+                name = person.name if person else shown_name(case, who)
+                still = "仍在群内" if person else "现在群内"
                 yield Finding(
                     subject=Subject("member", who),
-                    explanation=f"{name}{why}，仍在群内，请管理员核实并清理",
+                    explanation=f"{name}{why}，{still}，请管理员核实并清理",
                     evidence=(Evidence(signal="directory", category="roster", why=why),),
                     category="roster",
                 )
@@ -54,6 +55,13 @@ class RosterDifference(Rule):
     def _over(self, case: Case, date: object, params: RosterParams) -> bool:
         since = case.calendar.millis(date)
         return since is None or case.now >= case.calendar.after(since, params.within)
+
+
+def shown_name(case: Case, subject: str) -> str:
+    """What people know a stranger by: the name shown with him, else his account."""
+    target = case.seen.target
+    named = target.name if target and case.target_id == subject else None
+    return named or case.state.cards.get(subject) or subject.rpartition(":")[2]
 
 
 class MustJoinParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +73,8 @@ class MustJoinParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class MustJoin(Rule):
     """Somebody who has to be in the group is not. "In principle": a recorded exception (`join_exception`) counts.
 
-    Serves `member:must-join`.
+    Somebody whose groups are all under other packs belongs to another organisation of the same fleet. Serves
+    `member:must-join`.
     """
 
     name = "roster.must_join"
@@ -84,6 +93,9 @@ class MustJoin(Rule):
                 continue
             if "customer" in person.tags or case.view.fact(f"join_exception:{person.id}"):
                 continue
+            packs = case.directory.packs_of(person.id)
+            if packs and case.view.group.pack not in packs:
+                continue
             yield Finding(
                 subject=Subject("member", person.id),
                 explanation=f"{person.name}尚未入群，原则上应全员入群",
@@ -92,10 +104,15 @@ class MustJoin(Rule):
 
 
 class InvitationParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`gate`: whose own invitations are fine; `of`: whom the rule is about; `consent` is the fact that records it."""
+    """`gate`: who may bring people in himself; `of`: whom the rule is about; `removals`: the gate is for leaving as well.
+
+    `consent` is the fact that records consent, for the group or for one `person`. Of one person any stated consent does
+    (`leader_consent`), for people word it as they like.
+    """
 
     gate: tuple[Literal["owner", "manager", "administrator"], ...] = ("owner", "administrator", "manager")
     of: Literal["strangers", "unrelated", "anyone"] = "strangers"
+    removals: bool = False
     consent: str = "invite_consent"
 
 
@@ -103,39 +120,61 @@ class Invitation(Rule):
     """A member brings somebody in without the consent that the policy wants; the inviter answers for it.
 
     `strangers` are people outside the directory, `unrelated` are colleagues who do not belong to the group.
-    Serves `member:invite-approval`.
+    An invitation and the joining that follows are one. Serves `member:invite-approval`.
     """
 
     name = "member.invitation"
     Params = InvitationParams
-    watches = frozenset({"member.invited", "member.joined"})
+    watches = frozenset({"member.invited", "member.joined", "member.removed"})
     needs = "invitations as the platform shows them; consent as a stated fact"
 
     def see(self, case: Case, params: InvitationParams, place: Place) -> Iterable[Finding]:
-        inviter, target = case.sender_id, case.target_id
-        if inviter is None or target is None or inviter == target or case.is_robot:
+        by, target = case.sender_id, case.target_id
+        if by is None or target is None or by == target or case.is_robot or case.sender_role in params.gate:
             return
-        if case.sender_role in params.gate or self._consented(case, target, params):
+        removed = case.seen.type == "member.removed"
+        if removed and (not params.removals or _is_own_account(case)):
             return
-        if case.seen.type == "member.joined" and case.state.invited.get(target) == inviter:
+        if case.seen.type == "member.joined" and case.state.invited.get(target) == by:
             return
-        stranger = case.directory.is_stranger(target) or self._shown_external(case)
-        listed = target in case.view.group.members
-        wanted = {"strangers": stranger, "unrelated": not stranger and not listed, "anyone": True}[params.of]
-        if wanted:
-            who = "外部人员" if stranger else "人员"
-            allowed = "、".join(
-                {"owner": "群主", "manager": "群负责人", "administrator": "管理员"}[one] for one in params.gate
-            )
-            yield Finding(
-                subject=case.offender,
-                explanation=f"未经{allowed}同意拉{who}入群",
-                evidence=(Evidence(signal="membership", category="invitation", why=f"邀请了 {target}"),),
-                category="invitation",
-            )
+        stranger = case.directory.is_stranger(target)
+        if params.of != "anyone" and stranger != (params.of == "strangers"):
+            return
+        if (params.of == "unrelated" and _belongs(case, by, target)) or self._consented(case, target, params):
+            return
+        allowed = "、".join(_GATES[one] for one in params.gate)
+        who = "外部人员" if stranger else "人员"
+        done = "将人员移出群聊" if removed else f"拉{who}入群"
+        # Without a directory everybody looks like a stranger, and without an owner nobody could have consented.
+        known = bool(case.directory.people) and bool(case.view.owner or case.view.administrators)
+        yield Finding(
+            subject=case.offender,
+            explanation=f"未经{allowed}同意{done}",
+            evidence=(Evidence(signal="membership", category="invitation", why=f"涉及 {shown_name(case, target)}"),),
+            certain=known,
+            category="invitation",
+        )
 
     def _consented(self, case: Case, target: str, params: InvitationParams) -> bool:
-        return bool(case.view.fact(f"{params.consent}:{target}") or case.view.fact(params.consent))
+        given = (name for name, value in case.view.facts.items() if value)
+        return any(one == params.consent or one.endswith(f"consent:{target}") for one in given)
 
-    def _shown_external(self, case: Case) -> bool:
-        return not case.directory.people
+
+_GATES = {"owner": "群主", "manager": "群负责人", "administrator": "管理员"}
+
+
+def _is_own_account(case: Case) -> bool:
+    """Say whether the account that watches the group did it: it carries out what people have decided."""
+    return case.seen.sender is not None and case.seen.sender.id == case.seen.account
+
+
+def _belongs(case: Case, inviter: str, target: str) -> bool:
+    """Say whether a colleague belongs to the group: listed, meant by its member range or name, or of the inviter's department."""
+    group, people = case.view.group, case.directory.people
+    meant = f"{case.view.fact('member_range') or ''}{group.name}"
+    department = people[target].department
+    if not group.members or target in group.members or any(word in meant for word in ("全体", "全员", "所有")):
+        return True
+    return department is not None and (
+        department in meant or (inviter in people and people[inviter].department == department)
+    )

@@ -115,7 +115,7 @@ class Screen:
         if state.deadlines:
             self._fire(effects, record, case, pack, group)
         if self._may_state(case):
-            case.renamed = remember(state, seen, now, self.directory)
+            case.news = remember(state, seen, now, self.directory)
         recent = self._watch(record.key, seen, now)
         if recent is not None:
             case.flood = _flood(recent, now)
@@ -189,7 +189,7 @@ class Screen:
         if seen.type != "message.created" or seen.sender is None:
             return None
         text = seen.text or ""
-        recent = self.windows.of(key, seen.sender.id)
+        recent = self.windows.of(key, self.directory.subject(seen.platform, seen.sender.id))
         if is_notice(text) or asks_reply(text):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
         expected = self.windows.receipts_expected(key, now) and is_receipt(text)
