@@ -159,7 +159,11 @@ class Model:
         for gram in top:
             begin, end = int(grams.begins[gram]), int(grams.ends[gram])
             credit[begin:end] += weighed[gram] / (end - begin)
+        # People read words, not the signs between them.
+        words = credit * np.fromiter(map(str.isalnum, folded.text), bool, len(credit))
+        credit = words if words.any() else credit
         shown = np.flatnonzero(np.diff(credit > 0, prepend=False, append=False))
         ranges = [(int(begin), int(end)) for begin, end in zip(shown[::2], shown[1::2], strict=True)]
+        ranges = [one for one in ranges if one[1] - one[0] > 1] or ranges
         ranges.sort(key=lambda found: (-float(credit[found[0] : found[1]].sum()), found))
         return sorted(ranges[:RANGES])
