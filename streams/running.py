@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -84,21 +83,22 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
 async def serve_settings(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
     async with running(settings) as (service, serving):
+        # Before it says that it listens: who reads that may stop it at once.
+        stop = _stop_signal()
         base = f"http://{serving.host}:{serving.port}"
         groups = len(service.host.directory.groups)
         console.print(f"Xunqun listens on {base}: post observations to {base}/observations, status page {base}/")
         console.print(f"{groups} groups, packs {', '.join(sorted(service.host.packs))}, database in {settings.dir}")
         if not settings.action_url:
             console.print("no XUNQUN_ACTION_URL is set: actions are simulated and nothing is sent")
-        await _until_signal()
+        await stop.wait()
         console.print("stopping: what was posted is being stored")
 
 
 async def play_demo(settings: Settings, *, speed: float, leave: bool) -> None:
     """Play the demo day in a folder of its own, show what happens, then serve on so that one can look around."""
     folder = settings.dir / "demo"
-    if folder.exists():
-        shutil.rmtree(folder)
+    _forget_former_day(folder)
     clock = _DemoClock()
     show = DemoScreen()
     settings = _demo_settings(settings, folder)
@@ -112,7 +112,15 @@ async def play_demo(settings: Settings, *, speed: float, leave: bool) -> None:
         await show.finish(service, folder, base)
         if not leave:
             console.print("serving on; Ctrl-C ends it")
-            await _until_signal()
+            await _stop_signal().wait()
+
+
+def _forget_former_day(folder: Path) -> None:
+    """Remove the store of the last demo; InUse while another process still plays it."""
+    lock = HostLock(folder)
+    for old in folder.glob("xunqun.db*"):
+        old.unlink()
+    lock.release()
 
 
 class _DemoClock:
@@ -163,12 +171,13 @@ async def _settled(service: Service) -> None:
         await asyncio.sleep(0.002)
 
 
-async def _until_signal() -> None:
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, which from now on do not end the process by themselves."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stop.set)
-    await stop.wait()
+    return stop
 
 
 class DemoScreen:
