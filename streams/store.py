@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from models.observation import Millis
+from streams.errors import Unavailable
 from streams.topics import Effects, Record
 
 SCHEMA_VERSION = 1
@@ -199,7 +200,7 @@ _ROW_TABLES = {
 }
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Unavailable):
     """The store cannot take more right now (full disk, locked); one sentence for people."""
 
 
@@ -211,6 +212,7 @@ class Store:
     """One SQLite file. Not shared between threads: the host gives it to one thread only.
 
     `durable` waits for the disk at every commit (`synchronous=FULL`); replay turns it off, its input is on disk already.
+    StoreUnavailable where the file cannot be opened: the disk is full, it is no database, another version wrote it.
     """
 
     def __init__(self, path: Path | str, *, durable: bool = True) -> None:
@@ -219,6 +221,15 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{path}"
         self.engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+        try:
+            self._open(durable)
+        except sa.exc.DatabaseError as error:
+            self.engine.dispose()
+            raise StoreUnavailable(
+                f"{path} cannot be used ({error.orig}): make room on the disk, restore the file, or choose another --dir"
+            ) from error
+
+    def _open(self, durable: bool) -> None:
         self.connection = self.engine.connect()
         synchronous = "FULL" if durable else "OFF"
         for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "cache_size=-32000", "temp_store=MEMORY"):
@@ -226,7 +237,7 @@ class Store:
         found = self.connection.exec_driver_sql("PRAGMA user_version").scalar()
         if found not in (0, SCHEMA_VERSION):
             raise StoreUnavailable(
-                f"{path} was written by another version of Xunqun (schema {found}, this one reads {SCHEMA_VERSION})"
+                f"{self.path} was written by another version of Xunqun (schema {found}, this one reads {SCHEMA_VERSION})"
             )
         meta.create_all(self.connection)
         self.connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -379,12 +390,20 @@ class Store:
 
 
 class HostLock:
-    """Lets one process host the agents on a folder. InUse names the process that does."""
+    """Lets one process host the agents on a folder. InUse names the process that does.
+
+    StoreUnavailable where nothing can be written in the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "xunqun.lock"
-        self._file = self.path.open("a+")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.path = folder / "xunqun.lock"
+            self._file = self.path.open("a+")
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{folder} cannot be written: {error.strerror}; choose another folder with --dir"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -394,9 +413,10 @@ class HostLock:
             raise InUse(
                 f"{folder} is in use by process {owner}: stop it, or choose another folder with --dir"
             ) from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        # Who holds it is a courtesy, and on a full disk there is no room for it: the lock holds without.
+        with suppress(OSError):
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), str(os.getpid()).encode())
 
     def release(self) -> None:
         self._file.truncate(0)

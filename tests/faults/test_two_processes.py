@@ -7,7 +7,8 @@ import time
 from contextlib import closing
 
 import aiohttp
-from processes import rows, until
+import pytest
+from processes import PATIENCE, rows, until
 
 
 def a_message(id, text="三号机已复位"):
@@ -90,3 +91,18 @@ async def test_commands_of_people_work_beside_the_service(tmp_path, xunqun):
     assert await paused.ended() == 0, paused.errors
     assert {status for status, _ in posts} == {202}
     assert rows(tmp_path, "SELECT scope FROM pauses") == [("all",)]
+
+
+@pytest.mark.parametrize("damage", ["no database", "a folder"])
+async def test_a_store_that_cannot_be_opened_is_told_in_a_sentence(tmp_path, xunqun, damage):
+    path = tmp_path / "xunqun.db"
+    if damage == "a folder":
+        path.mkdir()
+    else:
+        path.write_text("这不是数据库。" * 100)
+    service = await xunqun("run", "--dir", tmp_path, "--port", 0)
+    async with asyncio.timeout(PATIENCE):
+        assert await service.ended() == 2
+    (sentence,) = service.errors.splitlines()
+    assert sentence.startswith(f"xunqun: {path} cannot be used (")
+    assert sentence.endswith("or choose another --dir")
