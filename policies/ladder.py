@@ -34,16 +34,17 @@ def reconcile(
     delivered: Mapping[str, Millis],
     ladder: Ladder,
     *,
-    failed: Collection[str] = (),
+    failed: Mapping[str, Millis] | None = None,
+    taken_back: Collection[str] = (),
 ) -> Changes:
     """Compare the sanctions that should stand with those issued.
 
     `strikes` are one subject's on one ladder in one scope, `issued` the sanctions that ladder has brought him (reversals
-    apart), `delivered` says when the notice of a sanction reached him, `failed` names those that never will. Called after
-    a new strike, a late delivery, an expiry, and when a verdict is overturned (its strikes are then revoked): always the
-    same comparison.
+    apart), `delivered` says when the notice of a sanction reached him, `failed` when it was clear that it will not,
+    `taken_back` names the sanctions that were reversed. Called after a new strike, a late delivery, an expiry, and when a
+    verdict is overturned (its strikes are then revoked) or upheld after all: always the same comparison.
     """
-    standing = list(should_stand(strikes, delivered, ladder, failed=failed))
+    standing = list(should_stand(strikes, delivered, ladder, failed=failed, taken_back=taken_back))
     wanted = {one.id for one in standing}
     known = {one.id for one in issued}
     return Changes(
@@ -53,7 +54,12 @@ def reconcile(
 
 
 def should_stand(
-    strikes: Sequence[Strike], delivered: Mapping[str, Millis], ladder: Ladder, *, failed: Collection[str] = ()
+    strikes: Sequence[Strike],
+    delivered: Mapping[str, Millis],
+    ladder: Ladder,
+    *,
+    failed: Mapping[str, Millis] | None = None,
+    taken_back: Collection[str] = (),
 ) -> Iterable[Due]:
     """Walk the live strikes in the order in which the ledger took them and say which sanctions they bring.
 
@@ -61,9 +67,11 @@ def should_stand(
     already given.
 
     A higher rung needs the notice of the lower one delivered before the new message was sent. A message sent before the
-    standing notice arrived adds its strike, but no sanction of its own. Where a notice failed for good, the next strike
-    brings the same rung again.
+    standing notice arrived adds its strike, but no sanction of its own. Where a notice had failed by then, the next strike
+    brings the same rung again. Only what happened before a message counts for it, so what is heard later never takes a
+    sanction back.
     """
+    failed = failed or {}
     live = [one for one in strikes if one.status != "revoked"]
     counted: list[Strike] = []
     level, notices = 0, ()  # type: int, tuple[str, ...]
@@ -72,16 +80,14 @@ def should_stand(
         level = min(level, _deserved(total_before, ladder))
         counted.append(strike)
         deserved = _deserved(total_before + strike.weight, ladder)
-        told = [delivered[one] for one in notices if one in delivered]
-        if level and not told and not all(one in failed for one in notices):
-            continue
-        if level and told and max(told) >= strike.given_at:
+        told = any(_before(delivered.get(one), strike) for one in notices)
+        if level and not told and not all(_before(failed.get(one), strike) for one in notices):
             continue
         level = min(deserved, level + 1 if told or not level else level)
         if not level:
             continue
         rung = ladder.rungs[level - 1]
-        dues = [Due(sanction_id(strike, level, kind), strike, level, rung, kind) for kind in rung.sanctions]
+        dues = [Due(sanction_id(strike, level, kind, taken_back), strike, level, rung, kind) for kind in rung.sanctions]
         notices = tuple(one.id for one in dues if one.kind != "task") or tuple(one.id for one in dues)
         yield from dues
 
@@ -99,7 +105,8 @@ def total(strikes: Iterable[Strike], ladder: Ladder, at: Millis) -> float:
         result += strike.weight
         last = strike.given_at
     if decay and last is not None:
-        result = max(0.0, result - (at - last) // decay)
+        # A message that comes late may be older than the last strike: no quiet time has passed then.
+        result = max(0.0, result - max(0, at - last) // decay)
     return result
 
 
@@ -108,8 +115,15 @@ def span_millis(span: Span) -> Millis:
     return int((span.days + span.working_days) * DAY + span.hours * 3_600_000 + span.minutes * 60_000)
 
 
-def sanction_id(strike: Strike, rung_number: int, kind: SanctionKind) -> str:
-    return digest("s", strike.id, rung_number, kind)
+def sanction_id(strike: Strike, rung_number: int, kind: SanctionKind, taken_back: Collection[str] = ()) -> str:
+    return fresh(digest("s", strike.id, rung_number, kind), taken_back)
+
+
+def fresh(name: str, taken_back: Collection[str]) -> str:
+    """Name a sanction that is issued again after its reversal: another one, which follows from the one taken back."""
+    while name in taken_back:
+        name = digest("s", name, "again")
+    return name
 
 
 def next_rung(strikes: Sequence[Strike], ladder: Ladder, at: Millis, given: int) -> str | None:
@@ -117,6 +131,10 @@ def next_rung(strikes: Sequence[Strike], ladder: Ladder, at: Millis, given: int)
     if given >= len(ladder.rungs):
         return None
     return "+".join(ladder.rungs[given].sanctions)
+
+
+def _before(at: Millis | None, strike: Strike) -> bool:
+    return at is not None and at < strike.given_at
 
 
 def _deserved(strikes: float, ladder: Ladder) -> int:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from models import Action, Decision, DecisionTarget, Review, Sanction, Verdict, digest
 from models.observation import Millis
 from streams.errors import NotFound, WrongUse
-from streams.outbox import pause_scope
+from streams.outbox import done_by_hand, pause_scope
 from streams.replay import with_evidence
 from streams.store import (
     Store,
@@ -36,8 +36,8 @@ from streams.topics import JUDGEMENTS, OBSERVATIONS, Appeal, Judged, Noted, note
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "verdict": ("uphold", "overturn"),
-    "sanction": ("approve", "refuse", "overturn"),
-    "action": ("approve", "refuse"),
+    "sanction": ("approve", "refuse", "uphold", "overturn"),
+    "action": ("approve", "refuse", "done"),
     "appeal": ("uphold", "overturn"),
     "task": ("done",),
 }
@@ -69,14 +69,16 @@ def show_review(store: Store, review_id: str) -> dict[str, Any] | None:
         found["action"] = _plain(action, Action)
     if verdict := _verdict_of(store, named):
         found["verdict"] = msgspec.to_builtins(with_evidence(store, [verdict])[0])
+    if on["kind"] == "appeal":
+        words = sa.select(evidence.c.matched).where(evidence.c.violation_id == on["id"])
+        found["text"] = store.connection.scalar(words) or ""
     return found
 
 
 def _verdict_of(store: Store, named: str) -> Verdict | None:
     """The verdict that holds a violation, or the one on an observation."""
     holding = sa.select(violations.c.verdict).where(violations.c.id == named).scalar_subquery()
-    query = sa.select(verdicts.c.body).where(sa.or_(verdicts.c.id == holding, verdicts.c.id == named)).limit(1)
-    body = store.connection.scalar(query)
+    body = store.connection.scalar(sa.select(verdicts.c.body).where(verdicts.c.id == holding))
     return msgspec.json.decode(body, type=Verdict) if body else None
 
 
@@ -100,6 +102,8 @@ def decide(
     target, subject, group_id, key, sanction_id = _target(store, named)
     if outcome not in OUTCOMES[target.kind]:
         raise WrongUse(f"{outcome} is no decision on a {target.kind}; use {' or '.join(OUTCOMES[target.kind])}")
+    if (target.kind, outcome) == ("sanction", "refuse") and not _waits(store, target.id):
+        raise WrongUse("this sanction does not wait for approval; overturn takes it back")
     at = _now() if now is None else now
     decision = Decision(
         id=digest("x", target.kind, target.id, outcome, by, at),
@@ -117,7 +121,14 @@ def decide(
     about = _about(store, target, subject)
     with store.transaction():
         store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(decision=decision, about=about)), at)])
+        if (target.kind, outcome) == ("action", "done"):
+            done_by_hand(store, target.id, by=by, at=at)
     return dict(msgspec.to_builtins(decision))
+
+
+def _waits(store: Store, sanction_id: str) -> bool:
+    body = store.connection.scalar(sa.select(sanctions.c.body).where(sanctions.c.id == sanction_id))
+    return body is not None and msgspec.json.decode(body, type=Sanction).needs_approval
 
 
 def _about(store: Store, target: DecisionTarget, subject: str) -> tuple[Noted, ...]:
@@ -138,8 +149,10 @@ def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, st
     row = connection.execute(
         sa.select(reviews)
         .where(sa.or_(reviews.c.id == named, reviews.c.on_id == named))
-        .order_by(reviews.c.status.desc())
+        .order_by(reviews.c.status != "open", reviews.c.status)
     ).first()
+    if row is not None and row.status == "withdrawn":
+        raise WrongUse("this review was withdrawn: the message was recalled in time, or its sanction was taken back")
     if row is not None:
         review = msgspec.json.decode(row.body, type=Review)
         return review.on, row.subject, row.group_id, row.group_key, review.detail.get("sanction_id")
@@ -155,7 +168,8 @@ def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, st
         key = f"{verdict.platform}:{verdict.group_id}"
         return DecisionTarget("verdict", named), one.subject.id, verdict.group_id, key, None
     if task := connection.execute(sa.select(tasks).where(tasks.c.id == named)).one_or_none():
-        return DecisionTarget("task", named), "", task.group_id, "", None
+        key = connection.scalar(sa.select(log.c.key).where(log.c.offset == task.offset)) or ""
+        return DecisionTarget("task", named), "", task.group_id, key, None
     raise NotFound(
         f"there is no review, sanction, violation, appeal or task {named}; `xunqun review list` shows what waits"
     )
@@ -166,6 +180,12 @@ def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Mill
     row = store.connection.execute(sa.select(sanctions).where(sanctions.c.id == sanction_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no sanction {sanction_id}")
+    if not by.strip():
+        raise WrongUse("an appeal needs the name of the person who files it")
+    if _is_over(store, sanction_id, digest("p", sanction_id, by)):
+        raise WrongUse(
+            "there is nothing to appeal against: this was taken back, or the same appeal was decided already"
+        )
     at = _now() if now is None else now
     filed = Appeal(
         id=digest("p", sanction_id, by),
@@ -182,6 +202,15 @@ def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Mill
             kept = {"violation_id": filed.id, "number": 0, "matched": text[:2000], "expires_at": at + 90 * 86_400_000}
             store.write_rows([("evidence", kept)])
     return dict(msgspec.to_builtins(filed))
+
+
+def _is_over(store: Store, sanction_id: str, appeal_id: str) -> bool:
+    """Whether a sanction is a reversal or was reversed, or the appeal was decided."""
+    reversal = sa.select(sanctions.c.id).where(sanctions.c.id == digest("s", sanction_id, "reverse"))
+    decided = sa.select(reviews.c.id).where(reviews.c.on_id == appeal_id, reviews.c.status == "decided")
+    body = store.connection.scalar(sa.select(sanctions.c.body).where(sanctions.c.id == sanction_id))
+    reverses = body is not None and msgspec.json.decode(body, type=Sanction).reverses is not None
+    return reverses or any(store.connection.scalar(one) is not None for one in (reversal, decided))
 
 
 def pause(store: Store, *, group: str | None = None, pack: str | None = None, by: str, reason: str = "") -> str:

@@ -1,18 +1,24 @@
 """The outbox: planned actions become outcomes. Durable before each call, one in flight per group, stable ids."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from models import Action, DecisionTarget, Review, digest
 from models.observation import Millis
-from streams.store import Store, outbox, pauses
+from streams.errors import WrongUse
+from streams.store import Store, outbox, pauses, reviews
 from streams.topics import OUTCOMES, Outcome
 
 # After this many tries an action that still fails waits for a person.
 MOST_TRIES = 12
 IN_FLIGHT = ("sending",)
+# What becomes of an action that did not go out, or may not have: a person is asked each time.
+UNSENT = ("manual", "refused", "unconfirmed")
+# How many of one group's actions `claim` looks at: some are cancelled or too old, at most one goes out.
+_LOOKED_AT = 8
 _ACTION = msgspec.json.Decoder(Action)
 
 
@@ -26,27 +32,40 @@ def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False
         paused = set(connection.scalars(sa.select(pauses.c.scope)))
         if "all" in paused:
             return []
-        busy = set(connection.scalars(sa.select(outbox.c.group_key).where(outbox.c.status.in_(IN_FLIGHT))))
-        query = sa.select(outbox).where(outbox.c.status == "planned").order_by(outbox.c.offset, outbox.c.id)
-        if not simulated:
-            query = query.where(outbox.c.next_try_at <= now)
-        taken: list[Action] = []
-        for row in connection.execute(query.limit(limit * 4)).all():
-            if len(taken) >= limit:
-                break
-            if row.group_key in busy or {f"group:{row.group_id}", f"pack:{row.pack}"} & paused:
-                continue
-            action = _ACTION.decode(row.body)
-            if _overtaken(store, row):
-                continue
-            age = (row.appended_at if simulated else now) - row.planned_at
-            if row.max_age is not None and age > row.max_age:
-                _too_late(store, row, action, now=row.appended_at if simulated else now)
-                continue
-            _update(store, row.id, status="sending", tries=row.tries + 1)
-            busy.add(row.group_key)
-            taken.append(msgspec.structs.replace(action, status="sending", tries=row.tries + 1))
-        return taken
+        taken: dict[str, Action] = {}
+        while not taken and (rows := connection.execute(_sendable(now, limit, paused, simulated=simulated)).all()):
+            for row in rows:
+                if row.group_key in taken or _overtaken(store, row, simulated=simulated):
+                    continue
+                action = _ACTION.decode(row.body)
+                age = (row.appended_at if simulated else now) - row.planned_at
+                if row.max_age is not None and age > row.max_age:
+                    _too_late(store, row, action, now=row.appended_at if simulated else now)
+                    continue
+                if len(taken) == limit:
+                    break
+                _update(store, row.id, status="sending", tries=row.tries + 1)
+                taken[row.group_key] = msgspec.structs.replace(action, status="sending", tries=row.tries + 1)
+        return list(taken.values())
+
+
+def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> sa.Select[Any]:
+    """The planned rows that may be looked at now, oldest first; a few of each group, so that no queue hides another."""
+    in_flight = sa.select(outbox.c.group_key).where(outbox.c.status.in_(IN_FLIGHT))
+    groups = [one.removeprefix("group:") for one in paused if one.startswith("group:")]
+    packs = [one.removeprefix("pack:") for one in paused if one.startswith("pack:")]
+    wanted = [
+        outbox.c.status == "planned",
+        outbox.c.group_key.not_in(in_flight),
+        outbox.c.group_id.not_in(groups),
+        outbox.c.pack.not_in(packs),
+    ]
+    if not simulated:
+        wanted.append(outbox.c.next_try_at <= now)
+    place = sa.func.row_number().over(partition_by=outbox.c.group_key, order_by=(outbox.c.offset, outbox.c.id))
+    ranked = sa.select(outbox.c.id, place.label("place")).where(*wanted).subquery()
+    query = sa.select(outbox).join(ranked, ranked.c.id == outbox.c.id).where(ranked.c.place <= _LOOKED_AT)
+    return query.order_by(outbox.c.offset, outbox.c.id).limit(limit * _LOOKED_AT)
 
 
 def settle(
@@ -61,8 +80,18 @@ def settle(
             status, detail = "manual", f"tried {action.tries} times without success: {detail}"
         _update(store, action.id, status=status, detail=detail)
         _publish_outcome(store, action, status, at, detail)
-        if status == "manual":
+        if status in UNSENT:
             _ask(store, action, detail, at)
+
+
+def done_by_hand(store: Store, action_id: str, *, by: str, at: Millis) -> None:
+    """A person has carried out what the platform did not: it counts as done. WrongUse where nothing waits for that."""
+    row = store.connection.execute(sa.select(outbox).where(outbox.c.id == action_id)).one_or_none()
+    if row is None or row.status not in UNSENT:
+        raise WrongUse(f"this action is {row.status if row else 'unknown'}: only what did not go out is done by hand")
+    detail = f"done by hand by {by}"
+    _update(store, action_id, status="confirmed", detail=detail)
+    _publish_outcome(store, _ACTION.decode(row.body), "confirmed", at, detail)
 
 
 def recover(store: Store, idempotent: frozenset[str] | set[str]) -> int:
@@ -86,11 +115,14 @@ def waiting(store: Store) -> bool:
     return store.connection.scalar(sa.select(outbox.c.id).where(open_ones).limit(1)) is not None
 
 
-def _overtaken(store: Store, row: sa.Row) -> bool:
-    """An action whose reversal is already queued never goes out; a reversal of what never went out neither."""
+def _overtaken(store: Store, row: sa.Row[Any], *, simulated: bool) -> bool:
+    """An action whose reversal is already queued never goes out; a reversal of what never went out neither.
+
+    In simulation every action went out the moment it was planned, however many records were judged at a time.
+    """
     connection = store.connection
     undoing = connection.execute(sa.select(outbox.c.id).where(outbox.c.reverses == row.id)).scalars().all()
-    if undoing:
+    if undoing and not simulated:
         for one in (row.id, *undoing):
             _update(store, one, status="cancelled", detail="taken back before it went out")
         return True
@@ -102,7 +134,7 @@ def _overtaken(store: Store, row: sa.Row) -> bool:
     return False
 
 
-def _too_late(store: Store, row: sa.Row, action: Action, now: Millis) -> None:
+def _too_late(store: Store, row: sa.Row[Any], action: Action, now: Millis) -> None:
     detail = "too late to go out by itself"
     _update(store, row.id, status="manual", detail=detail)
     _publish_outcome(store, action, "manual", now, detail)
@@ -134,6 +166,8 @@ def _ask(store: Store, action: Action, why: str, at: Millis, kind: str = "late")
         "body": msgspec.json.encode(review),
     }
     store.write_rows([("reviews", row)])
+    # Asked before and tried again in vain: the question stands again.
+    store.connection.execute(reviews.update().where(reviews.c.id == review.id).values(status="open"))
 
 
 def _publish_outcome(store: Store, action: Action, status: str, at: Millis, detail: str) -> None:
@@ -160,4 +194,4 @@ def pause_scope(*, group: str | None = None, pack: str | None = None) -> str:
     return f"pack:{pack}" if pack else "all"
 
 
-__all__: Sequence[str] = ("claim", "pause_scope", "recover", "settle", "waiting")
+__all__: Sequence[str] = ("claim", "done_by_hand", "pause_scope", "recover", "settle", "waiting")

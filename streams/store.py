@@ -375,7 +375,8 @@ class Store:
             return
         if name == "closed_tasks":
             for row in rows:
-                self.connection.execute(tasks.update().where(tasks.c.id == row["id"]).values(status=row["status"]))
+                waits = (tasks.c.id == row["id"], tasks.c.status.in_(("open", "overdue")))
+                self.connection.execute(tasks.update().where(*waits).values(status=row["status"]))
             return
         table = _ROW_TABLES[name]
         statement = insert(table)

@@ -72,6 +72,7 @@ class Planned(Struct, frozen=True, omit_defaults=True):
     task: Task | None = None
     review: Review | None = None
     action: Action | None = None
+    withdrawal: Withdrawal | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):

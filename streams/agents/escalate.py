@@ -1,7 +1,7 @@
 """Escalate: strikes and ladders. Verdicts, decisions, withdrawals and outcomes in; sanctions, tasks and reviews out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -23,7 +23,7 @@ from models import (
 )
 from models.observation import Millis
 from policies.directory import Directory
-from policies.ladder import Due, reconcile, span_millis
+from policies.ladder import Due, fresh, reconcile, span_millis
 from policies.notices import SANCTION_NAMES, cite, reversal_notice, write_notice
 from policies.schema import Binding, Ladder, Pack
 from streams.topics import (
@@ -56,22 +56,29 @@ class Ledger(Struct, kw_only=True, omit_defaults=True):
 
     `held`: the violations behind strikes and sanctions. What only waits for a person is not here: the decision brings it
     along. `settled`: violations that were overturned or withdrawn, so that an edit does not raise them again.
+    `delivered` and `failed` say when a sanction reached its subject, or when it was clear that it will not. `taken_back`:
+    the sanctions that were reversed, each with the violations it was for, so that a reversal can be undone.
     """
 
     held: dict[str, Noted] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
     sanctions: dict[str, Sanction] = field(default_factory=dict)
-    reversed: list[str] = field(default_factory=list)
+    taken_back: dict[str, tuple[str, ...]] = field(default_factory=dict)
     delivered: dict[str, Millis] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, Millis] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
 
 
 class _Changes(Effects):
-    """Effects of one record after another: what is published is caused by the record in hand."""
+    """Effects of one record after another: what is published is caused by the record in hand.
+
+    `decided_at`: when a person decided, where the record is a decision. What follows goes out as of then, however old
+    the message is.
+    """
 
     cause: Record
+    decided_at: Millis | None = None
 
     def plan(self, key: str, planned: Planned) -> None:
         self.records.append((ACTIONS, key, planned, self.cause.appended_at))
@@ -103,7 +110,7 @@ class Escalate:
         effects = _Changes()
         ledgers: dict[str, Ledger] = {}
         for record in records:
-            one, effects.cause = record.decoded, record
+            one, effects.cause, effects.decided_at = record.decoded, record, None
             for subject in _subjects(one):
                 if subject not in ledgers:
                     ledgers[subject] = state.get(subject) or Ledger()
@@ -112,6 +119,7 @@ class Escalate:
             elif one.verdict:
                 self._take(effects, record, one.verdict, ledgers)
             elif one.decision and one.decision.subject:
+                effects.decided_at = one.decision.decided_at
                 self._decide(effects, one.decision, one.about, ledgers[one.decision.subject])
             elif one.withdrawal:
                 self._withdraw(effects, one.withdrawal, ledgers[one.withdrawal.subject])
@@ -138,52 +146,76 @@ class Escalate:
 
     def _punish(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
         """Give the strike that the binding's ladder counts, or answer a fault of state, which brings no strike."""
-        binding = self._binding(noted)
+        binding, violation_id = self._binding(noted), noted.violation.id
         if binding is not None and binding.ladder:
-            if self._strike(ledger, noted, binding.ladder, self.packs[noted.pack].ladders[binding.ladder]):
-                ledger.held[noted.violation.id] = noted
-                self._reconcile(effects, ledger, noted.pack, binding.ladder)
+            ledger.held[violation_id] = noted
+            self._strike(ledger, noted, binding.ladder)
+            self._reconcile(effects, ledger, noted.pack, binding.ladder)
         elif binding is not None and binding.response is not None:
-            ledger.held[noted.violation.id] = noted
+            ledger.held[violation_id] = noted
             for kind in binding.response.sanctions:
-                sanction_id = digest("s", noted.violation.id, kind)
+                sanction_id = fresh(digest("s", violation_id, kind), ledger.taken_back)
                 self._issue(effects, ledger, noted, kind, 0, sanction_id, assignee=binding.response.assignee)
-        if noted.violation.id not in ledger.held:
-            ledger.settled.append(noted.violation.id)
+        else:
+            ledger.settled.append(violation_id)
 
-    def _strike(self, ledger: Ledger, noted: Noted, name: str, ladder: Ladder) -> bool:
-        """One strike per observation (or episode) and ladder; a second clause of the same ladder adds none."""
+    def _strike(self, ledger: Ledger, noted: Noted, name: str) -> None:
+        """Enter a strike for a violation, once. `_weigh` says whether it counts."""
         violation = noted.violation
-        cause = noted.observation_id or violation.id
-        scope = {"group": noted.group_key, "pack": noted.pack, "organisation": "organisation"}[ladder.scope]
-        strike_id = digest("k", cause, name, violation.subject.id)
+        if any((one.violation_id, one.ladder) == (violation.id, name) for one in ledger.strikes):
+            return
+        ladder = self.packs[noted.pack].ladders[name]
+        strike_id = digest("k", _cause(noted), name, violation.subject.id)
         if any(one.id == strike_id for one in ledger.strikes):
-            return False
+            strike_id = digest("k", _cause(noted), name, violation.subject.id, violation.id)
         ledger.strikes.append(
             Strike(
                 id=strike_id,
                 violation_id=violation.id,
                 subject=violation.subject.id,
                 ladder=name,
-                scope=scope,
+                scope={"group": noted.group_key, "pack": noted.pack, "organisation": "organisation"}[ladder.scope],
                 given_at=noted.at,
                 expires_at=noted.at + span_millis(ladder.window),
                 mode=noted.mode,
             )
         )
-        return True
+
+    def _weigh(self, ledger: Ledger) -> None:
+        """Say which strikes count: one per observation (or episode) and ladder, for the first violation that stands.
+
+        The strike of a second clause stays in reserve: it counts once the first is overturned.
+        """
+        taken: set[tuple[str, str]] = set()
+        for index, strike in enumerate(ledger.strikes):
+            place = (strike.ladder, _cause(ledger.held[strike.violation_id]))
+            counts = strike.violation_id not in ledger.settled and place not in taken
+            if counts:
+                taken.add(place)
+            if counts != (strike.status == "live"):
+                status: Literal["live", "revoked"] = "live" if counts else "revoked"
+                ledger.strikes[index] = msgspec.structs.replace(strike, status=status)
 
     def _reconcile(self, effects: _Changes, ledger: Ledger, pack: str, name: str) -> None:
         """Bring what stands in line with the strikes, for every scope and mode in which this ladder has counted."""
         ladder = self.packs[pack].ladders[name]
-        places = dict.fromkeys((one.scope, one.mode) for one in ledger.strikes if one.ladder == name)
-        for scope, mode in places:
-            strikes = [one for one in ledger.strikes if (one.ladder, one.scope, one.mode) == (name, scope, mode)]
+        self._weigh(ledger)
+        # Another pack's ladder of the same name is another ladder: a group may have changed its pack meanwhile.
+        mine_all = [one for one in ledger.strikes if one.ladder == name and ledger.held[one.violation_id].pack == pack]
+        for scope, mode in dict.fromkeys((one.scope, one.mode) for one in mine_all):
+            strikes = [one for one in mine_all if (one.scope, one.mode) == (scope, mode)]
             mine = {one.id for one in strikes}
             issued = [one for one in ledger.sanctions.values() if one.strike_id in mine]
             # Nobody is told in observe and advise, and a task is told to its assignee: those count from the start.
             at_once = {one.id: one.decided_at for one in issued if mode != "enforce" or one.kind == "task"}
-            changes = reconcile(strikes, issued, {**ledger.delivered, **at_once}, ladder, failed=ledger.failed)
+            changes = reconcile(
+                strikes,
+                issued,
+                {**ledger.delivered, **at_once},
+                ladder,
+                failed=ledger.failed,
+                taken_back=ledger.taken_back,
+            )
             for sanction in changes.reverse:
                 self._reverse(effects, ledger, sanction)
             for due in changes.issue:
@@ -218,7 +250,7 @@ class Escalate:
         ladder: str | None = None,
         next_kinds: str | None = None,
     ) -> None:
-        if sanction_id in ledger.sanctions or sanction_id in ledger.reversed:
+        if sanction_id in ledger.sanctions:
             return
         pack, violation, group = self.packs[noted.pack], noted.violation, self._group(noted)
         fleet = self.directory.fleet
@@ -262,15 +294,13 @@ class Escalate:
         elif noted.mode == "enforce" and kind in CALLS:
             self._act(effects, sanction, noted, max_age=MAX_AGE.get(kind) if noted.observation_id else None)
 
-    def _act(
-        self, effects: _Changes, sanction: Sanction, noted: Noted, *, max_age: Millis | None, at: Millis | None = None
-    ) -> None:
+    def _act(self, effects: _Changes, sanction: Sanction, noted: Noted, *, max_age: Millis | None) -> None:
         params: dict[str, Any] = {"target": self._account(sanction.subject, noted), "text": sanction.notice}
         if sanction.kind == "recall" and (noted.native_id or noted.observation_id):
             params["message"] = noted.native_id or noted.observation_id
         if sanction.seconds:
             params["seconds"] = sanction.seconds
-        self._plan(effects, sanction, noted, CALLS[sanction.kind], params, max_age=max_age, at=at or noted.at)
+        self._plan(effects, sanction, noted, CALLS[sanction.kind], params, max_age=max_age)
 
     def _plan(
         self,
@@ -280,7 +310,6 @@ class Escalate:
         call: str,
         params: dict[str, Any],
         *,
-        at: Millis,
         max_age: Millis | None = None,
     ) -> None:
         platform = noted.group_key.partition(":")[0]
@@ -294,7 +323,7 @@ class Escalate:
             group_id=noted.group_id,
             subject=noted.violation.subject.id,
             params={**params, "pack": noted.pack, "group_key": noted.group_key},
-            planned_at=at,
+            planned_at=noted.at if effects.decided_at is None else effects.decided_at,
             max_age=max_age,
         )
         effects.plan(noted.group_key, Planned(action=action))
@@ -373,34 +402,42 @@ class Escalate:
         if decision.id in ledger.decisions:
             return
         ledger.decisions.append(decision.id)
-        on, outcome = decision.on, decision.outcome
-        if outcome == "overturn":
+        if decision.outcome == "overturn":
             self._overturn(effects, ledger, self._violations_of(ledger, decision, about))
-        elif on.kind == "verdict" and outcome == "uphold":
-            for noted in about:
-                if noted.violation.id not in ledger.held and noted.violation.id not in ledger.settled:
-                    self._punish(effects, ledger, noted)
-        elif outcome in ("approve", "refuse"):
+        elif decision.outcome == "uphold":
+            self._uphold(effects, ledger, self._violations_of(ledger, decision, about))
+        elif decision.outcome in ("approve", "refuse"):
             self._approve(effects, ledger, decision)
 
     def _violations_of(self, ledger: Ledger, decision: Decision, about: Sequence[Noted]) -> list[Noted]:
         if decision.on.kind == "verdict":
             return list(about)
-        sanction = ledger.sanctions.get(decision.sanction_id or decision.on.id)
-        return [ledger.held[one] for one in sanction.violation_ids if one in ledger.held] if sanction else []
+        named = decision.sanction_id or decision.on.id
+        sanction = ledger.sanctions.get(named)
+        return [ledger.held[one] for one in (sanction.violation_ids if sanction else ledger.taken_back.get(named, ()))]
+
+    def _uphold(self, effects: _Changes, ledger: Ledger, right: Iterable[Noted]) -> None:
+        """Let violations count: what waited for this word, and what was overturned before and now stands again."""
+        for found in right:
+            if found.violation.id in ledger.settled:
+                ledger.settled.remove(found.violation.id)
+            elif found.violation.id in ledger.held:
+                continue
+            self._punish(effects, ledger, found)
 
     def _overturn(self, effects: _Changes, ledger: Ledger, wrong: Iterable[Noted]) -> None:
-        touched: set[tuple[str, str]] = set()
+        touched: dict[tuple[str, str], None] = {}
         for found in wrong:
+            if found.violation.id in ledger.settled:
+                continue
             ledger.settled.append(found.violation.id)
-            for index, strike in enumerate(ledger.strikes):
-                if strike.violation_id == found.violation.id and strike.status != "revoked":
-                    ledger.strikes[index] = msgspec.structs.replace(strike, status="revoked")
-                    touched.add((found.pack, strike.ladder))
+            for strike in ledger.strikes:
+                if strike.violation_id == found.violation.id:
+                    touched[found.pack, strike.ladder] = None
             for sanction in [one for one in ledger.sanctions.values() if found.violation.id in one.violation_ids]:
                 if sanction.strike_id is None:
                     self._reverse(effects, ledger, sanction)
-        for pack, name in sorted(touched):
+        for pack, name in touched:
             self._reconcile(effects, ledger, pack, name)
 
     def _reverse(self, effects: _Changes, ledger: Ledger, sanction: Sanction) -> None:
@@ -416,14 +453,14 @@ class Escalate:
             needs_approval=False,
         )
         del ledger.sanctions[sanction.id]
-        ledger.reversed.append(sanction.id)
+        ledger.taken_back[sanction.id] = sanction.violation_ids
         effects.plan(noted.group_key, Planned(sanction=undo))
-        if sanction.mode == "enforce" and sanction.kind in CALLS:
+        if sanction.mode != "observe" and sanction.kind in CALLS:
             params = {"target": self._account(sanction.subject, noted), "text": undo.notice}
             params["reverses"] = digest("a", sanction.id, CALLS[sanction.kind])
             if sanction.kind in UNDO_CALLS:
-                self._plan(effects, undo, noted, UNDO_CALLS[sanction.kind], params, at=noted.at)
-            self._plan(effects, undo, noted, "notify", params, at=noted.at)
+                self._plan(effects, undo, noted, UNDO_CALLS[sanction.kind], params)
+            self._plan(effects, undo, noted, "notify", params)
 
     def _approve(self, effects: _Changes, ledger: Ledger, decision: Decision) -> None:
         if decision.on.kind == "action":
@@ -431,17 +468,20 @@ class Escalate:
                 effects.rows.append(("reopened_actions", {"id": decision.on.id, "at": decision.decided_at}))
             return
         sanction = ledger.sanctions.get(decision.on.id)
-        if sanction is None:
+        if sanction is None or not sanction.needs_approval:
             return
         if decision.outcome == "refuse":
-            ledger.failed.append(sanction.id)
+            ledger.failed.setdefault(sanction.id, decision.decided_at)
             return
         noted = ledger.held[sanction.violation_ids[0]]
         approved = msgspec.structs.replace(sanction, needs_approval=False, approved_by=decision.by)
         ledger.sanctions[sanction.id] = approved
         effects.plan(noted.group_key, Planned(sanction=approved))
         if sanction.kind in CALLS and sanction.mode != "observe":
-            self._act(effects, approved, noted, max_age=None, at=decision.decided_at)
+            self._act(effects, approved, noted, max_age=None)
+        else:
+            # No platform carries it out: the person who approves it sees to it.
+            ledger.delivered.setdefault(sanction.id, decision.decided_at)
 
     def _withdraw(self, effects: _Changes, withdrawal: Withdrawal, ledger: Ledger) -> None:
         """A message recalled by its own sender within the grace time leaves no strike; what was secret stays seen."""
@@ -453,14 +493,14 @@ class Escalate:
             and not _is_secret(one)
         ]
         self._overturn(effects, ledger, forgiven)
-        since = withdrawal.withdrawn_at - GRACE
-        effects.rows.append(("withdrawn", {"observation_id": withdrawal.observation_id, "since": since}))
+        # By way of the log: the question may have been asked in this very chunk and stand in no view yet.
+        effects.plan(effects.cause.key, Planned(withdrawal=withdrawal))
 
     def _delivered(self, effects: _Changes, outcome: Outcome, ledger: Ledger) -> None:
         if outcome.sanction_id not in ledger.sanctions:
             return
         if outcome.status not in DELIVERED:
-            ledger.failed.append(outcome.sanction_id)
+            ledger.failed.setdefault(outcome.sanction_id, outcome.at)
             return
         ledger.delivered.setdefault(outcome.sanction_id, outcome.at)
         sanction = ledger.sanctions[outcome.sanction_id]
@@ -537,6 +577,11 @@ def _needs_approval(kind: SanctionKind, mode: str, group: Group) -> bool:
     if kind == "remove":
         return mode != "enforce" or group.approvals.get("remove") != "automatic"
     return mode == "advise" and kind != "task"
+
+
+def _cause(noted: Noted) -> str:
+    """What a strike is given for: the observation, or the violation where there is none."""
+    return noted.observation_id or noted.violation.id
 
 
 def _is_secret(noted: Noted) -> bool:

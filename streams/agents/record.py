@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from models import Decision, Review, Sanction, Task, Verdict
+from models import Decision, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
+from streams.agents.escalate import GRACE
 from streams.topics import ACTIONS, DEAD_LETTERS, JUDGEMENTS, Appeal, DeadLetter, Effects, Judged, Planned, Record
 
 _JUDGED = msgspec.json.Decoder(Judged)
@@ -45,6 +46,9 @@ class RecordViews:
         if one.verdict:
             row = _verdict_row(record, one.verdict)
             effects.rows.append(("verdicts", row))
+            if one.verdict.observation_id:
+                named = {"id": one.verdict.observation_id, "verdict": row["id"], "clause": ""}
+                effects.rows.append(("violations", named))
             for violation in (*one.verdict.violations, *one.verdict.uncertain):
                 effects.rows.append(
                     ("violations", {"id": violation.id, "verdict": row["id"], "clause": violation.clause})
@@ -65,8 +69,9 @@ class RecordViews:
                         )
         elif one.decision:
             effects.rows.append(("decisions", _decision_row(record, one.decision)))
-            closed = {"on_id": one.decision.on.id, "status": "decided", "by": one.decision.by}
-            effects.rows.append(("closed_reviews", closed))
+            # A decision on a message answers every question that was asked about it.
+            for on_id in dict.fromkeys((one.decision.on.id, *(noted.violation.id for noted in one.about))):
+                effects.rows.append(("closed_reviews", {"on_id": on_id, "status": "decided", "by": one.decision.by}))
             if one.decision.on.kind == "task" and one.decision.outcome == "done":
                 effects.rows.append(("closed_tasks", {"id": one.decision.on.id, "status": "done"}))
         elif one.appeal:
@@ -75,17 +80,26 @@ class RecordViews:
     def _planned(self, effects: Effects, record: Record, one: Planned) -> None:
         if one.sanction:
             effects.rows.append(("sanctions", _sanction_row(record, one.sanction)))
+            if one.sanction.reverses:
+                # What still waits for somebody because of a sanction ends with it.
+                task_id = digest("t", one.sanction.reverses)
+                effects.rows.append(("closed_reviews", {"on_id": one.sanction.reverses, "status": "withdrawn"}))
+                effects.rows.append(("closed_tasks", {"id": task_id, "status": "cancelled"}))
         elif one.task:
             effects.rows.append(("tasks", _task_row(record, one.task)))
         elif one.review:
             effects.rows.append(("reviews", _review_row(record, one.review)))
+        elif one.withdrawal:
+            since = one.withdrawal.withdrawn_at - GRACE
+            effects.rows.append(("withdrawn", {"observation_id": one.withdrawal.observation_id, "since": since}))
 
 
 def _verdict_row(record: Record, verdict: Verdict) -> dict[str, Any]:
-    first = (*verdict.violations, *verdict.uncertain)
-    causes = first[0].id if first else ",".join(one.clause for one in verdict.unavailable)
+    # Not the observation's id: an edit that adds an offence brings a second verdict on the same message.
+    found = ",".join(one.id for one in (*verdict.violations, *verdict.uncertain))
+    unavailable = verdict.observation_id or ",".join(one.clause for one in verdict.unavailable)
     return {
-        "id": verdict.observation_id or causes,
+        "id": found or unavailable,
         "group_id": verdict.group_id,
         "pack": verdict.pack,
         "at": verdict.judged_at,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from classifiers.conversation import asks_reply, is_notice, is_receipt
 from classifiers.flooding import Recent, Windows, fingerprint, posts_within, repeats_within
 from classifiers.measure import Classifiers
-from models import Group, Observation, Verdict
+from models import Group, Observation, Verdict, digest
 from models.observation import Millis
 from policies.calendar import DAY, WorkingCalendar
 from policies.directory import Directory
@@ -20,6 +20,7 @@ from streams.topics import (
     DEAD_LETTERS,
     JUDGEMENTS,
     OBSERVATIONS,
+    Appeal,
     DeadLetter,
     Effects,
     Judged,
@@ -122,6 +123,8 @@ class Screen:
         self._publish(effects, record, case, pack, group, judge(case, pack))
         if seen.type == "message.recalled":
             self._withdraw(effects, record, case)
+        elif seen.type == "appeal.filed":
+            self._appeal(effects, record, case)
         if record.key not in self._known_groups:
             self._known_groups.add(record.key)
             effects.rows.append(("groups_seen", _group_row(record.key, seen, group, known=known, pack=pack.pack.pack)))
@@ -201,6 +204,20 @@ class Screen:
         if of and of.id and case.seen.sender:
             withdrawal = Withdrawal(observation_id=of.id, subject=case.sender_id or "", withdrawn_at=case.now)
             effects.publish(JUDGEMENTS, Judged(withdrawal=withdrawal), record)
+
+    def _appeal(self, effects: Effects, record: Record, case: Case) -> None:
+        """A member appeals in the chat; only against what was decided on themselves."""
+        sanction_id, subject = case.seen.sanction_id, case.sender_id
+        if sanction_id and subject:
+            filed = Appeal(
+                id=digest("p", sanction_id, subject),
+                sanction_id=sanction_id,
+                subject=subject,
+                by=subject,
+                text_given=bool(case.seen.text),
+                filed_at=case.now,
+            )
+            effects.publish(JUDGEMENTS, Judged(appeal=filed), record)
 
 
 def _flood(recent: Recent, now: Millis) -> Any:

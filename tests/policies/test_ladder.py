@@ -72,7 +72,29 @@ def test_without_a_delivered_warning_nobody_is_removed():
 def test_a_warning_that_failed_is_given_again_and_not_skipped():
     strikes = [a_strike(1, at=0), a_strike(2, at=DAY)]
     first = next(iter(should_stand(strikes[:1], {}, WARN_THEN_REMOVE)))
-    assert [one.kind for one in should_stand(strikes, {}, WARN_THEN_REMOVE, failed={first.id})] == ["warn", "warn"]
+    assert [one.kind for one in should_stand(strikes, {}, WARN_THEN_REMOVE, failed={first.id: 1})] == ["warn", "warn"]
+
+
+def test_what_is_heard_after_a_message_takes_back_nothing_that_it_brought():
+    strikes = [a_strike(1, at=0), a_strike(2, at=DAY)]
+    first = next(iter(should_stand(strikes[:1], {}, WARN_THEN_REMOVE)))
+    for delivered, failed in (({first.id: 2 * DAY}, {first.id: 1}), ({first.id: 1}, {first.id: 2 * DAY})):
+        standing = list(should_stand(strikes, delivered, WARN_THEN_REMOVE, failed=failed))
+        assert [one.strike.id for one in standing] == ["k1", "k2"]
+    assert [one.strike.id for one in should_stand(strikes, {}, WARN_THEN_REMOVE, failed={first.id: 2 * DAY})] == ["k1"]
+
+
+def test_a_sanction_issued_again_after_its_reversal_is_another_one():
+    strikes = [a_strike(1, at=0)]
+    first = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE)))
+    second = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE, taken_back={first.id})))
+    third = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE, taken_back={first.id, second.id})))
+    assert len({first.id, second.id, third.id}) == 3
+
+
+def test_a_late_message_finds_no_quiet_time_before_it():
+    ladder = Ladder(rungs=WARN_THEN_REMOVE.rungs, decay=Span(days=1))
+    assert total([a_strike(1, at=10 * DAY)], ladder, 5 * DAY) == 1
 
 
 def test_strikes_outside_the_window_start_the_ladder_again():
