@@ -1,31 +1,393 @@
-"""PLACEHOLDER"""
+"""What a message does in a work group: acknowledge, announce, ask for a reply or waive it, ask a question, instruct.
+
+All functions read plain text as its sender wrote it, with simplified or traditional characters. They leave out what a
+reply quotes («「王处：…」» above a line of dashes), and of a long text they read the first 2,000 and the last 200 code
+points: an announcement says what it is at its beginning, and whether it wants an answer at its end.
+"""
 
 import re
+from functools import lru_cache
 
-_R = re.compile(r"^(?:@\S+\s*)?(收到|明白|好的|执行|1|ok|OK|\+1|已阅)+[!！。,，谢谢]*$")
+from classifiers.folding.table import EXPAND, table
 
+_FIRST, _LAST = 2000, 200
+# Code points of somebody else's words before them that are passed over.
+_LONGEST_QUOTE = 20_000
+# Receipts are short; what is longer says more than that.
+_LONGEST_RECEIPT = 120
+# Of a longer text without a question mark only the last sentence is asked; reports have headings such as 为什么要做.
+_LONGEST_UNMARKED = 120
+# Of a text longer than this only the ends are: articles ask their readers many things.
+_LONGEST_ASKING = 300
 
-def is_receipt(text):
-    return bool(_R.match(text.strip()))
-
-
-def is_notice(text):
-    return bool(re.match(r"\s*【?(通知|公告|通告|启事)[】:：]", text)) or "特此通知" in text
-
-
-def asks_reply(text):
-    return bool(re.search(r"(收到)?请(大家)?(回复|接龙)|收到请回|阅后回复", text)) and not waives_reply(text)
-
-
-def waives_reply(text):
-    return bool(re.search(r"(无需|不用|不必|免)(逐一)?回复", text))
-
-
-def is_question(text):
-    return bool(re.search(r"(吗|没有|呢|么)?[?？]\s*$", text))
+_QUOTE = re.compile(r"(?s)\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
+_SENTENCE = re.compile(r"[。!！;；\n]+|(?<=[?？])")
+_LINK = re.compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff，。]{1,500}")
 
 
-def instructs(text):
-    return bool(re.search(r"(点|日|号|前|周.)前?.{0,6}(交|报|备|完成|提交|发)", text)) or bool(
-        re.search("备材料", text)
+def _simplifying() -> dict[int, int]:
+    """Traditional characters and full-width letters and digits to the plain ones, as folding has them."""
+    fold = table().fold
+    ranges = ((0x3400, 0xA000), (0xFF10, 0xFF1A), (0xFF21, 0xFF3B), (0xFF41, 0xFF5B))
+    plain = {one: int(fold[one]) for start, end in ranges for one in range(start, end)}
+    # Folding writes 么 as 幺, which is right for comparing and wrong for reading.
+    plain |= {one: ord("么") for one in map(ord, "么麼麽")}
+    return {one: to for one, to in plain.items() if to != one and to < EXPAND}
+
+
+_SIMPLE = _simplifying()
+# Finding out that nothing has to be replaced costs a tenth of replacing.
+_TO_REPLACE = re.compile(f"[{re.escape(''.join(map(chr, _SIMPLE)))}]")
+
+
+# Callers ask several questions about the same message, one after the other.
+@lru_cache(maxsize=16)
+def _read(text: str) -> str:
+    """The sender's own words, bounded and simplified."""
+    if text.lstrip()[:1] == "「":
+        quote = _QUOTE.match(text[:_LONGEST_QUOTE])
+        text = text[quote.end() :] if quote else text
+    if len(text) > _FIRST + _LAST:
+        text = f"{text[:_FIRST]}\n{text[-_LAST:]}"
+    if _TO_REPLACE.search(text):
+        text = text.translate(_SIMPLE)
+    if "覆" in text:
+        text = text.replace("回覆", "回复").replace("答覆", "答复")
+    return text.strip()
+
+
+# --- receipts -------------------------------------------------------------------------------------------------------
+
+_BETWEEN = re.compile(
+    "(?:[\\s.。,，!！~～…、;；:：\\-—_/|·()（）【】“”\"'*^+☀-➿⭐️\u200d\u20e3\U0001f000-\U0001faff]|\\[[^\\[\\]\\s]{1,8}\\])+"
+)
+_HAN = "[一-鿿]"
+_ORGANISATION = "(?:部|科|室|处|组|队|车间|班|中心|办|所|股|局|公司|村|社区|镇|乡|街道|院|店|站|厂|区|线|行|园|校|库|年级|支部|工会|县|市)"
+_SURNAME = (
+    "(?:欧阳|司马|上官|诸葛|皇甫|尉迟|令狐|慕容|东方|[赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏水窦章云苏潘葛"
+    "奚范彭郎鲁韦昌马苗凤花方俞任袁柳酆鲍史唐费廉岑薛雷贺倪汤滕殷罗毕郝邬安常乐于傅皮卞齐康伍余元卜顾孟平黄和穆萧尹姚邵湛汪祁毛禹狄米贝"
+    "臧计伏成戴宋庞熊纪舒屈项祝董梁杜阮蓝闵席季麻强贾路娄江童颜郭梅盛林刁钟徐邱骆高夏蔡田樊胡凌霍虞万支柯管卢莫房解应宗丁宣邓洪包石崔吉"
+    "龚程裴陆荣翁甄曲封靳段富焦巴谷侯全班仲宁仇甘厉武符刘景詹龙叶黎白蒲赖卓池乔阎闫桂温庄晏柴瞿连艾向古易廖耿匡文欧沃利聂冷辛简饶曾关"
+    "查游权覃覃甯岳尚祖涂邢肖付代小老阿大])"
+)
+_TITLE = "(?:总|工|处|处长|局|局长|科|科长|主任|经理|书记|部长|队长|院长|校长|所长|站长|厂长|店长|班长|组长|主席|秘书|老师|哥|姐|董|股长|镇长|师傅|助理|专员|妈妈|爸爸|家长)"
+# Goods and money that arrive begin with a surname too: 包裹, 余款.
+_NAME = rf"{_SURNAME}(?![货款裹票额])[一-鿿](?:[^\W\dA-Za-z款货裹票额的了]{{0,2}}?){_TITLE}?"
+_WHO = rf"(?:我们?|本人|这边|我这边|(?!各|请)(?:{_HAN}|[0-9A-Za-z]){{1,12}}{_ORGANISATION}(?:{_NAME})?|{_NAME}|{_HAN}{{1,2}}{_TITLE})"
+_THING = "(?:会议|领导)?(?:通知|文件|邮件|资料|材料|要求|指示|任务|消息|信息|表格|方案|指令|来文|提醒|精神)"
+_STRONG = (
+    rf"(?:{_THING})?[也均都]?(?:已经|已)?(?:(?:收到|收悉|明白|清楚|了解|知道|知悉|知晓|阅知|阅悉|悉知|晓得|敬悉|获悉)(?:了|啦|咯|喽|哈|哦|噢|呀|啊){{0,2}}"
+    rf"|收到了?{_THING}了?|(?:明白|知道|了解|晓得)的|(?:已|已经)(?:阅读|阅|读|悉|看到|看|签收|传达|转达|转)了?|看到了|阅"
+    r"|好(?:的|嘞|滴|哒|咧|呢|呀|啊|勒|叻|吧|哦|哈|噢)+|好好好|没问题|没毛病|遵命|遵照执行|照办|得令|执行|坚决(?:服从|执行|落实|拥护|照办)"
+    r"|保证完成(?:任务)?|服从(?:安排)?|严格执行|按要求执行|妥了?|妥妥的|必须的|回复收到|欧了"
+    r"|(?i:o了|okk*|okay|ok[的啦]|roger|copy|noted|got|received|understood))"
+)
+_WEAK = "(?:好|行|是|悉|收|可以|可|中|成|[嗯恩]{1,4}|1{1,6})"
+_AGREED = re.compile(r"[👌👍🙏🫡💪✅🆗✔☑]|\[(?i:ok|好的|收到|强|赞|抱拳|合十|敬礼|点赞|thumbsup|salute|worship)\]")
+_THANKS = rf"(?:大家|领导|您|你们?|各位)?[多太]?(?:非常)?(?:谢谢|感谢|谢|辛苦|麻烦)(?>了|啦|啊|哈|您|你|大家|各位|领导|老师|提醒|通知|告知|支持|同事们?|{_HAN}{{1,2}}{_TITLE})*"
+_ADDRESS = rf"(?:各位)?(?:领导们?|老板|大家|老大|首长|亲|{_HAN}{{0,2}}{_TITLE})"
+_CALM = rf"请(?:领导|您|各位领导|大家|组织|{_HAN}{{1,2}}{_TITLE})?放心"
+_WHEN = r"(?:今[天晚早]|明[天早晚]|[上下]午|中午|晚上|下班|周[一二三四五六日天末]|[0-9]{1,2}(?:[点时]半?|[:：][0-9]{2})|[一二三四五六七八九十两]{1,3}点半?|月底)(?:之?前|内)?"
+_PROMISE = (
+    rf"(?:我们?这?边?|本人|这边|{_HAN}{{1,6}}{_ORGANISATION})?(?>会|将|一定|定|必|坚决|严格|认真|马上|立马|立即|立刻|即刻|尽快|抓紧|这就|现在|就|稍后|等下|等会儿?|待会儿?|随后|回头"
+    rf"|按照?(?:要求|时|期|规定|通知|指示|计划|会议精神)|照|及时|积极|全力|争取|准时|务必|组织|配合|继续|先|去|来|向|给|把|{_WHEN}){{1,6}}"
+    r"(?:办|落实|执行|处理|安排|整改|完成|上报|报|提交|交|发|反馈|回复|核|查|看|准备|参加|到|过来|过去|改|弄|做|搞|跟进|联系|通知|传达|转达|学习|配合|组织|填"
+    rf"|写|补|出发|贯彻|部署|更新|修改|调整|对接|协调|排查|检查|催|整理|汇总|推进|布置|注意|遵守|问|沟通|确认|开始|来|去)(?:{_HAN}|[A-Za-z0-9]){{0,8}}"
+)
+_ACKNOWLEDGES = re.compile(
+    rf"[嗯哦噢喔哈]{{0,3}}(?:{_WHO})?{_STRONG}(?>{_STRONG}|{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS}|[嗯哦噢喔哈])*+"
+)
+_NODS = re.compile(_WEAK)
+_STANDS_BESIDE = re.compile(rf"{_WHO}|(?>{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS})++|[嗯哦噢喔哈]{{1,3}}")
+_LISTED = re.compile("[0-9]{1,4}|[A-Za-z]{2,12}")
+_MENTION = re.compile(rf"@[^\s@，,:：]{{1,20}}?(?:(?={_STRONG}(?:[\s,，。!！]|$))|[\s,，:：]|$)")
+# Holds for every receipt that is longer than a word or two.
+_RECEIPT_WORD = re.compile(
+    "收[到悉]|明白|清楚|了解|知[道悉晓]|晓得|[阅悉]|已[读看签传转]|看到|好[的嘞滴哒咧呢呀啊勒叻吧哦哈噢好]|没问题|没毛病|遵[命照]|照办|得令|执行|坚决|保证|服从"
+    "|妥|必须的|欧了|[👌👍🙏🫡💪✅🆗✔☑]|\\[(?:[oO][kK]|好的|强|赞|抱拳|合十|敬礼|点赞)|[oO](?:[kK]|了)|(?i:roger|copy|noted|got it|received|understood|thumbsup|salute|worship)"
+)
+_LONGEST_NOD = 16
+_ASKS_BACK = re.compile(r"[吗么呢?？谁哪]|多少|几[点个]|请(?!.{0,6}放心)|没有|(?:到|白|楚)没|不对|但")
+# 好呢 and 好的呢 agree; every other 呢 asks.
+_AGREES = re.compile("好的?呢")
+
+
+def is_receipt(text: str) -> bool:
+    """Say whether the message only acknowledges: 收到, 明白, 好的, 已阅, 1, 👌, 遵照执行.
+
+    Names, departments, mentions, thanks, emoticons and a promise may stand beside it: 销售部 王强 收到;
+    @王处 收到，马上办。 Things that arrived (收到货了, 收到投诉了) and questions (收到了吗) are none.
+    """
+    text = _read(text)
+    if not 0 < len(text) <= _LONGEST_RECEIPT or (len(text) > _LONGEST_NOD and not _RECEIPT_WORD.search(text)):
+        return False
+    if _ASKS_BACK.search(_AGREES.sub("", text)):
+        return False
+    agreed = _AGREED.search(text) is not None
+    strong = listed = False
+    for part in _BETWEEN.split(_MENTION.sub(" ", text)):
+        if not part:
+            continue
+        if _ACKNOWLEDGES.fullmatch(part):
+            strong = True
+        elif _NODS.fullmatch(part):
+            agreed = True
+        elif _LISTED.fullmatch(part):
+            listed = True
+        elif not _STANDS_BESIDE.fullmatch(part):
+            return False
+    return strong or (agreed and not listed)
+
+
+# --- notices --------------------------------------------------------------------------------------------------------
+
+_NOUN = "(?:通知|公告|通告|公示|启事|通报|(?:温馨|重要|友情|特别|安全|紧急)(?:提示|提醒))"
+_NOTICE_WORD = re.compile(
+    "通知|公告|通告|公示|启事|通报|提[示醒]|周知|转告|各位|全体|各[部科单中车村班处股室组项分支]|参[会加]人员|与会|特此|[会培]|活动时间"
+)
+_START = r"\A[^\w【\[〔『@《]{0,8}(?:@[^\s@]{1,20}\s+){0,5}(?:@(?:所有人|全体成员|all)\s*)?[^\w【\[〔『@《]{0,8}"
+_TITLED = re.compile(
+    rf"{_START}[【\[〔『]{{1,2}}\s*([^】\]〕』\n]{{0,40}}?){_NOUN}[^】\]〕』\n]{{0,8}}[】\]〕』]{{1,2}}"
+)
+_HEADED = re.compile(
+    rf"{_START}(?:(?:各位|全体|各)[^\n，,:：!！]{{1,12}}[，,:：!！]\s*)?([^\n，,。:：!！?？@]{{0,16}}?){_NOUN}(?:[(（][^\n)）]{{1,12}}[)）])?\s*(?:[:：!！]|\n)\s*\S"
+)
+_ABOUT = re.compile(
+    rf"(?m)^\W{{0,6}}((?:[^\n，,。!！?？]{{1,24}}(?:{_ORGANISATION}|集团|政府|委|会))?\s*|转发?[:：]?\s*)关于[^\n。!！?？]{{2,60}}?的[^\n，。的]{{0,6}}?{_NOUN}"
+    r"(?:[(（][^\n)）]{1,20}[)）])?[》】\]]?\s*(?:$|[:：])"
+)
+_CLOSED = re.compile(
+    r"(?:^|[\s,，。.;；!！])(?:以上[,，]?)?特此(?:通知|公告|通告|公示|告知|通报|函告)\s*(?:[。.!！;；\n]|$)"
+)
+_AS_FOLLOWS = re.compile(
+    r"(?:通知|公告|通告|公示|通报)(?:事项)?如下|(?:^|[\n。])\s*现(?:通知|公告)[^\n。]{4}|(?m:^)\W{0,4}(?:现|特)?通知(?:大家|各位|各[部科][门室]|所有人|全体\w{0,6})(?:一下|个事)?\s*[:：,，]\s*\S"
+    r"|\A\W{0,4}(?:现|特)?通知(?:一下|个事|一个事)?\s*[:：]\s*\S"
+    r"|\A(?:各位[^\n，,:：]{0,8}[，,:：])?刚?接到?(?:上级|总部|公司|集团|物业|[省市区县局镇乡厂]|街道|办公室|学校)[^\n,，:：]{0,10}通知[,，:：]"
+)
+_ADDRESSED = re.compile(
+    rf"{_START}(?:尊敬的|亲爱的)?(?:(?:各位|全体)(?!领导[:：,，!！\s])|各(?=[部科单中车村班处股室组项分支]))[^\n:：,，!！。?？]{{0,16}}(?:[:：,，!！]|\s)"
+)
+_ANNOUNCES = re.compile(
+    r"定于|拟于|将于|经研究|现将|自[^\n，。]{1,16}起|周知|请知悉|转告|安排如下"
+    r"|(?:[今明后]天|[今明]晚|周[一二三四五六日末]|\d[日号点]|[上下]午|中午)[^\n。]{0,24}(?:召开|举行|放假|停[电水气网机]|检修|维护|开会|演练)(?![了过的吗])"
+)
+_MEETING = re.compile(
+    r"(?m)^\W{0,4}(?:[一二三四五六\d][、.．]\s*)?(会议时间|会议地点|参会人员|参加人员|与会人员|培训时间|培训地点|活动时间|活动地点|时间|地点|会议(?:议题|内容|主题))\s*[:：]"
+)
+_MINUTES = re.compile("纪要|会议记录|已(?:经)?召开|小结|总结")
+_SHORTEST_ANNOUNCEMENT = 16
+# 特此通知 by itself tells nothing.
+_SHORTEST_CLOSED = 8
+# Somebody who writes so before the word talks about a notice.
+_TALK = re.compile(
+    r"看[下了到看一]|看$|[发写改拟做出转](?:[了的个下过]|$)|收到|昨[天晚]|前天|[那这][个条份]|没|谁|催|什么|哪|上次|之前|刚才|等[着个]?$|^按|根据|按照|[见找等个份条说再下]$"
+    r"|忘|我|你|他|记得|麻烦|起草|帮|一下|学习|传达|贯彻|落实|[了过到把跟和对]$|不是|是不|(?<!布|告)的$|有$"
+)
+# 关于…的 in a title, which may hold any word.
+_OF_WHAT = re.compile("关于.*的$")
+# What follows the word where it is talked about: 【通知】看到了吗, 通知：谁发的.
+_ANSWERED = re.compile(r"^\W*(?:(?:我|大家|你们?)?(?:已|都)?(?:收到|看到|转发|发了|阅|知道)|是谁|谁)")
+_SHORT = 16
+
+
+def is_notice(text: str) -> bool:
+    """Say whether the message itself is a notice or announcement to the group, one passed on to it included.
+
+    Told by its form: 【通知】…, 停电通知：…, a title 关于…的通知, 温馨提示：…, 特此通知, 现将…通知如下, 各位同事：…定于…,
+    or the list of time, place and people of a meeting. Talk about a notice is none: 通知发了吗, 看下通知.
+    """
+    text = _read(text)
+    if len(text) < 5 or not _NOTICE_WORD.search(text):
+        return False
+    for pattern in (_TITLED, _HEADED, _ABOUT):
+        match = pattern.search(text)
+        if match is not None and not _TALK.search(_OF_WHAT.sub("", match[1].strip())):
+            rest = text[match.end() - (pattern is _HEADED) :].strip()
+            return not (rest and len(rest) <= _SHORT and (_ANSWERED.search(rest) or _asks(rest)))
+    if _AS_FOLLOWS.search(text) or (len(text) > _SHORTEST_CLOSED and _CLOSED.search(text)):
+        return True
+    if len(text) < _SHORTEST_ANNOUNCEMENT:
+        return False
+    if _ADDRESSED.search(text) and _ANNOUNCES.search(text):
+        return not (len(text) <= 60 and text[-1] in "?？吗")
+    labels = set(_MEETING.findall(text))
+    return len(labels) > 1 and any(len(one) > 2 for one in labels) and not _MINUTES.search(text)
+
+
+# --- replies --------------------------------------------------------------------------------------------------------
+
+_REPLY_WORD = re.compile("[回答]复|回执|收到|接龙|确认|签收|扣|回")
+# 回复 with what may follow where the group is meant: 请回复收到, but not 请回复客户.
+_TO_US = r"(?=$|[\s,，。.!！、;；:：~～)）】”\"'“「@…]|收到|确认|[1我本]|一?下|此(?:条|消息|通知)|是否|能否|姓名|部门|参加|人数|知悉|已|谢|为|或|并|即可|哈|哦|啊|呀|吧|到群|群|在|明白|了(?![吗么?？]))"
+_REPLY = r"(?:回复|回执|答复|接龙|签收|确认收到|回个?收到|回个?话|回个?1|回一声|反馈收到|吱一?声|[扣打]个?1)"
+_SOFT = "(?:烦请|敬请|务请|请|望|麻烦|务必|均?需要?|要|都|一律|后|也|均|必须|的|者|人员|同志们?|同事们?|以后|之后|各位|大家|所有人|全体|及时|尽快|立即|马上|统一|在?群[里内]|逐一|逐个|给我|跟我|给个|一下)"
+_ASKED = re.compile(
+    rf"(?:收到|看到|看完|阅后|阅知|已阅|知悉|阅读|获悉|悉知)[”\"]?[,，。!！\s]{{0,2}}{_SOFT}{{1,6}}[,，\s]?(?:{_REPLY}|确认|回){_TO_US}"
+    r"|(?:^|[\s,，。!！;；、])(?:收到|阅后)(?:回复|回执|扣|回|接龙)1?(?=[\s,，。!！~～]|$)"
+    rf"|(?:请|麻烦|望|务必|均需)[^。!！?？\n请]{{0,8}}?(?:到的|我的|各|全体|大家|所有|相关|未)[^。!！?？\n请]{{0,12}}?(?:确认){_TO_US}"
+)
+_REQUESTED = re.compile(rf"([^。!！?？\n]{{0,10}})(?:请|麻烦|望|务必|均需)([^。!！?？\n请]{{0,20}}?){_REPLY}{_TO_US}")
+# Before or inside such a request: somebody else is to answer or to be answered, or the request itself is in question.
+_ELSEWHERE = re.compile(
+    r"客户|对方|邮件|供应商|甲方|业主|他们|[他她]|要不要$|需不需要$|用不用$|是否需要$|我$|来[电函信]|投诉"
+)
+# Shopping together is no business of the group's: 要的请接龙.
+_SHOPPING = re.compile(r"(?:要|买|订|团|拼)[^，。\n]{0,4}$")
+_WAIVED = re.compile(
+    r"(?<!不是)(?:无[需须]|毋[需须]|不[用必]|不需要?|勿需|勿|免|(?<![特个分级差])别|不要|不再|可不|莫)"
+    r"(?:再|逐[一个条]|一一|都|大家|各自|各位|在?群[内里]|集体|刷屏|单独|重复|另行?|专门|统一|全部){0,3}"
+    rf"(?:(?:{_REPLY}|回应|[刷发报]收到){_TO_US}|回(?=$|[\s,，。.!！;；~～)）】]|了(?![吗么?？])))"
+)
+
+
+def asks_reply(text: str) -> bool:
+    """Say whether the message wants the group to acknowledge or answer: 收到请回复, 请大家接龙, 请各部门回复.
+
+    Never where the same message waives it, and not where somebody else is to be answered: 请尽快回复客户.
+    """
+    text = _read(text)
+    if not _REPLY_WORD.search(text):
+        return False
+    return (_ASKED.search(text) is not None or _requests_reply(text)) and not _WAIVED.search(text)
+
+
+def _requests_reply(text: str) -> bool:
+    for match in _REQUESTED.finditer(text):
+        elsewhere = _ELSEWHERE.search(match[1]) or _ELSEWHERE.search(match[2])
+        if not elsewhere and not ("接龙" in match[0] and _SHOPPING.search(match[1])):
+            return True
+    return False
+
+
+def waives_reply(text: str) -> bool:
+    """Say whether the message says that nobody has to reply, or that nobody should: 无需回复, 不必逐一回复, 请勿回复收到, 免回."""
+    text = _read(text)
+    return "回" in text and _WAIVED.search(text) is not None or "接龙" in text and _WAIVED.search(text) is not None
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+_QUESTION_SIGN = re.compile(
+    "[?？吗么嘛咋啥谁哪几呢没否]|请[问教]|多少|什么|怎[么样]|为何|如何|想问|问[一下问]|求问|咨询|(.)不\\1"
+)
+# Answers nobody: talk to oneself, surprise, agreement sought, scolding.
+_RHETORICAL = re.compile(
+    r"^\W*(?:是吗|是吧|真的吗|真的假的|真的|对吧|不会吧|是不是|可不是吗?|不是吗|好吗|好吧|啊|哦|嗯)\W*$|难道|何必|何苦|岂[能有不]|谁不|凭什么|有没有搞错|谁知道呢|(?:还|又)能怎么[样办]|至于吗|不是(?:很|挺)好吗"
+)
+# Such an ending is politeness where something is asked for, and a question elsewhere: 这样写好吗.
+_POLITE_END = re.compile(r"(?:好吗|好么|好不好|行吗|行不行|可以吗|OK吗|ok吗|是吧|对吧|知道吗|懂吗)\W*$")
+_ASKS_FAVOUR = re.compile(r"请|大家|各位|别|不要|麻烦|一点|点儿|注意|安静|都")
+_ASKED_FOR = re.compile(
+    r"请问(?!题)|请教|求问|求助|想(?:咨询|了解)|^\W*(?:各位\w{0,4}|大家|领导|老师)?[,，\s]?(?:我?想|麻烦|弱弱|跟大家|我)?问(?:一下|下|问|个问题|个事)(?:[,，:：\s]|大家|各位|有)"
+    r"|^\W*(?:有没有|有)(?:人|谁|哪位|同事|大佬|朋友)[^。]{0,8}(?:知道|会|能|用过|有|懂|遇到)|(?:^|[,，\s])(?:谁|哪位\w{0,3}|哪个)(?:知道|有|会|能|在|去|来|负责|懂|那里?|手[上里]|带|拿|看到|看见|见过|管)(?!都|也|事)"
+)
+_ENDS_ASKING = re.compile(
+    r"(?:吗|(?<![什怎这那多要])么|(?:[了到好完过位齐上出成行定清发交]|收到|明白)没有?|没有?了没|[有在能行会要]没有?|在不在|什么|啥|谁|哪[里儿个些天位]?|多少|多久|多大|几[点号个人份天台楼次]|为什么|为啥|为何|怎么[样办回]?事?|怎样|咋[样办整弄]|如何)\s*(?:[呀啊呢哈哦了来的]{0,2})[~～…\s,，.]*$"
+)
+_CLAUSE_ASKING = re.compile(
+    r"(?:[^什怎这那多要]么|吗)(?:[,，~～\s]|$)|怎么\w{1,6}$|(?:什么时候|啥时候|何时|几点|几号|哪天|在哪|去哪|哪里|多少钱|为什么|为啥|咋|什么情况|什么意思|什么原因|怎么回事|怎么[不没还])(?![都也])"
+    r"|^\w{0,10}(?:能不能|可不可以|是不是|要不要|会不会|有没有|用不用|需不需要|去不去|来不来|在不在|行不行|对不对)(?!都|搞错)"
+)
+# 人呢, 报表呢: short, with nothing that tells of oneself.
+_WHERE_IS = re.compile(r"(?:^|[,，])\W*[^我在还着正,，没]{1,6}呢\W*$")
+# Words that make an interrogative part of a statement: 看看有没有问题, 不知道什么时候, 教大家怎么弄.
+_EMBEDDED = re.compile(
+    r"看看|看下|看一下|检查|确认|核[实对查]|讨论|商量|研究|不?知道|告诉|教|说明|想想|想办法|无论|不管|不论|学习|了解|明确|清楚|取决|关于|没有?什么|不怎么|什么都|哪里都|谁都|多少都|有什么(?:问题|需要|情况|事)|记录|统计|反馈|说一下|问下|问一下|去问|问问|写明|注明|排查|通知"
+)
+_WHO_KNOWS = re.compile(r"(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)")
+
+
+def is_question(text: str) -> bool:
+    """Say whether the message asks something that wants an answer, with or without a question mark.
+
+    报表今天能出吗; 谁知道会议室密码; 请问…; 物资到位没有; …怎么弄. Not asked are courtesies (大家安静一点好吗), what is
+    said for effect (难道…吗, 是吗), questions told of (看看有没有问题), and whatever stands in a notice.
+    """
+    text = _read(text)
+    if not _QUESTION_SIGN.search(text):
+        return False
+    return _asks(text) and not is_notice(text)
+
+
+def _asks(text: str) -> bool:
+    text = _LINK.sub(" ", text)
+    sentences = [one for one in (part.strip() for part in _SENTENCE.split(text)) if one]
+    if len(text) > _LONGEST_ASKING:
+        sentences = [sentences[0], sentences[-1]] if sentences else []
+    elif len(text) > _LONGEST_UNMARKED:
+        sentences = [one for one in sentences[:-1] if one[-1] in "?？"] + sentences[-1:]
+    return any(_sentence_asks(one) for one in sentences)
+
+
+def _sentence_asks(sentence: str) -> bool:
+    if _RHETORICAL.search(sentence) or (_POLITE_END.search(sentence) and _ASKS_FAVOUR.search(sentence)):
+        return False
+    if sentence[-1] in "?？":
+        return any(one.isalnum() for one in sentence)
+    if _ASKED_FOR.search(sentence):
+        return "请问清" not in sentence
+    if len(sentence) > _LONGEST_CLAUSE * 2 or (_EMBEDDED.search(sentence) and not _WHO_KNOWS.search(sentence)):
+        return False
+    return (
+        _ENDS_ASKING.search(sentence) is not None
+        or _CLAUSE_ASKING.search(sentence) is not None
+        or _WHERE_IS.search(sentence) is not None
     )
+
+
+_LONGEST_CLAUSE = 30
+
+
+# --- instructions ---------------------------------------------------------------------------------------------------
+
+_DEADLINE = r"(?:(?:今[天晚日]|明[天早晚日]|后天|本周[一二三四五六日内末]?|下周[一二三四五六日]?|周[一二三四五六日末]|星期[一二三四五六日天]|\d{1,2}月\d{1,2}[日号]|\d{1,2}[日号]|月底|年底|节前|会前|下班|中午|[上下]午|晚上?|早上|\d{1,2}(?:[点时]半?|[:：]\d{2})|[一二三四五六七八九十两]{1,3}[点时]半?)\s*(?:之?前|以前|内|下班前|为止)?)"
+_TO_DO = r"(?:上报|报送|报备|报到|报[给我名]?|提交|上交|交[给我]?|发[给我到]?|送[到来交达]?|完成|反馈|填[写报]?|备[好齐]?|准备|落实|整改|处理|上传|汇总|核[对实查]|提供|签[字到收]|更新|清[理点]|排查|到位|参[加会]|到场|集合|出席|改[好完名]?|做[好完]|弄好|整理|统计|检查|自查|安排|通知|组织|回复|传达|学习|打扫|盘点|登记|补[齐充交]|修[改好]|解决|跟进|执行|遵守|值班|在岗|拿[来到]|带[好上来]|注意|配合|办[理好完]?|联系|对接|查[明清看一]?|到[会我]?)"
+_INSTRUCTION_WORD = re.compile(
+    r"请|务必|必须|[立马]即|马上|尽快|抓紧|速|前|要求|[今明后]天|把|将|备|各|全体|大家|点|周|需|望|限"
+)
+_BY_WHEN = re.compile(rf"{_DEADLINE}[^。!！?？\n]{{0,24}}?{_TO_DO}.{{0,3}}")
+_DEMANDED = re.compile(
+    rf"(?<![邀申])(?:请(?![假客问教示])|务必|必须|要求|烦请|麻烦|抓紧|立即|立刻|马上|尽快|火速|速速?|一律|限期|望)[^。!！?？\n，,]{{0,18}}?{_TO_DO}.{{0,3}}"
+)
+_HAND_OVER = re.compile(
+    r"把[^。，,!！?？\n]{1,16}?(?:发|交|报|给|拿|送|传|整理|做|改|弄|填|准备|备|打印|处理|搬|收|关)(?:给?我|给|一下|下|好|上来|过来|出来|到|完|齐).{0,2}"
+)
+_ALL_OF_YOU = re.compile(
+    r"(?:^|[,，。!！\s])(?:全体|各(?:部门|科室|单位|中心|车间|村|班组?|处室|股室|组|项目部?|分公司|支部|门店|小组)|所有人|相关人员|大家)[^。!！?？\n]{0,16}?(?:参[加会]|到[会场]|集合|出席|在岗|到位|配合|执行|遵守|落实|上报|报送|提交|交|准备|备|整改|自查|排查|盘点|完成|做好|汇总).{0,3}"
+)
+_PREPARED = re.compile(
+    r"(?:备好?|准备好?|带好|带上)[^。，,!！?？\n]{0,6}(?:材料|资料|台账|汇报|数据|PPT|ppt|发言|文件|方案|报告|表)"
+)
+# Words with which somebody speaks of what was done, of himself, or of others.
+_OF_ONESELF = re.compile(
+    r"(?<![给发报交找和跟向到把])我(?!这[里儿]?(?:来|$)|办公室|邮箱|.{0,2}$)|本人|这边[会将已]|[他她]|客户|供应商|对方|厂家|甲方|争取|预计|计划[^表书]|已经?|正在|刚|昨|给[您你]|发[您你]|向[您领]|报您|[了过]\W*$|[了过]$|没|未能|是不是|领导(?:审|批|指|过目)"
+)
+_ANSWERS = re.compile("收到|好的|明白|正在|已经?[^，,]{2,8}[，,]")
+# 请领导查收, 请各位放心: courtesies to those above.
+_UPWARD = re.compile(
+    r"请(?:领导|[^。，,]{0,3}(?:总|局|书记|主任|处长))?(?:审阅|审批|批示|指示|过目|查收|查阅|知悉|放心|稍等|稍候|谅解|多?指教|批准|示下)"
+)
+
+
+def instructs(text: str) -> bool:
+    """Say whether the message tells others to do something, by a date or on demand.
+
+    请各科室今天下班前报送材料; 下午三点前把台账发我; 明天备好材料. Who may instruct is the caller's affair. Not counted are
+    receipts, questions, promises and reports of one's own work (我三点前发您, 已提交), courtesies (请领导审阅).
+    """
+    text = _read(text)
+    if len(text) < 4 or not _INSTRUCTION_WORD.search(text):
+        return False
+    return any(_tells(one.strip()) for one in _SENTENCE.split(text) if len(one) > 3) and not is_receipt(text)
+
+
+def _tells(sentence: str) -> bool:
+    if not sentence or sentence[-1] in "?？吗" or _ANSWERS.match(sentence):
+        return False
+    for pattern in (_BY_WHEN, _DEMANDED, _HAND_OVER, _ALL_OF_YOU, _PREPARED):
+        for match in pattern.finditer(sentence):
+            start = max(sentence.rfind(mark, 0, match.start() + 1) for mark in "，, ") + 1
+            said = sentence[start : match.end()]
+            if not _OF_ONESELF.search(said) and not _UPWARD.search(said):
+                return True
+    return False
