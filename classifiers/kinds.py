@@ -6,6 +6,7 @@ words with which somebody hands vouchers or red packets out. Talk about them, bu
 
 import re2
 
+from classifiers.patterns import Bare, bare
 from models import Evidence, Observation, Signal
 from models.observation import MESSAGE_TYPES
 
@@ -16,6 +17,11 @@ _LONGEST = 1000
 _LONGEST_MATCH = 80
 # Code points of somebody else's words before them that are passed over.
 _LONGEST_QUOTE = 20_000
+# Traditional characters of these words, one for one, so that places stay the same.
+_SIMPLIFIED = str.maketrans(
+    "紅轉賬帳發財請給搶領來個購禮優現電機費雲點鏈戳邏數隨謝張據雖",
+    "红转账账发财请给抢领来个购礼优现电机费云点链戳逻数随谢张据虽",
+)
 # A client's line holds at most a wish of 25 characters.
 _LONGEST_LINE = 60
 
@@ -27,7 +33,8 @@ _SHOWN = (
     (
         "red_packet",
         re2.compile(
-            rf"^\s*(?:{_OPEN}{_APPS}(?:拼手气|普通|口令|语音|专属|定向|生日|拜年|新年|群)?红包(?:消息)?{_CLOSE}"
+            rf"^\s*(?:{_OPEN}{_APPS}(?:拼手[气氣]|普通|口令|语音|专属|定向|生日|拜年|新年|群)?红包(?:消息)?{_CLOSE}"
+            rf"|{_OPEN}(?:Red Packet|red packet){_CLOSE}"
             r"|(?:你|您)?(?:收到|发出)(?:了)?(?:一个)?(?:微信|QQ|群|新)?红包[,，。!！\s]*(?:请|需)(?:您)?(?:在|使用|用).{0,8}(?:手机|客户端|新版).{0,8}(?:查看|查收|打开|领取)"
             rf"|{_OPEN}收到一条微信红包消息"
             r"|(?:我)?(?:给你|给大家)?发了一个.{0,8}红包.{0,2}[,，]\s*(?:赶紧去拆|请使用|快去|快来)"
@@ -37,7 +44,7 @@ _SHOWN = (
     (
         "transfer",
         re2.compile(
-            rf"^\s*(?:{_OPEN}{_APPS}转[账帐](?:消息)?{_CLOSE}"
+            rf"^\s*(?:{_OPEN}{_APPS}转[账帐](?:消息)?{_CLOSE}|{_OPEN}[Tt]ransfer{_CLOSE}"
             r"|(?:你|您)?收到(?:了)?(?:一笔|一条)?(?:微信|QQ)?转[账帐](?:消息)?(?:[\d.]{1,12}元)?[,，。!！\s]*(?:请|需|如需).{0,4}(?:在|使用|用|收钱).{0,12}(?:手机|客户端|新版|点此)"
             rf"|{_OPEN}收到一条微信转[账帐]消息"
             r"|(?:向|给)(?:你|您|大家)(?:微信)?转[账帐]\s*(?:[¥￥]\s*)?\d[\d,.]{0,12}\s*元?\s*$"
@@ -53,13 +60,13 @@ _SHOWN = (
 )
 
 _RED = re2.compile(
-    r"[红紅]包(?:雨)?(?:来[啦了咯喽袭嘞]|走起|福利来|奉上|送上)"
+    r"[红紅]包(?:雨)?[🧧🎉~～ ]{0,4}(?:来[啦了咯喽袭嘞]|走起|福利来|奉上|送上)"
     r"|发(?:了)?(?:一)?[个波点些几]{0,2}(?:大|小|开工|新年|节日|拼手气|微信|福利){0,2}[红紅]包.{0,4}(?:给大家|大家(?:来)?[抢领]|手慢|[快速来][抢领]|[抢领]起来|庆祝|祝大家|乐呵|啦|咯)"
     r"|给(?:大家|各位|群里|兄弟们|姐妹们|同事们|小伙伴们?)(?:发|包|塞)(?:了)?(?:一)?[个波点些几]{0,2}.{0,4}[红紅]包"
     r"|(?:快来|都来|速来|赶紧|大家快|快)[抢领](?:一?个?)[红紅]包"
     r"|[抢领][红紅]包(?:啦|咯|喽|嘞|了[!！~～]|[!！])"
     r"|[红紅]包.{0,8}(?:手慢无|手快有|[快速][抢领]|先到先得|点击领取|点链接领|戳[链这]|拿走不谢|[抢领]起来|自取|大家[抢领]|来[抢领])"
-    r"|手慢无.{0,8}[红紅]包"
+    r"|手慢无.{0,8}[红紅]包|[红紅]包.{0,4}不成敬意|[红紅]包(?:已经?)?发[了啦咯].{0,3}[快来去大家]{1,3}[领抢拆]|^\s*(?:快?来[抢领拆]|发)[红紅]包[了啦咯喽]?[!！~～。]*\s*$"
     r"|[红紅]包口令\s*[:：是“\"]|口令[红紅]包\s*[:：,，]?\s*(?:“|\"|来|[快速]|复制|输入|支付宝|[:：])|^\s*口令[红紅]包\s*$"
     r"|(?:[领抢][取]?|拆).{0,8}[红紅]包.{0,12}https?://|[红紅]包.{0,16}https?://"
 )
@@ -80,10 +87,21 @@ _TALK = re2.compile(
     r"|禁止|严禁|不得|不准|不许|不允许|不要|请勿|切勿|勿|不能|别发|别抢|别领|别点|别在|杜绝|抵制|规定|制度|纪律|违规|违纪|处罚|罚款|通报|案例|整治|廉洁|收受|收送|拒收|拒绝|上交|退回|退还"
     r"|谨防|警惕|当心|小心|诈骗|骗局|骗子|被骗|钓鱼|病毒|木马|假的|提醒"
     r"|功能|bug|BUG|Bug|接口|测试|需求|开发|页面|报错|崩溃|上线|模块|字段|文案|原型|代码"
+    r"|[他她]|听说|有人|被查|(?:领导|老板|公司|财务|会计|单位|经理|主任|部长|总)(?:今天|要|会|准备|刚刚?|也)?(?:给|在给|发)"
     r"|谁发的?|谁的|谁[抢领]|没领|未领|没抢|还没|抢到|领到了|领完|抢完|过期|昨天|昨晚|前天|上次|上周|上个月|去年|往年|那天|以前"
     r"|名单|核对|申领|OA|oa|统一由|由工会|方案|策划|流程|申请|计划|讨论|建议|是否|要不要|怎么|如何|什么时候|多少|吗|呢|[?？]"
     r"|到.{0,8}(?:部|室|处|科|工会|前台|楼|窗口|门岗)|工会|凭.{0,6}(?:工牌|身份证|签)|封面|挂失|丢失|丢了|捡到|到账了|开工红包雨彩排"
 )
+
+# Of these a client's own line is free: its wish may say nearly everything, but not these. Typed behind the emoticon of
+# the same name, they show that it is one.
+_TALK_IN_WISH = re2.compile(
+    r"预算|审核|审批|报销|登记|凭证|发票|合同|禁止|严禁|规定|制度|违规|违纪|处罚|拒收|上交|退回|退还|诈骗|骗局|骗子|被骗"
+    r"|功能|bug|BUG|Bug|接口|测试|需求|页面|报错|表情|字段|文案|截图|怎么|如何|什么意思|没领|没抢|抢到了|领到了|领完|抢完|过期|打不开"
+    r"|谢谢(?:老板|领导|分享|[^，。]?总)|谁发的?|谁的|吗\s*[?？]?\s*$|[?？]\s*$"
+)
+# Words in quotation marks are somebody else's.
+_OPENING_QUOTES = ("“", '"', "「", "『", "‘", "'")
 
 # 「name：quoted」 and a line of dashes: a reply that WeChat wrote into the text. What it quotes is not the sender's.
 _QUOTE = re2.compile(r"(?s)^\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
@@ -106,7 +124,11 @@ def kind_signals(observation: Observation) -> tuple[Signal, ...]:
     text = observation.text
     if text is None and observation.change is not None and observation.change.field == "text":
         text = observation.change.new
-    if text and ("包" in text or "卡" in text or "券" in text or "转账" in text or "转帐" in text):
+    # Written out, for every message comes by.
+    if text and (
+        ("包" in text or "卡" in text or "券" in text or "账" in text or "帐" in text or "賬" in text or "帳" in text)
+        or (text.isascii() and ("acket]" in text or "ransfer]" in text))
+    ):
         _read(text, found)
     if not found:
         return _NOTHING
@@ -115,29 +137,37 @@ def kind_signals(observation: Observation) -> tuple[Signal, ...]:
 
 def _read(text: str, found: dict[str, Evidence]) -> None:
     """Add what the text says to `found`."""
-    # Lone surrogates cannot be searched; one sign for each keeps the places.
-    text = text[: _LONGEST_QUOTE + _LONGEST].encode("utf-8", "replace").decode()
     start = 0
-    if text.lstrip()[:1] == "「":
-        quote = _QUOTE.search(text)
-        start = quote.end() if quote else 0
-    text = text[start : start + _LONGEST]
-    talk = _TALK.search(text) is not None
+    if text[:100].lstrip()[:1] == "「":
+        whole = bare(text[:_LONGEST_QUOTE])
+        quote = _QUOTE.search(whole.text)
+        start = whole.span(0, quote.end())[1] if quote else 0
+    # RE2 knows the white space of ASCII only.
+    start += len(text[start:]) - len(text[start:].lstrip())
+    read = bare(text[start : start + _LONGEST])
+    said = read.text.translate(_SIMPLIFIED)
     for category, shown in _SHOWN:
-        if category in found or (match := shown.search(text)) is None:
+        if category in found or (match := shown.search(said)) is None:
             continue
-        rest = text[match.end() :]
+        rest = said[match.end() :]
         # [红包] is an emoticon of WeChat too: doubled it is only that.
-        if len(rest.strip()) <= _LONGEST_LINE and not _TALK.search(rest) and not rest.startswith(("[", "【红包】")):
-            found[category] = _evidence(category, text, start, match.span(), "客户端显示的{}提示")
-    if talk:
+        if (
+            len(rest.strip()) <= _LONGEST_LINE
+            and not _TALK_IN_WISH.search(rest)
+            and not rest.startswith(("[", "【红包】"))
+        ):
+            found[category] = _evidence(category, read, start, match.span(), "客户端显示的{}提示")
+    if _TALK.search(said):
         return
     for category, handing_out in (("red_packet", _RED), ("voucher", _VOUCHER)):
-        if category not in found and (match := handing_out.search(text)) is not None:
-            found[category] = _evidence(category, text, start, match.span(), "在群内发放{}")
+        if category in found or (match := handing_out.search(said)) is None:
+            continue
+        if said[: match.start()].endswith(_OPENING_QUOTES):
+            continue
+        found[category] = _evidence(category, read, start, match.span(), "在群内发放{}")
 
 
-def _evidence(category: str, text: str, offset: int, span: tuple[int, int], why: str) -> Evidence:
-    start, end = span
-    matched = text[start:end][:_LONGEST_MATCH]
+def _evidence(category: str, read: Bare, offset: int, span: tuple[int, int], why: str) -> Evidence:
+    matched = read.text[slice(*span)][:_LONGEST_MATCH]
+    start, end = read.span(*span)
     return Evidence("kinds", category, (start + offset, end + offset), matched, why.format(_WHY[category]))

@@ -7,13 +7,13 @@ tests before each of them keep a clean message below 1.5 µs.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, islice
 
 import re2
+from msgspec import Struct
 from stdnum import luhn
 from stdnum.cn import ric
-from stdnum.exceptions import ValidationError
 
 from classifiers.folding import Folded, fold
 from models import Evidence, Observation
@@ -26,20 +26,75 @@ Span = tuple[int, int]
 _MOST = 20
 # Code points of a marking, link or name that are kept as evidence.
 _LONGEST_MATCH = 80
+# Code points of a file name that are read; file systems allow 255.
+_LONGEST_NAME = 1000
+
+# What nobody sees; put inside a marking or an address it hides nothing from a reader.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\U000e0000-\U000e0fff]"
+)
+# 内 部 资 料: three or more characters, each set apart.
+_SPREAD = re.compile(r"(?<![一-鿿])[一-鿿](?:[ 　\xa0]+[一-鿿](?![一-鿿])){2,}")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Bare(Struct, frozen=True):
+    """A text as people read it; `places[k]` is where its k-th code point stands in the original, None if at k."""
+
+    text: str
+    places: Sequence[int] | None = None
+
+    def span(self, start: int, end: int) -> Span:
+        """The code points of the original for `start` to before `end` of the bare text."""
+        if self.places is None or start >= end:
+            return start, end
+        return self.places[start], self.places[end - 1] + 1
+
+
+def bare(text: str) -> Bare:
+    """The text without invisible signs and without the spaces between characters set apart; RE2 can read it."""
+    # RE2 reads UTF-8, which lone surrogates have none in; one sign for each keeps the places.
+    text = _SURROGATES.sub("\ufffd", text)
+    dropped = {found.start() for found in _UNSEEN.finditer(text)}
+    for spread in _SPREAD.finditer(text):
+        dropped.update(i for i in range(*spread.span()) if text[i].isspace())
+    if not dropped:
+        return Bare(text)
+    places = [i for i in range(len(text)) if i not in dropped]
+    return Bare("".join(map(text.__getitem__, places)), places)
+
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 # The shortest number that counts has 11 digits; anything else in between is a sign of at most this length.
-_ELEVEN_DIGITS = re.compile(r"[0-9](?:[^0-9\n]{0,2}[0-9]){10}")
-_GROUPED = re2.compile(r"[0-9]+(?:[ \-–—_.·][0-9]+)*(?: ?x)?")
+_ELEVEN_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,2}[0-9]){10}")
+# Eleven digits and more with one sign between them; folding leaves one of several.
+_GROUPED = re2.compile(r"[0-9](?:[^0-9\p{L}]?[0-9]){10,}(?:[^0-9\p{L}]?x)?")
 _GROUP = re.compile(r"[0-9]+")
-# What stands right before a number of something else than a card or telephone.
+# Signs inside one telephone or card number. An identity number proves itself, whatever is put between.
+_JOINS = frozenset(" -–—_.·/*")
+_GAP = r"[^0-9a-z一-鿿]{0,3}$"
+# What stands right before a number of something else than a telephone.
 _OTHER_NUMBER = re.compile(
-    r"(?:单号?|订单|编号|编码|流水号?|序列号|批号|料号|货号|条码|发票号?码?|票号|凭证号?|合同号?|工号|物料|代码|税号|案号"
-    r"|设备号|机身号|imei|sn|no|qq|order|id)[^0-9a-z]{0,3}$"
+    r"(?:(?:[订运货面快]单|单号|订单号码?|编号|编码|流水|序列|批号|料号|货号|条码|发票|票号|凭证|合同|工号|会员号|物料|代码|税号|案号|设备号"
+    rf"|机身号)号?码?|(?<![a-z])(?:imei|sn|no|qq|order|id)号?)[是为]?{_GAP}"
 )
+# For cards: every kind of number that is not said to be one of a card or an account.
+_CARD_LABEL = re.compile(rf"(?:卡|[账帐][户号]?|户头|存折)的?(?:号码?)?[是为]?{_GAP}")
+_OTHER_CARD = re.compile(
+    r"(?:会员|门禁|加油|电话|流量|sim|物联网?|手机|医保|社保|就诊|公交|购物|礼品|充值|上网|校园|饭|工|学生|健身|储值|提货)卡的?(?:卡?号码?)?[是为]?"
+    + _GAP
+)
+_NO_CARD = re.compile(
+    r"(?:[号码单表]|物流|快递|编号|凭证|合同|订单|流水|序列|发票|物料|代码|(?<![a-z])(?:imei|iccid|isbn|sn|no|qq|order|id))"
+    rf"[是为]?{_GAP}"
+)
+# The place and date of an identity number: cheap, and no to nearly everything.
+_BIRTH = re.compile(r"[1-8][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _COMPANY_NUMBER = re.compile(r"(?:信用代码|税号|单号|代码证)[^0-9a-z]{0,3}$")
 _ABOUT_CARDS = re.compile(r"卡号|账号|帐号|账户|帐户|银行|开户|收款|储蓄卡|信用卡|打卡里|打到卡|工资卡")
+_ABOUT_IDENTITY = re.compile(r"身份证|证件号")
 # Letters that label a telephone; other letters right before the digits make it a part of a code.
 _PHONE_LABEL = re.compile(r"(?<![a-z0-9])(?:tel|phone|mobile|mob|call|vx|wx|v|w)$")
 # UnionPay 62, 81 and the older domestic ranges; Visa, Mastercard and JCB with 16 digits.
@@ -47,7 +102,14 @@ _CARD_PREFIX = re.compile(
     r"(?:62|81[0-7]|9558|955100|966666|9400|9843|60[1-3]|685800|690755)[0-9]{10,17}$"
     r"|(?:4[0-9]|5[1-5]|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)|35(?:2[89]|[3-8][0-9]))[0-9]+$"
 )
-_MOBILE = re.compile(r"(?:86)?1(?:3[0-9]|4[0-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])[0-9]{8}")
+_MOBILE = re.compile(r"(?:(?:00)?86)?1(?:3[0-9]|4[0-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])[0-9]{8}")
+# How people set a telephone number; 1500 2000 300 are prices.
+_PHONE_GROUPS = frozenset({(11,), (3, 4, 4), (3, 8), (7, 4), (1,) * 11})
+# 0.13812345678 and 192.168.13812345678; 1.13812345678 is the first of a list.
+_DECIMALS_BEFORE = re.compile(r"(?:[0-9]{3}|(?<![0-9])0|\.[0-9]{1,2})\.$")
+_FRACTION_AFTER = re.compile(r"\.[0-9]{1,2}(?![0-9])")
+# In evidence no long number stands whole, whoever's it is.
+_LONG_NUMBER = re.compile(r"\d(?:[ \-_.·]?\d){10,}[xX]?")
 
 # -- addresses ---------------------------------------------------------------------------------------------------------
 
@@ -56,41 +118,66 @@ _PLAIN = {0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20, 0x3002: 0x2E
 _DOTTED_BY_CIRCLE = re.compile(r"[A-Za-z0-9]。[A-Za-z]")
 _TOP_LEVEL = (
     "com|cn|net|org|gov|edu|top|xyz|vip|cc|info|club|shop|site|online|store|ink|me|io|tv|co|app|dev|link|wang|biz|pro"
-    "|work|live|fun|icu|ltd|group|tech|cloud|mobi|hk|tw|us|uk|jp|kr|ru|example"
+    "|work|live|fun|icu|ltd|group|tech|cloud|mobi|life|world|website|space|cyou|wiki|win|ren|asia|ly|gl|la|ai|gg|im"
+    "|hk|tw|us|uk|jp|kr|ru|sg|eu|de|fr|example"
 )
 _IN_ADDRESS = r"[^\s<>\"'“”‘’()（）【】《》「」\[\]{}|，！？；、…\p{Han}\p{Hiragana}\p{Katakana}]"
+_HAN_TOP_LEVEL = "中国|公司|网络|网址|集团|在线|中文网|我爱你|商城|网店|网站|公益|政务"
+# Labels are counted: RE2 reads on as long as a match may still grow, with each match anew.
 _LINK = re2.compile(
-    rf"(?i)(?:https?|ftp)://(?:[\p{{Han}}a-z0-9\-]+\.)*{_IN_ADDRESS}+"
-    rf"|(?:[a-z0-9][a-z0-9\-]{{0,62}}\.)+(?:{_TOP_LEVEL})\b(?::[0-9]{{2,5}}\b)?(?:[/?#]{_IN_ADDRESS}*)?"
+    rf"(?i)(?:h[tx]{{2}}ps?|ftp)://(?:(?:[\p{{Han}}a-z0-9\-]+\.)+(?:{_HAN_TOP_LEVEL})(?:[:/?#]{_IN_ADDRESS}*)?"
+    rf"|(?:[\p{{Han}}a-z0-9\-]+\.)*{_IN_ADDRESS}+)"
+    rf"|(?:[a-z0-9][a-z0-9\-]*\.){{1,9}}(?:{_TOP_LEVEL})\b(?::[0-9]{{2,5}}\b)?(?:[/?#]{_IN_ADDRESS}*)?"
     r"|www\.[a-z0-9\-]+\.[a-z]{2,24}\b"
 )
-_EMAIL = re2.compile(r"(?i)[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]{1,63}\.)+[a-z]{2,24}\b")
+_EMAIL = re2.compile(r"(?i)[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]+\.){1,9}[a-z]{2,24}\b")
 _BEFORE_DOMAIN = re.compile(r"[A-Za-z0-9@._\-/\\]")
-# Names of software that end like a domain.
+# A file name or a call goes on where a domain ends: main.dev.yaml, log.info(…).
+_AFTER_NAME = re.compile(r"[(_=]|\.[A-Za-z0-9]")
+# Names of software, and abbreviations, that look like a domain.
 _NO_LINK = frozenset({"asp.net", "vb.net", "ado.net", "ml.net", "paint.net", "java.io", "socket.io", "system.io"})
+_NO_DOMAIN = re.compile(
+    r"(?i)(?:com|cn|org|net|io|java|self|this|window|document|event|logger|log|console|user|config|application|session|obj|item"
+    r"|model|main|np|process|request|req|response|res|module|mr|mrs|ms|dr|prof|[a-z]|v?[0-9]{1,2}(?:\.[0-9]+)*|[a-z]+[0-9]{1,2})"
+    r"\.(?:[a-z]+\.)?(?:app|store|info|link|shop|live|site|top|pro|me|io|cc|dev|work|group|fun|wang|online|cloud|tech|space|world)"
+)
+_SURE_TOP_LEVEL = (".com", ".cn", ".net", ".org", ".top", ".xyz", ".vip", ".cc")
+_FILE_AS_DOMAIN = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".tgz", ".zip", ".gz", ".js", ".css", ".pdf")
 
 # -- markings ----------------------------------------------------------------------------------------------------------
 
-_GRADE = "(?:[绝絕]密|[机機]密|秘密)"
+_GRADE = "(?:[绝絕][ 　]{0,2}密|[机機][ 　]{0,2}密|秘[ 　]{0,2}密)"
 _STAR = "[★☆⭐✩✮✰✭✯＊*]"
-_YEARS = "(?:[0-9０-９]{1,2} ?年|[一二三五十廿]{1,3}年|[长長]期|启用前|解密前)"
-_OPEN, _CLOSE = r"[(（【\[〔［『「]", r"[)）】\]〕］』」]"
-# Star and retention, or the word in brackets or alone at the head of a document.
-_STARRED = re2.compile(rf"{_GRADE}[ 　\x{{fe0f}}]*{_STAR}[\x{{fe0f}} 　]*{_YEARS}?")
+_YEARS = "(?:[0-9０-９]{1,2} ?年|[一二三五十廿]{1,3}年|[长長]期|[启啟]用前|解密前)"
+_OPEN, _CLOSE = r"[(（【\[〔［『「<〈《]", r"[)）】\]〕］』」>〉》]"
+_QUOTED = re.compile(r"[“\"『「‘'][^”\"』」’'\n]{0,8}$")
+# Star and retention, or the word in brackets or alone at the head of a document. An asterisk alone may be a footnote.
+_STARRED = re2.compile(rf"{_GRADE}[ 　]*(?:[★☆⭐✩✮✰✭✯][ 　]*{_YEARS}?|[＊*][ 　]*{_YEARS})")
 _RETAINED = re2.compile(rf"(?:^|[\n 　({{（【\[〔《])({_GRADE}[ 　·:：]*{_YEARS})(?:$|[\n 　)）】\]〕》,，。;；])")
-_STATED_GRADE = re2.compile(rf"密级[ 　]*[:：][ 　]*({_GRADE})(?:$|[\n 　,，。;；])")
-_BRACKETED_GRADE = re2.compile(rf"{_OPEN}[ 　]*{_GRADE}[ 　]*{_CLOSE}")
+_STATED_GRADE = re2.compile(
+    rf"密[ 　]{{0,2}}级[ 　]*(?:[:：]|{_OPEN})[ 　]*({_GRADE})级?{_CLOSE}?(?:$|[\n 　,，。;；])"
+    rf"|密级[ 　]+({_GRADE})[ 　]+保密期限"
+)
+_BRACKETED_GRADE = re2.compile(rf"[(（【\[〔［『「<][ 　]*{_GRADE}[ 　]*[)）】\]〕］』」>]")
 _GRADE_LINE = re2.compile(rf"^[ 　]*{_GRADE}[ 　]*$")
 _DOCUMENT_WORDS = re.compile(r"关于|關於|通知|报告|方案|纪要|意见|决定|请示|批复|文件|会议|〔|明细|名单|规划|总结|汇报")
-# Who speaks about a marking does not carry one.
+# Who speaks about a marking does not carry one. Right before it:
 _TALK_BEFORE = re.compile(
-    r"(?:标有|标注|标着|标上|标明|标成|标为|注明|注有|印有|写着|写上|写有|写成|带有|盖有|盖上|加盖|打上|凡是?|所谓|比如|例如|如"
+    r"(?:标有|标注|标着|标上|标明|标成|标为|注明|注有|印有|印着|写着|写上|写有|写成|带有|盖有|盖上|加盖|加上|加一句|打上|凡是?|所谓|比如|例如"
     r"|什么是|误标|误写|应为|应该是|改为|改成|叫|封皮|样式是)[^，。！？!?;；\n]{0,4}$"
 )
+# Anywhere before it in its line:
+_TALK_IN_LINE = re.compile(
+    r"培训|讲的?|考[题试]|答[:：案]|选[:：]?$|示例|举例|格式|写法|样式|期限|标志|标识|怎么|什么|谁|有人|刚才|那个|请问|求|凡|提醒|发现|看到"
+    r"|[不勿][能要得许准可会]?|没有?|严禁|禁止|封面|页脚|[★☆]"
+)
 _TALK_AFTER = re.compile(
-    r"^[”\"』」’'）)]?[ 　]?(?:等?字样|等字|的?标[志识记注签]|标密|这[几三两]?个?字|的?格式|的?样式|是不是|是什么|什么意思"
-    r"|怎么|如何|的意思"
-    r"|[、/和与或及][ 　]?(?:绝密|机密|秘密))"
+    r"^[”\"』」’'）)】\]]?(?:[的是这那不能可在也就还吧吗呢都]|[中里]的?[★文间]|[和或与及、/][ 　]?(?:绝密|机密|秘密)"
+    r"|[ 　]?(?:等?字样|等字|[和与或]【|表示|代表|指的?|标密|[几三两]个?字|格式|样式|示例|怎么|如何|什么|意思|赶紧撤|快撤"
+    r"|这[种类个句几]"
+    r"|(?:文件|资料|材料)(?:管理|[的是不能可怎如要应]|保护|销毁|培训|在)|(?:管理|保密)(?:制度|规定|办法))"
+    r"|[，,。—\- ]{0,3}(?:这[种类个句几]|请?撤回|赶紧撤|快撤)|级?[?？]"
+    r"|[^，。！？!?;；\n]{0,14}(?:[?？]|吗[?？。 ]?$))"
 )
 
 _INTERNAL = "[内內]部(?:[资資]料|文件|材料|文稿|刊物|通[报報]|[传傳][阅閱]|掌握|使用|[参參]考)"
@@ -113,13 +200,19 @@ _INTERNAL_ONLY = re2.compile(
     r"(?:^|[\n。！!])[ 　*※★]*([仅僅][供限][内內]部(?:使用|参考|[传傳][阅閱]|交流|[学學][习習])"
     r"(?:[ 　,，、]{0,2}(?:[请請])?(?:[严嚴]禁|勿|不得|切勿|禁止)[^，。\n]{0,6})?)[ 　!！。*※]*(?:$|\n)"
 )
+# Who points at what he sends carries the marking, whatever he said before.
+_THIS = re2.compile(r"^(?:以上|以下|上述|此|该|本|这)")
 # Rules about internal documents, reminders of them, places where they are kept.
 _RULE_BEFORE = re.compile(
     r"提醒|强调|重申|要求|规定|制度|培训|学习|学会|牢记|遵守|纪律|所有|任何|凡|涉及|各类|对于|关于|怎么|管理|保管|抽查|检查|有人|谁|不是|并非|如果|若"
+    r"|封面|页[脚眉]|写|印|承诺|第.{1,2}条|记住|三遍|再说一遍|说$"
+    r"|(?:各位[^，,]{0,4}|大家|同事们|注意)[，,：:！! ]{0,2}(?:我们|咱们)?(?:公司|单位)?的?$|(?:我们|咱们|公司|单位)的?$"
 )
 _RULE_AFTER = re.compile(
-    r"^(?:的?(?:规定|制度|要求|纪律|原则|培训|通知|处罚|行为)|是(?:规定|纪律|底线)|[，,。]?(?:违者|否则|违反|抽查|发现)|吗|？|\?)"
+    r"^[”\"』」’']?(?:的?(?:规定|制度|要求|纪律|原则|培训|通知|处罚|行为)|是(?:规定|纪律|底线)|[，,。]?(?:违者|否则|违反|抽查|发现)|好|的?[吗吧呢]"
+    r"|[?？]|[，,。—\- ]{0,3}这(?:[几两]个字|句)|字样)"
 )
+_NO_CARRIER = re.compile(r"^(?:栏目|专区|频道|系统|平台|的|培训|板块)")
 
 _DOCUMENT_FILE = r"\.(?:pdf|docx?|wps|ofd|xlsx?|et|pptx?|txt|zip|rar|7z|jpe?g|png|tiff?|bmp)"
 _INTERNAL_FILE = re2.compile(
@@ -130,11 +223,12 @@ _INTERNAL_NAME = re2.compile(
     r"|(?:[严嚴]禁|[请請]勿|不得|切勿|禁止)外[传傳泄发發]|注意(?:保存|保密)|[仅僅][供限][内內]部"
 )
 _ABOUT_FILES = re.compile(
-    r"^.{0,3}(?:室|库|柜|架|管理|登记|清单|目录|借阅|归档|制度|办法|规定|规范|流程|保管员|销毁|培训|要求|须知|模板|格式|系统|平台|承诺|检查|整改)"
+    r"^.{0,3}(?:说明|采购|价(?!格)|室|库|柜|架|管理|登记|清单|目录|借阅|归档|制度|办法|规定|规范|流程|保管员|销毁|培训|要求|须知|模板|格式|系统|平台|承诺|检查|整改)"
 )
 # 发文字号: an agency's short name, the year in brackets, a running number.
 _NUMBER = re2.compile(
-    r"(\p{Han}{1,16})[ 　]?([〔\[(（【［〈])[ 　]?(?:19|20)[0-9]{2}[ 　]?年?[〕\])）】］〉][ 　]?第?[ 　]?[0-9]{1,4}[ 　]?[号號]"
+    r"(\p{Han}{1,16})[ 　]?([〔﹝\[(（【［〈])[ 　]?(?:19|20|１９|２０)[0-9０-９]{2}[ 　]?年?[〕﹞\])）】］〉]"
+    r"[ 　]?第?[ 　]?[0-9０-９]{1,4}[ 　]?[号號]"
 )
 _AGENCY_ENDS = frozenset("发發办辦字函文通令政委党黨规規纪紀电電议議呈批")
 _NO_DOCUMENT = (
@@ -155,9 +249,13 @@ _NO_DOCUMENT = (
     "民初",
     "刑初",
     "仲裁",
+    "仲裁字",
+    "仲字",
+    "会议",
 )
 _NUMBER_LINE = re2.compile(
-    r"^[ 　]*\p{Han}{2,16}[ 　]?[〔\[(（【［〈](?:19|20)[0-9]{2}[〕\])）】］〉][ 　]?第?[0-9]{1,4}[号號][ 　]*$"
+    r"^[ 　]*[\p{Han}A-Z×]{2,16}[ 　]?[〔﹝\[(（【［〈](?:19|20|１９|２０)[0-9０-９]{2}[〕﹞\])）】］〉]"
+    r"[ 　]?第?[0-9０-９]{1,4}[号號][ 　]*$"
 )
 _FILE_AFTER_NUMBER = re2.compile(rf"(?i)^[^\n，。！？]{{0,80}}{_DOCUMENT_FILE}")
 _ABOUT_MATTER = re2.compile(
@@ -186,15 +284,16 @@ def find_patterns(text: str, folded: Folded) -> list[Evidence]:
     found: list[Evidence] = []
     if "." in text or "．" in text or ("。" in text and _DOTTED_BY_CIRCLE.search(text)):
         found += _addresses(text)
-    if _ELEVEN_DIGITS.search(folded.text):
+    plain = folded.text
+    if _ELEVEN_DIGITS.search(plain):
         links = [one.span for one in found if one.span is not None]
         found += islice(_numbers(folded, links), 3 * _MOST)
-    if "密" in text:
-        found += _first(_secrecy(text), _marking(text, "secrecy_marking", "密级标志"))
-    if "内部" in text or "內部" in text:
-        found += _first(_internal(text), _marking(text, "internal_marking", "内部资料标志"))
-    if "红头" in text or "紅頭" in text or ("号" in text and "20" in text) or ("號" in text and "20" in text):
-        found += _first(_red_header(text), _marking(text, "red_header_file", "公文版头或发文字号"))
+    if "密" in plain:
+        found += _marked(text, _secrecy, "secrecy_marking", "密级标志")
+    if "内部" in plain:
+        found += _marked(text, _internal, "internal_marking", "内部资料标志")
+    if "红头" in plain or ("号" in plain and "20" in plain):
+        found += _marked(text, _red_header, "red_header_file", "公文版头或发文字号")
     return found
 
 
@@ -205,16 +304,16 @@ def find_in_file_names(observation: Observation) -> list[Evidence]:
     """
     found: list[Evidence] = []
     for attachment in observation.attachments or ():
-        name = attachment.name
-        if not name:
+        if not attachment.name:
             continue
+        name = bare(attachment.name[:_LONGEST_NAME]).text
         for category, carries, why in (
             ("secrecy_marking", _name_is_secret, "文件名带密级标志"),
             ("internal_marking", _name_is_internal, "文件名带内部资料标志"),
             ("red_header_file", _name_is_red_header, "文件名为红头文件或带发文字号"),
         ):
             if carries(name):
-                found.append(Evidence(SIGNAL, category, None, name[:_LONGEST_MATCH], why))
+                found.append(Evidence(SIGNAL, category, None, _shown(name), why))
         if sum(map(str.isdigit, name)) >= 11:
             found += (
                 Evidence(SIGNAL, one.category, None, one.matched, f"文件名中的{one.why}")
@@ -228,103 +327,132 @@ def mask(number: str) -> str:
     return f"{number[:3]}{'*' * (len(number) - 5)}{number[-2:]}" if len(number) > 5 else "*" * len(number)
 
 
-def _first(spans: Iterator[Span], evidence: Callable[[Span], Evidence]) -> Iterator[Evidence]:
-    return map(evidence, islice(spans, _MOST))
+def _marked(text: str, spans: Callable[[str], Iterator[Span]], category: str, why: str) -> Iterator[Evidence]:
+    read = bare(text)
+    for start, end in islice(spans(read.text), _MOST):
+        matched = _shown(read.text[start:end])
+        yield Evidence(SIGNAL, category, read.span(start, end), matched, f"{why}“{matched}”")
 
 
-def _marking(text: str, category: str, why: str) -> Callable[[Span], Evidence]:
-    def evidence(span: Span) -> Evidence:
-        matched = text[slice(*span)][:_LONGEST_MATCH]
-        return Evidence(SIGNAL, category, span, matched, f"{why}“{matched}”")
-
-    return evidence
+def _shown(text: str) -> str:
+    """What is kept of a match, with long numbers masked."""
+    # Cut first, for a match may be long, but behind a number that reaches over the edge.
+    return _LONG_NUMBER.sub(lambda found: mask(found.group()), text[: 2 * _LONGEST_MATCH])[:_LONGEST_MATCH]
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
-def _numbers(folded: Folded, taken: list[Span] | tuple[()]) -> Iterator[Evidence]:
+def _numbers(folded: Folded, taken: Sequence[Span]) -> Iterator[Evidence]:
     """Numbers of persons outside the spans that are `taken` (links carry long numbers of their own)."""
     text = folded.text
-    for run in _GROUPED.finditer(text):
-        first, last = run.span()
-        if last - first < 11:
-            continue
-        groups = [one.span() for one in _GROUP.finditer(text, first, last)]
+    for found in _GROUPED.finditer(text):
+        run = _Run(text, *found.span())
         i = 0
-        while i < len(groups):
-            found = _number_from(text, groups, i, last)
-            if found is None:
+        while i < len(run.groups):
+            number = run.number_from(i)
+            if number is None:
                 i += 1
                 continue
-            category, what, end, used = found
-            start = groups[i][0]
+            category, what, end, i_after = number
+            start = run.groups[i][0]
             span = folded.span(start, end)
             if not any(low < span[1] and span[0] < high for low, high in taken):
                 digits = "".join(sign for sign in text[start:end] if sign.isdigit() or sign == "x")
                 yield Evidence(SIGNAL, category, span, mask(digits), what)
-            i += used
+            i = i_after
 
 
-def _number_from(text: str, groups: list[Span], i: int, last: int) -> tuple[str, str, int, int] | None:
-    """The number that begins with group `i`: category, name, its end and how many groups it takes."""
-    digits = ""
-    start = groups[i][0]
-    for j in range(i, len(groups)):
-        low, end = groups[j]
-        digits += text[low:end]
-        if len(digits) > 19:
-            return None
-        count = j - i + 1
-        sizes = [high - from_ for from_, high in groups[i : j + 1]]
-        if len(digits) in (17, 18) and min(sizes) >= 3:
-            whole, stop = digits, end
-            if len(digits) == 17 and text[end:last].strip() == "x":
-                whole, stop = digits + "X", last
+class _Run:
+    """Groups of digits with one sign between them; a number takes one group or several."""
+
+    def __init__(self, text: str, first: int, last: int) -> None:
+        self.text = text
+        self.last = last
+        self.groups: list[Span] = [one.span() for one in _GROUP.finditer(text, first, last)]
+        self.digits = "".join(text[low:high] for low, high in self.groups)
+        sizes = [high - low for low, high in self.groups]
+        # How many digits stand before each group, and which group ends behind so many.
+        self.before = [0, *accumulate(sizes)]
+        self.ends = {size: j for j, size in enumerate(self.before)}
+
+    def number_from(self, i: int) -> tuple[str, str, int, int] | None:
+        """The number that begins with group `i`: category, name, its end, and the group after it."""
+        text, place, start = self.text, self.before[i], self.groups[i][0]
+        for size in (11, 13, 15, 16, 17, 18, 19):
+            after = self.ends.get(place + size)
+            if after is None:
+                continue
+            digits = self.digits[place : place + size]
+            groups = self.groups[i:after]
+            end = groups[-1][1]
+            if size in (15, 17, 18) and (stop := _identity_number(text, digits, start, end, self.last)):
+                return "identity_number", "身份证号码", stop, after
+            if any(text[low - 1] not in _JOINS for low, _ in groups[1:]):
+                continue
+            sizes = [high - low for low, high in groups]
+            if size >= 16 and min(sizes[:-1], default=4) >= 4 and _is_bank_card(digits, text, start, end):
+                return "bank_card", "银行卡号", end, after
             if (
-                len(whole) == 18
-                and _is_identity_number(whole)
-                and not _COMPANY_NUMBER.search(text[max(0, start - 12) : start])
+                _MOBILE.fullmatch(digits)
+                and (sizes[0] - size + 11, *sizes[1:]) in _PHONE_GROUPS
+                and _is_telephone(text, start, end)
             ):
-                return "identity_number", "身份证号码", stop, count
-        if len(digits) >= 16 and (count == 1 or min(sizes[:-1]) >= 4) and _is_bank_card(digits, text, start, end):
-            return "bank_card", "银行卡号", end, count
-        if _MOBILE.fullmatch(digits) and min(sizes) >= 2 and _is_telephone(text, start, end):
-            return "mobile_number", "手机号码", end, count
-    return None
+                return "mobile_number", "手机号码", end, after
+        return None
 
 
-def _is_identity_number(digits: str) -> bool:
-    try:
-        ric.validate(digits)
-    except ValidationError:
-        return False
-    return True
+def _identity_number(text: str, digits: str, start: int, end: int, last: int) -> int | None:
+    """Where the identity number ends that begins with these digits; None if they are none."""
+    if len(digits) == 15:
+        # Without a check digit only what is said to be one is one.
+        if not _ABOUT_IDENTITY.search(text[max(0, start - 12) : start]):
+            return None
+        digits = f"{digits[:6]}19{digits[6:]}"
+        digits += ric.calc_check_digit(digits + "0")
+    elif len(digits) == 17:
+        rest = text[end:last]
+        if (
+            len(rest) > 2
+            or not rest.endswith("x")
+            or (text[last : last + 1].isascii() and text[last : last + 1].isalpha())
+        ):
+            return None
+        digits, end = digits + "X", last
+    if not _BIRTH.match(digits) or not ric.is_valid(digits) or _COMPANY_NUMBER.search(text[max(0, start - 12) : start]):
+        return None
+    return end
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isascii() and sign.isalpha()
 
 
 def _is_bank_card(digits: str, text: str, start: int, end: int) -> bool:
-    if not luhn.is_valid(digits) or len(set(digits)) < 4:
+    if not luhn.is_valid(digits) or len(set(digits)) < 4 or _is_letter(text[end : end + 1]):
         return False
     before = text[max(0, start - 16) : start]
-    if text[end : end + 1].isascii() and text[end : end + 1].isalpha():
+    if _OTHER_CARD.search(before):
         return False
-    if _ABOUT_CARDS.search(before) or _ABOUT_CARDS.search(text[end : end + 6]):
-        return digits[0] in "3456789"
-    if before[-1:].isascii() and before[-1:].isalpha():
-        return False
-    if _OTHER_NUMBER.search(before):
-        return False
-    prefixed = _CARD_PREFIX.match(digits)
-    # The international brands have 16 digits; of numbers of that kind one in ten passes the check digit.
-    return prefixed is not None and (len(digits) == 16 or digits[0] in "689")
+    # What stands nearest says what the number is.
+    if not _CARD_LABEL.search(before):
+        if _NO_CARD.search(before):
+            return False
+        if not _ABOUT_CARDS.search(before) and not _ABOUT_CARDS.search(text[end : end + 6]):
+            # The international brands have 16 digits, UnionPay 16 or 19; of such numbers one in ten passes the check.
+            return (
+                not _is_letter(before[-1:])
+                and _CARD_PREFIX.match(digits) is not None
+                and (len(digits) == 16 or (len(digits) == 19 and digits[0] in "689"))
+            )
+    return digits[0] in "3456789"
 
 
 def _is_telephone(text: str, start: int, end: int) -> bool:
-    after = text[end : end + 1]
-    if after.isascii() and after.isalpha():
+    before = text[max(0, start - 12) : start]
+    if _is_letter(text[end : end + 1]) or _FRACTION_AFTER.match(text[end : end + 4]) or _DECIMALS_BEFORE.search(before):
         return False
-    before = text[max(0, start - 10) : start]
-    if before[-1:].isascii() and before[-1:].isalpha():
+    if _is_letter(before[-1:]):
         return _PHONE_LABEL.search(before) is not None
     return _OTHER_NUMBER.search(before) is None
 
@@ -333,71 +461,106 @@ def _is_telephone(text: str, start: int, end: int) -> bool:
 
 
 def _addresses(text: str) -> Iterator[Evidence]:
-    plain = text.translate(_PLAIN)
+    read = bare(text)
+    plain = read.text.translate(_PLAIN)
     mails: list[Span] = []
     if "@" in plain:
-        for found in islice(_EMAIL.finditer(plain), _MOST):
-            start, end = found.span()
-            mails.append((start, end))
+        for found in _EMAIL.finditer(plain):
+            if found.group().lower().endswith(_FILE_AS_DOMAIN):
+                continue
+            mails.append(found.span())
             name, _, domain = found.group().partition("@")
-            yield Evidence(SIGNAL, "email", (start, end), f"{mask(name)}@{domain}"[:_LONGEST_MATCH], "电子邮箱")
-    for found in islice(_LINK.finditer(plain), _MOST):
-        start, end = found.span()
+            yield Evidence(SIGNAL, "email", read.span(*found.span()), f"{mask(name)}@{_shown(domain)}", "电子邮箱")
+            if len(mails) == _MOST:
+                break
+    links = 0
+    for found in _LINK.finditer(plain):
+        start = found.start()
         address = found.group().rstrip(".,;:!?*~")
         end = start + len(address)
         if any(low < end and start < high for low, high in mails):
             continue
-        if "://" not in address and (
-            (start and _BEFORE_DOMAIN.match(plain[start - 1]))
-            or address.lower() in _NO_LINK
-            or _is_abbreviation(address)
-        ):
+        if "://" not in address and not _is_domain(address, plain, start, end, read.text[start:end]):
             continue
-        yield Evidence(SIGNAL, "link", (start, end), text[start:end][:_LONGEST_MATCH], "链接")
+        yield Evidence(SIGNAL, "link", read.span(start, end), _shown(read.text[start:end]), "链接")
+        links += 1
+        if links == _MOST:
+            return
+
+
+def _is_domain(address: str, plain: str, start: int, end: int, written: str) -> bool:
+    """Say whether an address without :// is one, rather than a file, a version, a call or a piece of a longer name."""
+    if (start and _BEFORE_DOMAIN.match(plain[start - 1])) or _AFTER_NAME.match(plain[end : end + 2]):
+        return False
+    host = address.lower()
+    if "。" in written and not host.partition("/")[0].endswith(_SURE_TOP_LEVEL):
+        return False
+    return host not in _NO_LINK and not _NO_DOMAIN.fullmatch(host) and not _is_abbreviation(host)
 
 
 def _is_abbreviation(address: str) -> bool:
-    """Say whether this is a file or a version rather than a domain: 3.co, 1.2.pro."""
-    name = address.split("/")[0].rpartition(".")[0]
-    return name.replace(".", "").isdigit() and "/" not in address and len(name) < 3
+    """Say whether this is a version rather than a domain: 3.co, 1.2.pro; 58.com is one."""
+    name = address.rpartition(".")[0]
+    return name.replace(".", "").isdigit() and len(name) < 4 and not address.endswith((".com", ".cn", ".net"))
 
 
 # -- markings ----------------------------------------------------------------------------------------------------------
 
 
+def _around(text: str, start: int, end: int, size: int) -> tuple[str, str]:
+    """What stands before and after in the same line, at most `size` code points of each."""
+    return text[max(0, start - size) : start].rpartition("\n")[2], text[end : end + size].partition("\n")[0]
+
+
 def _is_talk(text: str, start: int, end: int) -> bool:
     """Say whether a marking is spoken about: 标有“机密★10年”字样的文件."""
-    return bool(_TALK_BEFORE.search(text[max(0, start - 12) : start]) or _TALK_AFTER.match(text[end : end + 8]))
+    before, after = _around(text, start, end, 24)
+    return bool(
+        _TALK_BEFORE.search(before)
+        or _TALK_IN_LINE.search(before)
+        or _QUOTED.search(before)
+        or _TALK_AFTER.match(after)
+    )
 
 
 def _secrecy(text: str) -> Iterator[Span]:
-    reached = 0
+    starred = False
     for found in _STARRED.finditer(text):
         start, end = found.start(), found.start() + len(found.group().rstrip())
+        starred = True
         if not _is_talk(text, start, end):
             yield start, end
-        reached = end
-    if reached:
+    if starred:
         return
     for pattern in (_RETAINED, _STATED_GRADE):
         for found in pattern.finditer(text):
-            span = found.span(1)
+            span = next(found.span(i) for i in range(1, pattern.groups + 1) if found.group(i))
             if not _is_talk(text, *span):
                 yield span
+    size = len(text.strip())
     for found in _BRACKETED_GRADE.finditer(text):
         start, end = found.span()
-        before, after = text[:start].rpartition("\n")[2].strip(), text[end:].partition("\n")[0].strip()
-        said = text[:start].strip() + text[end:].strip()
-        # At the beginning or the end of a line, and the line belongs to something.
-        if (not before or not after) and len(said) >= 4 and not before.endswith(("密级", "级别", "等级")):
+        before, after = map(str.strip, _around(text, start, end, 40))
+        # At the beginning or the end of a line, and the line belongs to something. A secret is also a word of novels.
+        if (
+            (not before or not after)
+            and size - (end - start) >= 4
+            and not before.endswith(("密级", "级别", "等级"))
+            and ("秘" not in found.group() or _DOCUMENT_WORDS.search(before + after))
+            and not _is_talk(text, start, end)
+        ):
             yield start, end
-    # A line of its own above a document.
-    lines = text.split("\n", 4)
+    yield from _grade_lines(text)
+
+
+def _grade_lines(text: str) -> Iterator[Span]:
+    """A line of its own above a document."""
     place = 0
-    for line, below in pairwise(lines[:4]):
+    for line in text[:200].split("\n")[:4]:
         if "密" in line and _GRADE_LINE.search(line):
-            rest = text[place + len(line) :]
-            if _DOCUMENT_WORDS.search(below) or (_DOCUMENT_WORDS.search(rest) and len(rest) >= 20):
+            rest = text[place + len(line) :].lstrip()
+            title = rest.partition("\n")[0]
+            if _DOCUMENT_WORDS.search(title) or (_DOCUMENT_WORDS.search(rest) and len(rest) >= 20):
                 yield place + len(line) - len(line.lstrip()), place + len(line.rstrip())
         place += len(line) + 1
 
@@ -406,15 +569,23 @@ def _internal(text: str) -> Iterator[Span]:
     reached = 0
     for found in _INTERNAL_PAIR.finditer(text):
         start, end = found.span()
-        line_before = text[max(0, start - 14) : start].rpartition("\n")[2]
-        if _RULE_BEFORE.search(line_before) or _RULE_AFTER.match(text[end : end + 8]) or _is_talk(text, start, end):
+        before, after = _around(text, start, end, 14)
+        if _QUOTED.search(before) or _RULE_AFTER.match(after) or _TALK_BEFORE.search(before):
+            continue
+        if _RULE_BEFORE.search(before) and not _THIS.search(found.group()):
             continue
         yield start, end
         reached = end
+    size = len(text)
     for found in _INTERNAL_BRACKETED.finditer(text, reached):
         start, end = found.span()
-        before, after = text[:start].rpartition("\n")[2].strip(), text[end:].partition("\n")[0].strip()
-        if (not before or not after) and len(text) - (end - start) >= 4 and not _is_talk(text, start, end):
+        before, after = map(str.strip, _around(text, start, end, 40))
+        if (
+            (not before or not after)
+            and size - (end - start) >= 4
+            and not _NO_CARRIER.match(after)
+            and not _is_talk(text, start, end)
+        ):
             yield start, end
     for found in _INTERNAL_ONLY.finditer(text, reached):
         yield found.span(1)
@@ -438,7 +609,7 @@ def _red_header(text: str) -> Iterator[Span]:
         line = text[first : after if after >= 0 else len(text)]
         if (
             (_NUMBER_LINE.search(line) and len(text) - len(line) >= 10)
-            or _FILE_AFTER_NUMBER.search(text[end:])
+            or _FILE_AFTER_NUMBER.search(text[end : end + 100])
             or (shared and _ABOUT_MATTER.search(text))
         ):
             yield start, end
@@ -453,7 +624,7 @@ def _is_document_number(agency: str, bracket: str) -> bool:
     """〔〕 is official by itself; other brackets need the short name of an agency before them: 局发(2025)3号."""
     if agency.endswith(_NO_DOCUMENT):
         return False
-    return bracket == "〔" or (len(agency) >= 2 and agency[-1] in _AGENCY_ENDS)
+    return bracket in "〔﹝" or (len(agency) >= 2 and agency[-1] in _AGENCY_ENDS)
 
 
 # -- file names --------------------------------------------------------------------------------------------------------
@@ -461,13 +632,21 @@ def _is_document_number(agency: str, bracket: str) -> bool:
 _SECRET_NAME = re2.compile(
     rf"{_GRADE}[ 　\x{{fe0f}}]*{_STAR}|(?:^|[ 　_\-—({{（【\[〔《·.、]){_GRADE}[ 　·:：_\-]*{_YEARS}"
     rf"|{_OPEN}[ 　]*{_GRADE}(?:文件|[级級])?[ 　]*{_CLOSE}"
-    rf"|^(?:[绝絕]密|[机機]密)[ 　_\-—·.、，,:：]|^{_GRADE}(?:文件|[资資]料|材料|[档檔]案)(?:[ 　_\-—0-9(（.]|$)"
+    rf"|^(?:[绝絕]密|[机機]密)[ 　_\-—·.、，,:：]"
+    r"|^秘密[ _\-—].*(?:通知|报告|方案|纪要|意见|决定|请示|批复|名单|总结|汇报)"
+    rf"|^{_GRADE}(?:文件|[资資]料|材料|[档檔]案)(?:[ 　_\-—0-9(（.]|$)"
     rf"|[ 　_\-—]{_GRADE}[ 　_\-—0-9]*(?:\.[A-Za-z0-9]{{1,5}})?$"
 )
 
 
+# Songs and films have secrets too.
+_ENTERTAINMENT = (".mp3", ".flac", ".mp4", ".mkv", ".avi", ".mov", ".epub", ".mobi")
+
+
 def _name_is_secret(name: str) -> bool:
-    return "密" in name and _SECRET_NAME.search(name) is not None
+    if "密" not in name or name.lower().endswith(_ENTERTAINMENT):
+        return False
+    return _SECRET_NAME.search(name) is not None
 
 
 def _name_is_internal(name: str) -> bool:
@@ -475,7 +654,7 @@ def _name_is_internal(name: str) -> bool:
 
 
 def _name_is_red_header(name: str) -> bool:
-    if "红头" in name or "紅頭" in name:
+    if _RED_HEADER.search(name):
         return not _ABOUT_RED_HEADERS.search(name)
     if any(_is_document_number(found.group(1), found.group(2)) for found in _NUMBER.finditer(name)):
         return True
