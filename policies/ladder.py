@@ -1,6 +1,6 @@
 """Ladders: how strikes become sanctions, and how sanctions are taken back. One function does both: `reconcile`."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models import Sanction, SanctionKind, Strike, digest
@@ -35,13 +35,13 @@ def reconcile(
     ladder: Ladder,
     *,
     failed: Mapping[str, Millis] | None = None,
-    taken_back: Collection[str] = (),
+    taken_back: Mapping[str, Millis] | None = None,
 ) -> Changes:
     """Compare the sanctions that should stand with those issued.
 
     `strikes` are one subject's on one ladder in one scope, `issued` the sanctions that ladder has brought him (reversals
     apart), `delivered` says when the notice of a sanction reached him, `failed` when it was clear that it will not,
-    `taken_back` names the sanctions that were reversed. Called after a new strike, a late delivery, an expiry, and when a
+    `taken_back` when it was reversed. Called after a new strike, a late delivery, an expiry, and when a
     verdict is overturned (its strikes are then revoked) or upheld after all: always the same comparison.
     """
     standing = list(should_stand(strikes, delivered, ladder, failed=failed, taken_back=taken_back))
@@ -59,7 +59,7 @@ def should_stand(
     ladder: Ladder,
     *,
     failed: Mapping[str, Millis] | None = None,
-    taken_back: Collection[str] = (),
+    taken_back: Mapping[str, Millis] | None = None,
 ) -> Iterable[Due]:
     """Walk the live strikes in the order in which the ledger took them and say which sanctions they bring.
 
@@ -69,27 +69,31 @@ def should_stand(
     A higher rung needs the notice of the lower one delivered before the new message was sent. A message sent before the
     standing notice arrived adds its strike, but no sanction of its own. Where a notice had failed by then, the next strike
     brings the same rung again. Only what happened before a message counts for it, so what is heard later never takes a
-    sanction back.
+    sanction back. A notice that was taken back before the message was sent had told nothing.
     """
-    failed = failed or {}
+    failed, taken_back = failed or {}, taken_back or {}
     live = [one for one in strikes if one.status != "revoked"]
     counted: list[Strike] = []
-    level, notices = 0, ()  # type: int, tuple[str, ...]
+    level, notices = 0, ()  # type: int, tuple[tuple[str, ...], ...]
     for strike in live:
         total_before = total(counted, ladder, strike.given_at)
         level = min(level, _deserved(total_before, ladder))
         counted.append(strike)
         deserved = _deserved(total_before + strike.weight, ladder)
-        told = any(_before(delivered.get(one), strike) for one in notices)
-        if level and not told and not all(_before(failed.get(one), strike) for one in notices):
+        told = any(
+            _before(delivered.get(one), strike) and not _before(taken_back.get(one), strike)
+            for names in notices
+            for one in names
+        )
+        if level and not told and not all(_before(failed.get(names[-1]), strike) for names in notices):
             continue
         level = min(deserved, level + 1 if told or not level else level)
         if not level:
             continue
         rung = ladder.rungs[level - 1]
-        dues = [Due(sanction_id(strike, level, kind, taken_back), strike, level, rung, kind) for kind in rung.sanctions]
-        notices = tuple(one.id for one in dues if one.kind != "task") or tuple(one.id for one in dues)
-        yield from dues
+        names = {kind: generations(digest("s", strike.id, level, kind), taken_back) for kind in rung.sanctions}
+        notices = tuple(names[kind] for kind in names if kind != "task") or tuple(names.values())
+        yield from (Due(names[kind][-1], strike, level, rung, kind) for kind in rung.sanctions)
 
 
 def total(strikes: Iterable[Strike], ladder: Ladder, at: Millis) -> float:
@@ -115,15 +119,15 @@ def span_millis(span: Span) -> Millis:
     return int((span.days + span.working_days) * DAY + span.hours * 3_600_000 + span.minutes * 60_000)
 
 
-def sanction_id(strike: Strike, rung_number: int, kind: SanctionKind, taken_back: Collection[str] = ()) -> str:
-    return fresh(digest("s", strike.id, rung_number, kind), taken_back)
+def generations(name: str, taken_back: Container[str]) -> tuple[str, ...]:
+    """The ids of a sanction, each issued after the one before was taken back; the last is the one that may stand.
 
-
-def fresh(name: str, taken_back: Collection[str]) -> str:
-    """Name a sanction that is issued again after its reversal: another one, which follows from the one taken back."""
-    while name in taken_back:
-        name = digest("s", name, "again")
-    return name
+    What is issued again is another sanction, with a notice and actions of its own.
+    """
+    names = [name]
+    while names[-1] in taken_back:
+        names.append(digest("s", names[-1], "again"))
+    return tuple(names)
 
 
 def next_rung(strikes: Sequence[Strike], ladder: Ladder, at: Millis, given: int) -> str | None:

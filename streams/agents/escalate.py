@@ -23,7 +23,7 @@ from models import (
 )
 from models.observation import Millis
 from policies.directory import Directory
-from policies.ladder import Due, fresh, reconcile, span_millis
+from policies.ladder import Due, generations, reconcile, span_millis
 from policies.notices import SANCTION_NAMES, cite, reversal_notice, write_notice
 from policies.schema import Binding, Ladder, Pack
 from streams.topics import (
@@ -51,19 +51,26 @@ UNDO_CALLS: dict[str, str] = {"mute": "unmute", "remove": "reinvite"}
 DELIVERED = ("accepted", "confirmed")
 
 
+class TakenBack(Struct, frozen=True):
+    """A sanction that was reversed: for which violations it was, and when it ended."""
+
+    violation_ids: tuple[str, ...]
+    at: Millis
+
+
 class Ledger(Struct, kw_only=True, omit_defaults=True):
     """Everything held against one subject, as one value under the subject's key.
 
     `held`: the violations behind strikes and sanctions. What only waits for a person is not here: the decision brings it
     along. `settled`: violations that were overturned or withdrawn, so that an edit does not raise them again.
     `delivered` and `failed` say when a sanction reached its subject, or when it was clear that it will not. `taken_back`:
-    the sanctions that were reversed, each with the violations it was for, so that a reversal can be undone.
+    the sanctions that were reversed, kept so that a reversal can be undone.
     """
 
     held: dict[str, Noted] = field(default_factory=dict)
     strikes: list[Strike] = field(default_factory=list)
     sanctions: dict[str, Sanction] = field(default_factory=dict)
-    taken_back: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    taken_back: dict[str, TakenBack] = field(default_factory=dict)
     delivered: dict[str, Millis] = field(default_factory=dict)
     failed: dict[str, Millis] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
@@ -79,6 +86,10 @@ class _Changes(Effects):
 
     cause: Record
     decided_at: Millis | None = None
+
+    @property
+    def at(self) -> Millis:
+        return self.cause.appended_at if self.decided_at is None else self.decided_at
 
     def plan(self, key: str, planned: Planned) -> None:
         self.records.append((ACTIONS, key, planned, self.cause.appended_at))
@@ -154,7 +165,7 @@ class Escalate:
         elif binding is not None and binding.response is not None:
             ledger.held[violation_id] = noted
             for kind in binding.response.sanctions:
-                sanction_id = fresh(digest("s", violation_id, kind), ledger.taken_back)
+                sanction_id = generations(digest("s", violation_id, kind), ledger.taken_back)[-1]
                 self._issue(effects, ledger, noted, kind, 0, sanction_id, assignee=binding.response.assignee)
         else:
             ledger.settled.append(violation_id)
@@ -214,7 +225,7 @@ class Escalate:
                 {**ledger.delivered, **at_once},
                 ladder,
                 failed=ledger.failed,
-                taken_back=ledger.taken_back,
+                taken_back={one: back.at for one, back in ledger.taken_back.items()},
             )
             for sanction in changes.reverse:
                 self._reverse(effects, ledger, sanction)
@@ -413,8 +424,8 @@ class Escalate:
         if decision.on.kind == "verdict":
             return list(about)
         named = decision.sanction_id or decision.on.id
-        sanction = ledger.sanctions.get(named)
-        return [ledger.held[one] for one in (sanction.violation_ids if sanction else ledger.taken_back.get(named, ()))]
+        sanction = ledger.sanctions.get(named) or ledger.taken_back.get(named)
+        return [ledger.held[one] for one in sanction.violation_ids] if sanction else []
 
     def _uphold(self, effects: _Changes, ledger: Ledger, right: Iterable[Noted]) -> None:
         """Let violations count: what waited for this word, and what was overturned before and now stands again."""
@@ -453,7 +464,7 @@ class Escalate:
             needs_approval=False,
         )
         del ledger.sanctions[sanction.id]
-        ledger.taken_back[sanction.id] = sanction.violation_ids
+        ledger.taken_back[sanction.id] = TakenBack(sanction.violation_ids, effects.at)
         effects.plan(noted.group_key, Planned(sanction=undo))
         if sanction.mode != "observe" and sanction.kind in CALLS:
             params = {"target": self._account(sanction.subject, noted), "text": undo.notice}

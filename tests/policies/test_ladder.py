@@ -87,9 +87,17 @@ def test_what_is_heard_after_a_message_takes_back_nothing_that_it_brought():
 def test_a_sanction_issued_again_after_its_reversal_is_another_one():
     strikes = [a_strike(1, at=0)]
     first = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE)))
-    second = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE, taken_back={first.id})))
-    third = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE, taken_back={first.id, second.id})))
+    second = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE, taken_back={first.id: 1})))
+    third = next(iter(should_stand(strikes, {}, WARN_THEN_REMOVE, taken_back={first.id: 1, second.id: 2})))
     assert len({first.id, second.id, third.id}) == 3
+
+
+def test_a_notice_taken_back_before_a_message_had_told_nothing():
+    strikes = [a_strike(1, at=0), a_strike(2, at=DAY)]
+    first = next(iter(should_stand(strikes[:1], {}, WARN_THEN_REMOVE)))
+    for at, kinds_then in ((DAY - 1, ["warn"]), (DAY + 1, ["warn", "remove"])):
+        standing = should_stand(strikes, {first.id: 1}, WARN_THEN_REMOVE, taken_back={first.id: at})
+        assert [one.kind for one in standing] == kinds_then
 
 
 def test_a_late_message_finds_no_quiet_time_before_it():

@@ -64,16 +64,26 @@ def test_deciding_twice_the_same_changes_nothing(house, kind):
 def test_a_reversal_that_is_itself_undone_brings_everything_back(house):
     first, second = removed(house)
     violation = house.violation("warn")
-    for _ in range(2):
+    for times in (1, 2):
         house.decide(violation, "overturn")
         assert house.strikes() == [second]
         assert house.standing() == [("warn", second)]
-        before = len(house.sent())
+        assert house.sent().count("reinvite") == times
         house.decide(violation, "uphold")
         assert house.strikes() == [first, second]
-        # The warning of the first message is given anew; no notice of it was standing when the second was sent.
-        assert house.standing()[0] == ("warn", first)
-        assert "notify" in house.sent()[before:]
+        assert house.standing() == [("warn", first), ("remove", second)]
+        assert house.sent().count("remove") == times + 1
+
+
+def test_a_message_sent_while_the_warning_was_taken_back_brings_no_removal(house):
+    first = house.say()
+    violation = house.violation("warn")
+    house.decide(violation, "overturn")
+    second = house.say(at=DAY)
+    assert house.standing() == [("warn", second)]
+    house.decide(violation, "uphold")
+    assert house.strikes() == [first, second]
+    assert "remove" not in house.sent()
 
 
 def test_an_upheld_removal_is_carried_out_again(house):
