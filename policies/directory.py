@@ -17,7 +17,8 @@ LEADER_POSTS = (
 class Directory:
     """The people and groups of a fleet by id, by account and by name.
 
-    Somebody the directory does not know is a stranger; his subject id is `platform:account`.
+    Somebody the directory does not know is a stranger; his subject id is `platform:account`, or what the groups call him
+    where they list him, so that an owner is an owner before his own entry is made.
     """
 
     def __init__(self, fleet: Fleet) -> None:
@@ -32,7 +33,7 @@ class Directory:
         self._leaders = {person.id for person in fleet.people if _leads(person)}
         self._packs: dict[str, set[str | None]] = {}
         for group in fleet.groups:
-            for one in (group.owner, *group.managers, *group.administrators, *group.members):
+            for one in (group.owner, *group.managers, *group.administrators, *group.publishers, *group.members):
                 if one:
                     self._packs.setdefault(one, set()).add(group.pack)
         self.units = {unit for person in fleet.people for unit in (person.unit, person.department) if unit}
@@ -55,7 +56,9 @@ class Directory:
 
     def subject(self, platform: str, account: str) -> str:
         person = self.person(platform, account)
-        return person.id if person else f"{platform}:{account}"
+        if person:
+            return person.id
+        return account if account in self._packs else f"{platform}:{account}"
 
     def is_leader(self, person: Person | None) -> bool:
         return person is not None and person.id in self._leaders
@@ -105,6 +108,3 @@ def _problems(fleet: Fleet) -> Iterable[str]:
         if key in keys:
             yield f"group {key} stands there twice"
         keys.add(key)
-        unknown = sorted({one for one in (group.owner, *group.managers, *group.administrators) if one} - seen)
-        if fleet.people and unknown:
-            yield f"group {key} names people that are not in the directory: {', '.join(unknown)}"

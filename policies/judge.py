@@ -89,6 +89,10 @@ def judge(case: Case, pack: CompiledPack) -> Judgement:
     _judge_standing(found, case, pack)
     if case.state.episodes:
         prune_episodes(case.state.episodes, case.now)
+    if found.uncertain:
+        # What one binding of a clause is sure of, another need not ask about.
+        sure = {one.id for one in found.violations}
+        found.uncertain = [one for one in found.uncertain if one.id not in sure]
     return found
 
 

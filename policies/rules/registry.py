@@ -137,21 +137,21 @@ class Roles(Rule):
         owner = case.view.owner
         if owner is None:
             return
-        people = case.directory.people
+        people = {**case.directory.people, **{one.name: one for one in case.directory.people.values()}}
         person = people.get(owner)
-        unsure = not people
-        wrong = None
+        # Somebody the fleet names without an entry may be the right one; who became owner before our eyes is a stranger.
+        missing = person is None and owner != case.state.owner
+        wrong, unsure = None, not people
         if params.owner_tag and (person is None or params.owner_tag not in person.tags):
             wrong = "群主须为党员" if params.owner_tag == "party_member" else f"群主须为{params.owner_tag}"
-            unsure = unsure or not any(params.owner_tag in one.tags for one in people.values())
+            unsure = unsure or missing or not any(params.owner_tag in one.tags for one in people.values())
         if params.owner_departments or params.owner_posts:
             founder = case.view.fact("initiator") if params.founded else None
-            named = [people[one] for one in (owner, *case.view.group.managers, founder) if one in people]
-            if not any(
-                _of(one.department, params.owner_departments) or _of(one.post, params.owner_posts) for one in named
-            ):
+            others = [people.get(one) for one in (*case.view.group.managers, founder) if one]
+            if not any(one is not None and _fits(one, params) for one in (person, *others)):
                 wrong = f"群主应为{'、'.join((*params.owner_departments, *params.owner_posts))}的人员"
-                unsure = unsure or any(_unsaid(one, params) for one in named)
+                unsure = unsure or missing or None in others
+                unsure = unsure or any(one is not None and _unsaid(one, params) for one in (person, *others))
         if wrong:
             yield Finding(
                 subject=Subject("owner", owner),
@@ -164,6 +164,10 @@ class Roles(Rule):
 
 def _administrator(who: str, explanation: str, *, certain: bool = True) -> Finding:
     return Finding(subject=Subject("member", who), explanation=explanation, certain=certain, category="roles")
+
+
+def _fits(person: Person, params: RolesParams) -> bool:
+    return _of(person.department, params.owner_departments) or _of(person.post, params.owner_posts)
 
 
 def _unsaid(person: Person, params: RolesParams) -> bool:

@@ -32,12 +32,15 @@ class RosterDifference(Rule):
     def faults(self, case: Case, params: RosterParams, subject: str | None) -> Iterable[Finding]:
         if not case.known or not case.directory.people:
             return
+        group = case.view.group
         members = case.view.members if subject is None else {subject} & case.view.members
+        # Whom the fleet gives a role it knows, even before his own entry is made.
+        trusted = {group.owner, *group.managers, *group.administrators, *group.publishers}
         for who in sorted(members):
             person = case.directory.people.get(who)
             why = None
             if person is None:
-                why = "不在名录中" if params.strangers else None
+                why = "不在名录中" if params.strangers and who not in trusted else None
             elif person.status == "left" and self._over(case, person.left_at, params):
                 why = "已离职"
             elif person.status == "transferred" and self._over(case, person.transferred_at, params):
