@@ -10,7 +10,6 @@ import msgspec
 from connectors.imports.source import ImportFailed, Notes, Source
 
 LONGEST_ITEM = 8 << 20
-_PIECE = 1 << 20
 # Under these keys programs wrap their lists of messages.
 _WRAPPERS = frozenset({"messages", "data", "events", "msgs", "list", "chatdata", "records"})
 # An object with one of these is a message, whatever else it holds.
@@ -123,7 +122,7 @@ class _Document:
     def _value(self) -> str:
         """The text of the value that begins here; what follows it is next."""
         self._next()
-        wanted = _PIECE
+        wanted = self.source.piece
         while True:
             try:
                 _, end = _DECODER.raw_decode(self._text, self._at)
@@ -132,7 +131,7 @@ class _Document:
                     break
             except (json.JSONDecodeError, RecursionError) as error:
                 if self._ended or len(self._text) - self._at > LONGEST_ITEM or isinstance(error, RecursionError):
-                    raise self._wrong(getattr(error, "pos", self._at)) from error
+                    raise self._wrong(getattr(error, "pos", self._at), str(error)) from error
             self._more(wanted)
             wanted *= 2
         start, self._at = self._at, end
@@ -147,7 +146,7 @@ class _Document:
                 return self._text[self._at]
             if self._ended:
                 return ""
-            self._more(_PIECE)
+            self._more(self.source.piece)
 
     def _take(self, expected: str) -> None:
         if self._next() != expected:
@@ -164,7 +163,7 @@ class _Document:
 
     def _forget(self) -> None:
         """Let go of what was read. Cutting each time would copy the rest each time."""
-        if self._at > _PIECE:
+        if self._at > self.source.piece:
             self._count()
             self._text, self._at, self._counted = self._text[self._at :], 0, 0
 
@@ -172,9 +171,9 @@ class _Document:
         self._line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
 
-    def _wrong(self, at: int) -> ImportFailed:
+    def _wrong(self, at: int, why: str = "") -> ImportFailed:
         line = self._line + self._text.count("\n", self._counted, at)
-        if self._ended and not self._text[at:].strip():
+        if self._ended and (not self._text[at:].strip() or why.startswith("Unterminated")):
             return ImportFailed(f"{self.source}:{line}: the JSON ends in the middle; export the file anew")
         return ImportFailed(f"{self.source}:{line}: this is no JSON; correct the line, or write one message a line")
 

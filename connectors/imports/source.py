@@ -45,6 +45,9 @@ class Notes:
 class Source:
     """One file to import. `str()` gives its path, `position` how many of its bytes on disk were read in this pass."""
 
+    # Bytes read at once.
+    piece = 1 << 20
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._disk: BinaryIO | None = None
@@ -103,7 +106,7 @@ class Source:
         line, foreign = 1, 0
         with self.open() as file:
             while True:
-                piece = self.read(file, 1 << 20)
+                piece = self.read(file, self.piece)
                 try:
                     text = decoder.decode(piece, final=not piece)
                 except UnicodeDecodeError as error:

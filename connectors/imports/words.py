@@ -9,8 +9,9 @@ from models import Attachment, Link, Mention, Money, digest
 
 # 40,000 code points are at most 240 KB of JSON, below the 256 KB that a record may have.
 LONGEST_TEXT = 40_000
-# Equal messages are counted within this many latest (group, sender, second); exports run forward in time.
-_REMEMBERED = 50_000
+# Equal messages are counted among this many latest: more than a second ever holds, fewer than would tell a part that
+# stands in a file twice from itself.
+_REMEMBERED = 1000
 
 _LINK = re.compile(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
 _AT = re.compile(r"(?<![A-Za-z0-9._\-])@([^\s@,，。！？!?：:；;、（）()]{1,32})")
@@ -104,9 +105,9 @@ class Naming:
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     def name(self, group: str, sender: str, at: int, text: str) -> str:
-        key = digest("", self._platform, group, sender, at, text)
-        ordinal = self._counts.pop(key, 0)
-        self._counts[key] = ordinal + 1
+        first = digest("i", self._platform, group, sender, at, 0, text)
+        ordinal = self._counts.pop(first, 0)
+        self._counts[first] = ordinal + 1
         if len(self._counts) > _REMEMBERED:
             self._counts.popitem(last=False)
-        return digest("i", self._platform, group, sender, at, ordinal, text)
+        return digest("i", self._platform, group, sender, at, ordinal, text) if ordinal else first
