@@ -45,7 +45,8 @@ def run(
         loop_factory = uvloop.new_event_loop
     except ImportError:
         loop_factory = asyncio.new_event_loop
-    from streams.running import play_demo, serve_settings
+    from streams.demo.play import play_demo
+    from streams.running import serve_settings
     from streams.store import InUse, StoreUnavailable
 
     try:
