@@ -8,7 +8,7 @@ import msgspec
 
 from models import Decision, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
-from streams.agents.escalate import GRACE
+from streams.agents.escalate import CALLS, GRACE
 from streams.topics import ACTIONS, DEAD_LETTERS, JUDGEMENTS, Appeal, DeadLetter, Effects, Judged, Planned, Record
 
 _JUDGED = msgspec.json.Decoder(Judged)
@@ -81,10 +81,7 @@ class RecordViews:
         if one.sanction:
             effects.rows.append(("sanctions", _sanction_row(record, one.sanction)))
             if one.sanction.reverses:
-                # What still waits for somebody because of a sanction ends with it.
-                task_id = digest("t", one.sanction.reverses)
-                effects.rows.append(("closed_reviews", {"on_id": one.sanction.reverses, "status": "withdrawn"}))
-                effects.rows.append(("closed_tasks", {"id": task_id, "status": "cancelled"}))
+                effects.rows += _ended(one.sanction.kind, one.sanction.reverses)
         elif one.task:
             effects.rows.append(("tasks", _task_row(record, one.task)))
         elif one.review:
@@ -92,6 +89,16 @@ class RecordViews:
         elif one.withdrawal:
             since = one.withdrawal.withdrawn_at - GRACE
             effects.rows.append(("withdrawn", {"observation_id": one.withdrawal.observation_id, "since": since}))
+
+
+def _ended(kind: str, sanction_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """What still waits for somebody because of a sanction ends when it is taken back: draft, late action, task."""
+    action_id = digest("a", sanction_id, CALLS.get(kind))
+    return [
+        ("closed_reviews", {"on_id": sanction_id, "status": "withdrawn"}),
+        ("closed_reviews", {"on_id": action_id, "status": "withdrawn"}),
+        ("closed_tasks", {"id": digest("t", sanction_id), "status": "cancelled"}),
+    ]
 
 
 def _verdict_row(record: Record, verdict: Verdict) -> dict[str, Any]:
