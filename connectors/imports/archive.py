@@ -68,7 +68,8 @@ def observation(item: dict[str, Any]) -> Observation | None:
         "sent_at": at,
         "native_id": message_id,
     }
-    body = as_dict(item.get(_BODIES.get(kind, kind))) or as_dict(item.get(kind))
+    # Some programs keep the body of every type under one name.
+    body = next((body for key in (_BODIES.get(kind, kind), kind, "content") if (body := as_dict(item.get(key)))), {})
     if item.get("action") == "recall" or kind == "revoke":
         before = text_of(body.get("pre_msgid"))
         of = MessageRef(f"{PLATFORM}:{before}", before) if before else None

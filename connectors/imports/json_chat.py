@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from connectors.imports import archive, onebot
-from connectors.imports.json_items import json_items
+from connectors.imports.json_items import as_dict, json_items
 from connectors.imports.source import ImportFailed, Notes, Source
 from models import Observation
 
@@ -25,6 +25,9 @@ def read(source: Source, notes: Notes) -> Iterator[tuple[Observation, bytes]]:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             notes.leave_out("line that is not JSON", place)
             continue
+        if isinstance(item, dict) and archive.is_archive(inner := as_dict(item.get("message"))):
+            # As the page it came in, with the decrypted message in place of the encrypted one.
+            item = inner
         if not isinstance(item, dict):
             notes.leave_out("JSON value that is no object", place)
         elif archive.is_encrypted(item):

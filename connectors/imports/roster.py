@@ -18,8 +18,8 @@ from models import Account, Group, Person
 _COLUMNS = {
     "id": ("工号", "员工编号", "人员编号", "员工号", "id"),
     "name": ("姓名", "名字", "员工姓名", "name"),
-    "department": ("部门", "所属部门", "中心", "department"),
-    "unit": ("单位", "所属单位", "公司", "分厂", "工厂", "unit"),
+    "department": ("部门", "所属部门", "department"),
+    "unit": ("单位", "所属单位", "中心", "公司", "分厂", "工厂", "unit"),
     "post": ("职务", "岗位", "职位", "post"),
     "status": ("状态", "在职状态", "员工状态", "status"),
     "joined_at": ("入职日期", "入职时间", "joined_at"),
@@ -28,10 +28,11 @@ _COLUMNS = {
     "tags": ("标签", "政治面貌", "tags"),
     "supervisor": ("上级", "直属上级", "直接上级", "supervisor"),
     "onebot11": ("qq号", "qq", "qq号码", "onebot11"),
-    "wechat": ("微信号", "微信", "微信昵称", "昵称", "wechat"),
+    "wechat": ("微信号", "微信", "wechat"),
     "wecom": ("企业微信", "企业微信账号", "企业微信号", "wecom"),
     "matrix": ("matrix",),
     "webhook": ("webhook",),
+    "nickname": ("微信昵称", "昵称", "nickname"),
     "accounts": ("账号", "accounts"),
 }
 _FIELD_OF = {name: field for field, names in _COLUMNS.items() for name in names}
@@ -112,7 +113,7 @@ class Roster:
                     self.problems.append(
                         f"{place}: the spreadsheet shortened a number to {value}; format the column as text and save anew"
                     )
-                cells[column] = f"{cells[column]} {value}" if column in cells else value
+                cells[column] = value
         if "name" not in cells:
             self.problems.append(f"{place}: 姓名 is empty; fill it in or delete the line")
             return
@@ -126,6 +127,9 @@ class Roster:
     def _accounts(self, place: str, cells: dict[str, str]) -> Iterator[Account]:
         for platform in _PLATFORMS:
             yield from (Account(platform, one) for one in _several(cells.get(platform)))
+        if shown := cells.get("nickname"):
+            # WeChat text shows names and no accounts; a name may hold blanks.
+            yield Account("wechat", shown)
         for one in _several(cells.get("accounts")):
             platform, colon, account = one.partition(":")
             if colon and platform and account:
@@ -219,9 +223,14 @@ def _header(source: Source) -> tuple[list[str], int, str]:
     for number, line in islice(source.lines(), HEADER_WITHIN):
         if is_header(line):
             columns = _cells(line)
-            doubles = [name for name, count in Counter(filter(None, columns)).items() if count > 1]
-            if doubles:
-                raise ImportFailed(f"{source}:{number}: column {doubles[0]} stands there twice; rename or delete one")
+            first: dict[str, str] = {}
+            for name in columns:
+                known = _FIELD_OF.get(_plain(name))
+                if known and known in first:
+                    raise ImportFailed(
+                        f"{source}:{number}: columns {first[known]} and {name} mean the same; rename or delete one"
+                    )
+                first[known or ""] = name
             return columns, number, _split(line)
     raise ImportFailed(f"{source}:1: no line names the columns; the first has to be such as 姓名,部门,职务,微信号,QQ号")
 
@@ -238,7 +247,8 @@ def _cells(line: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s*（(].*$", "", name.strip().lstrip("*")).casefold()
+    """A column name without blanks, stars and what stands in brackets."""
+    return re.sub(r"[（(].*$|[\s*]", "", name).casefold()
 
 
 def _several(cell: str | None) -> list[str]:

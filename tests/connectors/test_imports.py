@@ -309,6 +309,10 @@ SHAPES = {
     "blank lines": "\n\n".join(json.dumps(one) for one in MESSAGES),
     "documents one after another": "\n".join(json.dumps(one, indent=1) for one in MESSAGES),
     "pages, one a line": "".join(json.dumps({"data": [one]}) + "\n" for one in MESSAGES),
+    "in the page's envelope": json.dumps(
+        {"errcode": 0, "chatdata": [{"seq": 9, "msgid": one["msgid"], "message": one} for one in MESSAGES]}
+    ),
+    "bodies under one name": json.dumps([{**one, "text": None, "content": one["text"]} for one in MESSAGES]),
     "with a mark": "\ufeff" + json.dumps(MESSAGES),
 }
 
@@ -488,7 +492,7 @@ def test_a_roster_from_a_spreadsheet_becomes_a_fleet(tmp_path, write):
     assert len(result.notes.remarks) == 1
     assert result.notes.remarks[0].endswith(
         "p.csv:2: not used: 手机号; columns that are used: 工号, 姓名, 部门, 单位, 职务, 状态, 入职日期, 离职日期, "
-        "调岗日期, 标签, 上级, QQ号, 微信号, 企业微信, 账号"
+        "调岗日期, 标签, 上级, QQ号, 微信号, 企业微信, 微信昵称, 账号"
     )
 
 
@@ -499,6 +503,11 @@ def test_rosters_may_come_in_any_encoding_and_with_any_separator(tmp_path, write
     table = "姓名,部门,QQ号\n周建,包装部,2100000001\n".replace(",", split)
     import_files([write(table, "p.csv", encoding)], tmp_path / "out")
     assert people_of(tmp_path)["周建"].accounts[0].id == "2100000001"
+
+
+def test_column_names_are_read_as_people_write_them(tmp_path, write):
+    import_files([write("*姓 名,QQ号（必填）,微信昵称\n周建,2100000001,班长 老周\n", "p.csv")], tmp_path / "out")
+    assert [one.id for one in people_of(tmp_path)["周建"].accounts] == ["2100000001", "班长 老周"]
 
 
 def test_a_roster_knows_the_senders_of_a_chat(tmp_path, write):
@@ -582,7 +591,7 @@ def test_namesakes_of_one_department_need_a_number(refused):
         (b"From: <Save by Tencent MsgMgr>\n", "choose 文本文件 (*.txt)"),
         ("今天天气很好\n", "export0:1: this is no export that is known; expected QQ text (2026-01-05 09:12:33 name(12345))"),
         ("部门,职务\n包装部,班长\n", "or a CSV roster with a column 姓名"),
-        ("姓名,部门,部门\n周建,a,b\n", "export0:1: column 部门 stands there twice"),
+        ("姓名,部门,所属部门\n周建,a,b\n", "export0:1: columns 部门 and 所属部门 mean the same"),
         (QQ_GROUP.encode()[:-80] + b"\xff\n", "export0:29: a character is damaged in this UTF-8 file"),
         (QQ_GROUP.replace("8:07:30", "8:77:30"), "export0:19: there is no such time of day; correct or delete the line"),
         (gzip.compress(QQ_GROUP.encode() * 50)[:-20], "the gzip data is damaged"),
