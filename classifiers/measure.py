@@ -153,6 +153,8 @@ class Classifiers:
         self._keywords_name = f"keywords@{keywords.version}"
         self._model = None if isinstance(model, ModelUnavailable) else model
         self._cuts: dict[tuple[str, float], float] = {}
+        # Of the last batch, what scored at all: nearly always this is what is asked to be explained.
+        self._folded: dict[str, Folded] = {}
         self._trained_name = f"trained@{self._model.version}" if self._model else "trained"
         self._blind = _blind("trained", TRAINED_CATEGORIES, model.reason) if isinstance(model, ModelUnavailable) else ()
 
@@ -195,6 +197,7 @@ class Classifiers:
         strongest word; words that are quoted or warned of give none, see `is_mention`. Trained signals come from the
         model's floor upwards.
         """
+        self._folded.clear()
         signals = [_NOTHING] * len(observations)
         places: list[int] = []
         words: list[OwnWords | None] = []
@@ -239,7 +242,7 @@ class Classifiers:
         if self._model is None or category not in self._model.categories:
             return ()
         words = own_words(observation)
-        folded = fold(words.text)
+        folded = self._folded.get(words.text) or fold(words.text)
         return tuple(
             _evidence(self._trained_name, category, words.text, words, folded.span(start, end), "训练模型的依据")
             for start, end in self._model.explain(folded, category)[:_MOST_EVIDENCE]
@@ -260,6 +263,7 @@ class Classifiers:
                 signals[places[j]] = (*found, *signals[places[j]])
         for j, trained in self._trained(batch).items():
             signals[places[j]] = (*trained, *signals[places[j]])
+            self._folded[texts[j]] = batch[j]
         for j, hits in self.keywords.find_batch(batch).items():
             said = self._said(batch[j], texts[j], words[j], hits)
             if said:

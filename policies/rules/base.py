@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -62,23 +63,23 @@ class Case:
     def state(self) -> GroupState:
         return self.view.state
 
-    @property
+    @cached_property
     def _author(self) -> Sender | Target | None:
         """Who did it. Platforms that report an upload apart from messages name the uploader as its target."""
         uploaded = self.seen.type == "file.uploaded"
         return self.seen.sender or (self.seen.target if uploaded else None)
 
-    @property
+    @cached_property
     def sender_id(self) -> str | None:
         author = self._author
         return self.directory.subject(self.seen.platform, author.id) if author else None
 
-    @property
+    @cached_property
     def target_id(self) -> str | None:
         target = self.seen.target
         return self.directory.subject(self.seen.platform, target.id) if target else None
 
-    @property
+    @cached_property
     def person(self) -> Person | None:
         author = self._author
         return self.directory.person(self.seen.platform, author.id) if author else None

@@ -46,9 +46,10 @@ class Reply(Rule):
             if open_one.data.get("asker") != case.sender_id:
                 del case.state.deadlines[open_one.id]
         leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
-        if waives_reply(text) or is_receipt(text) or (params.by_leaders and not leader):
+        if params.by_leaders and not leader:
             return
-        if is_question(text) or (leader and instructs(text)):
+        asks = is_question(text) or (leader and instructs(text))
+        if asks and not waives_reply(text) and not is_receipt(text):
             running = place.deadlines(case)
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
@@ -103,12 +104,10 @@ class Receipts(Rule):
         for open_one in place.deadlines(case):
             if who not in open_one.data["answered"]:
                 open_one.data["answered"].append(who)
-        if waives_reply(text) or is_receipt(text):
-            return
         standing = case.directory.is_leader(case.person)
         asked = params.requested and asks_reply(text) and (is_notice(text) or standing or case.sender_role != "member")
         ordered = params.from_leaders and standing and instructs(text)
-        if asked or ordered:
+        if (asked or ordered) and not waives_reply(text) and not is_receipt(text):
             running = place.deadlines(case)
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
