@@ -17,10 +17,10 @@ _LONGEST = 1000
 _LONGEST_MATCH = 80
 # Code points of somebody else's words before them that are passed over.
 _LONGEST_QUOTE = 20_000
-# Traditional characters of these words, one for one, so that places stay the same.
+# Traditional characters of these words, and the white space that RE2 does not know, one for one: places stay the same.
 _SIMPLIFIED = str.maketrans(
-    "紅轉賬帳發財請給搶領來個購禮優現電機費雲點鏈戳邏數隨謝張據雖",
-    "红转账账发财请给抢领来个购礼优现电机费云点链戳逻数随谢张据虽",
+    "紅轉賬帳發財請給搶領來個購禮優現電機費雲點鏈隨謝\u3000\xa0",
+    "红转账账发财请给抢领来个购礼优现电机费云点链随谢  ",
 )
 # A client's line holds at most a wish of 25 characters.
 _LONGEST_LINE = 60
@@ -142,7 +142,6 @@ def _read(text: str, found: dict[str, Evidence]) -> None:
         whole = bare(text[:_LONGEST_QUOTE])
         quote = _QUOTE.search(whole.text)
         start = whole.span(0, quote.end())[1] if quote else 0
-    # RE2 knows the white space of ASCII only.
     start += len(text[start:]) - len(text[start:].lstrip())
     read = bare(text[start : start + _LONGEST])
     said = read.text.translate(_SIMPLIFIED)
@@ -168,6 +167,9 @@ def _read(text: str, found: dict[str, Evidence]) -> None:
 
 
 def _evidence(category: str, read: Bare, offset: int, span: tuple[int, int], why: str) -> Evidence:
-    matched = read.text[slice(*span)][:_LONGEST_MATCH]
-    start, end = read.span(*span)
-    return Evidence("kinds", category, (start + offset, end + offset), matched, why.format(_WHY[category]))
+    low, high = span
+    matched = read.text[low:high].lstrip()
+    start, end = read.span(high - len(matched), high)
+    return Evidence(
+        "kinds", category, (start + offset, end + offset), matched[:_LONGEST_MATCH], why.format(_WHY[category])
+    )

@@ -388,6 +388,9 @@ class _Run:
             end = groups[-1][1]
             if size in (15, 17, 18) and (stop := _identity_number(text, digits, start, end, self.last)):
                 return "identity_number", "身份证号码", stop, after
+            # A card has at most five groups, a telephone three or each digit for itself.
+            if 5 < len(groups) != 11:
+                continue
             if any(text[low - 1] not in _JOINS for low, _ in groups[1:]):
                 continue
             sizes = [high - low for low, high in groups]

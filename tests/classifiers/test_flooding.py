@@ -1,0 +1,217 @@
+"""Windows of one sender: exact in whatever order messages arrive, and bounded in memory."""
+
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifiers.flooding import KEEP, MOST_ENTRIES, Recent, Windows, fingerprint, posts_within, repeats_within
+
+SECOND = 1000
+
+
+def recent(*messages: tuple[int, str], expected: tuple[str, ...] = ()) -> Recent:
+    """Messages by time and text; ids are m0, m1, … in order of arrival."""
+    made = Recent()
+    for i, (sent_at, text) in enumerate(messages):
+        made.add(sent_at, fingerprint(text), f"m{i}", text in expected)
+    return made
+
+
+# Fingerprints
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("加微信", "加 微，信！"),
+        ("Hello", "hELLO"),
+        ("加微信", "加\u200b微信"),
+        ("加微信", "加👍微信"),
+        ("👍👍", "👍 👍"),
+    ],
+)
+def test_texts_that_differ_in_dress_only_are_the_same(one: str, other: str) -> None:
+    assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("加微信", "加微"), ("1", "2"), ("👍", "👎"), ("👍", "👍👍"), ("", "a")])
+def test_other_texts_are_not(one: str, other: str) -> None:
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_fingerprints_are_equal_in_every_process() -> None:
+    code = "from classifiers.flooding import fingerprint; print(fingerprint('收到，Thanks'))"
+    for seed in ("1", "2"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+        assert int(out) == fingerprint("收到，Thanks")
+
+
+def test_any_text_has_a_fingerprint_of_64_bits() -> None:
+    for text in ("", "\ud800", "字" * 1_000_000):
+        assert 0 <= fingerprint(text) < 1 << 64
+
+
+# Windows
+
+
+def test_window_is_open_at_its_beginning_and_closed_at_its_end() -> None:
+    seen = recent((0, "a"), (1, "b"), (60 * SECOND, "c"))
+    assert posts_within(seen, 60 * SECOND, 60 * SECOND) == 2
+    assert posts_within(seen, 60 * SECOND - 1, 60 * SECOND) == 2
+    assert posts_within(seen, 60 * SECOND, 60 * SECOND + 1) == 3
+
+
+def test_late_message_counts_where_it_was_sent() -> None:
+    seen = recent((100 * SECOND, "a"), (10 * SECOND, "b"), (11 * SECOND, "c"))
+    assert posts_within(seen, 11 * SECOND, 60 * SECOND) == 2
+    assert posts_within(seen, 100 * SECOND, 60 * SECOND) == 1
+
+
+def test_second_delivery_changes_nothing() -> None:
+    seen = Recent()
+    for _ in range(3):
+        for i in range(40):
+            seen.add(i * SECOND, 1, f"m{i}", False)
+    assert posts_within(seen, 40 * SECOND, 60 * SECOND) == 40
+
+
+def test_expected_receipts_are_not_counted() -> None:
+    seen = recent((1, "收到"), (2, "收到"), (3, "早"), (4, "收到"), expected=("收到",))
+    assert posts_within(seen, 4, 60 * SECOND) == 1
+    assert repeats_within(seen, 4, 60 * SECOND) == 0
+    assert seen.first_of_episode(4, 60 * SECOND) == "m2"
+
+
+def test_repeats_are_those_of_the_newest() -> None:
+    seen = recent((1, "好"), (2, "顶"), (3, "好！"), (4, "好"))
+    assert repeats_within(seen, 4, 60 * SECOND) == 3
+    assert repeats_within(seen, 2, 60 * SECOND) == 1
+    assert repeats_within(Recent(), 4, 60 * SECOND) == 0
+
+
+MESSAGES = st.lists(
+    st.tuples(st.integers(0, 3 * KEEP), st.integers(0, 2), st.integers(0, 60), st.booleans()), max_size=60
+)
+
+
+@given(MESSAGES, st.integers(0, 3 * KEEP), st.integers(1, KEEP))
+def test_counts_are_those_of_a_plain_list(messages: list[tuple[int, int, int, bool]], now: int, window: int) -> None:
+    seen = Recent()
+    kept: dict[str, tuple[int, int, bool]] = {}
+    newest = -1
+    for sent_at, text, i, expected in messages:
+        seen.add(sent_at, text, f"m{i}", expected)
+        newest = max(newest, sent_at) if f"m{i}" not in kept else newest
+        if sent_at > newest - KEEP:
+            kept.setdefault(f"m{i}", (sent_at, text, expected))
+        kept = {key: one for key, one in kept.items() if one[0] > newest - KEEP}
+    inside = [one for one in kept.values() if now - window < one[0] <= now]
+    assert len(seen) == len(kept)
+    assert posts_within(seen, now, window) == sum(not expected for _, _, expected in inside)
+    if inside and sum(one[0] == max(inside)[0] for one in inside) == 1:
+        text = max(inside)[1]
+        same = sum(one[1] == text and not one[2] for one in inside)
+        assert repeats_within(seen, now, window) == same
+
+
+@given(st.lists(st.integers(0, KEEP - 1), min_size=1, max_size=40, unique=True), st.randoms())
+def test_order_of_arrival_does_not_matter(times: list[int], shuffle: random.Random) -> None:
+    shuffled = times[:]
+    shuffle.shuffle(shuffled)
+    one, other = Recent(), Recent()
+    for sent_at in times:
+        one.add(sent_at, 1, f"m{sent_at}", False)
+    for sent_at in shuffled:
+        other.add(sent_at, 1, f"m{sent_at}", False)
+    for window in (1, 60 * SECOND, KEEP):
+        assert posts_within(one, max(times), window) == posts_within(other, max(times), window)
+        assert one.first_of_episode(max(times), window) == other.first_of_episode(max(times), window)
+
+
+# Episodes
+
+
+def test_first_of_episode_stays_while_the_flood_goes_on() -> None:
+    seen = recent((0, "before"))
+    firsts = set()
+    for i in range(1, 60):
+        seen.add(100 * SECOND + i * SECOND, i, f"f{i}", False)
+        firsts.add(seen.first_of_episode(100 * SECOND + i * SECOND, 60 * SECOND))
+    assert firsts == {"f1"}
+
+
+def test_a_pause_of_one_window_begins_another_episode() -> None:
+    seen = recent((0, "a"), (60 * SECOND, "b"), (119 * SECOND, "c"))
+    assert seen.first_of_episode(119 * SECOND, 60 * SECOND) == "m1"
+    assert seen.first_of_episode(119 * SECOND, 61 * SECOND) == "m0"
+    assert seen.first_of_episode(300 * SECOND, 60 * SECOND) == ""
+
+
+# Memory
+
+
+def test_a_sender_is_remembered_by_200_messages_of_15_minutes() -> None:
+    seen = Recent()
+    for i in range(10_000):
+        seen.add(i, i, f"m{i}", False)
+    assert len(seen) == MOST_ENTRIES
+    assert posts_within(seen, 10_000, KEEP) == MOST_ENTRIES
+    seen.add(0, 0, "m0", False)
+    assert len(seen) == MOST_ENTRIES
+    seen.add(10_000 + KEEP, 1, "later", False)
+    assert len(seen) == 1
+
+
+def test_senders_are_bounded_and_the_group_silent_longest_goes_first() -> None:
+    windows = Windows(most_senders=3)
+    for group, sender in [("g1", "a"), ("g2", "b"), ("g1", "c"), ("g3", "d")]:
+        windows.of(group, sender).add(1, 1, f"{group}{sender}", False)
+    assert len(windows) == 3
+    assert len(windows.of("g1", "a")) == 1
+    for i in range(1000):
+        windows.of(f"g{i}", f"s{i}").add(1, 1, f"m{i}", False)
+    assert len(windows) == 3
+
+
+def test_silent_senders_are_forgotten_by_the_time_of_their_own_group() -> None:
+    windows = Windows()
+    for i in range(100):
+        windows.of("g", f"s{i}").add(0, 1, f"m{i}", False)
+    windows.of("other", "s").add(0, 1, "x", False)
+    for i in range(100):
+        windows.of("g", "busy").add(KEEP + i, 1, f"b{i}", False)
+    assert len(windows) == 2
+    assert len(windows.of("g", "busy")) == 100
+    assert len(windows.of("other", "s")) == 1
+
+
+def test_the_same_sender_in_two_groups_is_counted_apart() -> None:
+    windows = Windows()
+    windows.of("g1", "a").add(1, 1, "x", False)
+    assert posts_within(windows.of("g2", "a"), 1, KEEP) == 0
+    assert posts_within(windows.of("g1", "a"), 1, KEEP) == 1
+
+
+# Receipts
+
+
+def test_receipts_are_expected_up_to_the_latest_date() -> None:
+    windows = Windows()
+    windows.expect_receipts("g", until=100)
+    windows.expect_receipts("g", until=50)
+    assert windows.receipts_expected("g", 100)
+    assert not windows.receipts_expected("g", 101)
+    assert not windows.receipts_expected("other", 50)
+
+
+def test_a_late_receipt_is_still_expected_after_a_newer_message() -> None:
+    windows = Windows()
+    windows.expect_receipts("g", until=100)
+    assert not windows.receipts_expected("g", 100 + KEEP)
+    assert windows.receipts_expected("g", 100)
