@@ -1,9 +1,10 @@
-"""Reads packs like a compiler reads programs: every mistake at once, with line, column and a hint."""
+"""Reads packs and fleets like a compiler reads programs: every mistake at once, with line, column and a hint."""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path as FilePath
 from typing import Any, get_args
@@ -11,7 +12,8 @@ from typing import Any, get_args
 import msgspec
 import re2
 
-from models import Mode, SanctionKind
+from models import Account, Fleet, Group, Mode, Person, SanctionKind
+from models.fleet import Fines, GroupMode, Settings
 from models.signal import TRAINED_CATEGORIES
 from policies.places import Document, Path, Problem
 from policies.rules import RULES
@@ -30,7 +32,7 @@ PLACEHOLDERS = {"member", "article", "title", "explanation", "next", "expected",
 
 
 class PackError(Exception):
-    """A pack that cannot be used. `problems` holds every mistake found."""
+    """A pack or fleet that cannot be used. `problems` holds every mistake found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(one) for one in problems))
@@ -57,16 +59,19 @@ def lint(text: str, file: str) -> tuple[Pack | None, list[Problem]]:
 
 def load_pack(path: FilePath) -> Pack:
     """Read one pack. PackError lists all mistakes; OSError where the file cannot be read."""
+    pack, problems = lint(_text_of(path), _shown(path))
+    if pack is None:
+        raise PackError(problems)
+    return pack
+
+
+def _text_of(path: FilePath) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise PackError(
             [Problem(str(path), 1, 1, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")]
         ) from error
-    pack, problems = lint(text, _shown(path))
-    if pack is None:
-        raise PackError(problems)
-    return pack
 
 
 def shipped_packs() -> dict[str, FilePath]:
@@ -76,10 +81,19 @@ def shipped_packs() -> dict[str, FilePath]:
 
 def load_packs(paths: Iterable[FilePath] = ()) -> dict[str, Pack]:
     """Read the shipped packs and those under `paths` (files or folders); one of the tenant's replaces its namesake."""
+    return load_files([*shipped_packs().values(), *pack_files(paths)])
+
+
+def pack_files(paths: Iterable[FilePath]) -> list[FilePath]:
+    """The files of packs that `paths` (files or folders) stand for."""
+    return [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+
+
+def load_files(files: Iterable[FilePath]) -> dict[str, Pack]:
+    """Read packs by slug; a later one replaces its namesake. PackError lists the mistakes of all."""
     found: dict[str, Pack] = {}
     problems: list[Problem] = []
-    extra = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
-    for path in [*shipped_packs().values(), *extra]:
+    for path in files:
         try:
             pack = load_pack(path)
             found[pack.pack] = pack
@@ -102,6 +116,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
+@cache
 def _fields(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     return {info.encode_name: info for info in msgspec.structs.fields(struct)}
 
@@ -128,13 +143,13 @@ def _check_struct(document: Document, value: Any, struct: type[msgspec.Struct], 
             if not _is_nested_struct(info.type):
                 place = (*path, key, *inner)
                 told = f"{what}: {key}: {_plain_error(str(error))}"
-                document.report(place, told, _choice_hint(place, str(error)))
+                document.report(place, told, _hint(place, str(error)))
     return len(document.problems) == before
 
 
 def _is_nested_struct(kind: Any) -> bool:
     """Structs that are checked on their own are not reported a second time from outside."""
-    wanted = {Ladder, Binding, Clause, Response, Budget}
+    wanted = {Ladder, Binding, Clause, Response, Budget, Person, Account, Group, Settings, Fines}
     return (
         kind in wanted
         or any(one in wanted for one in get_args(kind))
@@ -148,14 +163,19 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "stage": get_args(Status.__annotations__["stage"]),
     "scope": get_args(Scope),
     "from": ("policy", "tenant"),
+    "approvals": ("required", "automatic"),
 }
 
 
-def _choice_hint(path: Path, message: str) -> str:
-    """Where a word is none of the few allowed: the nearest of them, or all."""
+def _hint(path: Path, message: str) -> str:
+    """Where a word is none of the few allowed: the nearest of them, or all. Where a number stands for an id: quotes."""
+    if message.startswith("Expected `str") and "got `int`" in message:
+        return "put it in quotes"
     found = re.search(r"Invalid enum value '(.*?)'", message)
     names = [one for one in path if isinstance(one, str)]
     choices = _CHOICES.get(names[-1] if names else "", ())
+    if names == ["groups", "mode"]:
+        choices = get_args(GroupMode)
     if not found or not choices:
         return ""
     return did_you_mean(found.group(1), choices) or f"one of {', '.join(choices)}"
@@ -359,13 +379,115 @@ def _check_test(document: Document, test: Any, path: Path, names: set[str]) -> N
             document.report((*path, "expect"), f'there is no clause "{clause}"', did_you_mean(clause, names))
 
 
+# A line a person: room for a few hundred thousand.
+MOST_FLEET_BYTES = 64_000_000
+
+
+def load_fleet(path: FilePath) -> Fleet:
+    """Read `fleet.yaml`. PackError lists all mistakes; OSError where the file cannot be read."""
+    fleet, problems = lint_fleet(_text_of(path), _shown(path))
+    if fleet is None:
+        raise PackError(problems)
+    return fleet
+
+
+def lint_fleet(text: str, file: str) -> tuple[Fleet | None, list[Problem]]:
+    """Check the text of a fleet file; an empty one is a fleet without people and groups."""
+    document = Document(text, file, most=MOST_FLEET_BYTES)
+    value = {} if document.value is None else document.value
+    if isinstance(value, dict):
+        _check_fleet(document, value)
+    else:
+        document.report((), "a fleet is a mapping with the keys people, groups and settings")
+    fleet = None
+    if not document.problems:
+        try:
+            fleet = msgspec.convert(value, type=Fleet)
+        except msgspec.ValidationError as error:
+            place = _error_path(str(error))
+            document.report(place, _plain_error(str(error)), _hint(place, str(error)))
+    return fleet, sorted(document.problems, key=lambda one: (one.line, one.column))
+
+
+def _check_fleet(document: Document, value: dict[str, Any]) -> None:
+    _check_struct(document, value, Fleet, (), "a fleet")
+    people: set[str] = set()
+    accounts: dict[tuple[Any, Any], str] = {}
+    for index, person in _entries(value.get("people")):
+        path, who = ("people", index), _named("person", person)
+        _check_struct(document, person, Person, path, who)
+        _check_once(document, people, _id(person), path, who)
+        for number, account in _entries(person.get("accounts") if isinstance(person, dict) else None):
+            place = (*path, "accounts", number)
+            if _check_struct(document, account, Account, place, f"an account of {who}"):
+                other = accounts.setdefault((account["platform"], account["id"]), who)
+                if other != who:
+                    told = f"account {account['platform']}:{account['id']} belongs to both {other} and {who}"
+                    document.report(place, told)
+    groups: set[str] = set()
+    for index, group in _entries(value.get("groups")):
+        path, which = ("groups", index), _named("group", group)
+        _check_struct(document, group, Group, path, which)
+        if isinstance(group, dict):
+            key = f"{group.get('platform', 'jsonl')}:{_id(group)}" if "id" in group else ""
+            _check_once(document, groups, key, path, which)
+            _check_people(document, group, path, which, people)
+    if value.get("settings") is not None:
+        _check_settings(document, value["settings"], ("settings",))
+
+
+def _entries(value: Any) -> list[tuple[int, Any]]:
+    return list(enumerate(value)) if isinstance(value, list) else []
+
+
+def _id(value: Any) -> str:
+    return str(value.get("id", "")) if isinstance(value, dict) else ""
+
+
+def _named(what: str, value: Any) -> str:
+    return f'{what} "{_id(value)}"' if _id(value) else f"a {what}"
+
+
+def _check_once(document: Document, seen: set[str], key: str, path: Path, what: str) -> None:
+    if key and key in seen:
+        document.report((*path, "id"), f"{what} stands there twice")
+    seen.add(key)
+
+
+def _check_people(document: Document, group: dict[str, Any], path: Path, which: str, people: set[str]) -> None:
+    """Whoever answers for a group has to be in the directory, where there is one."""
+    named = [("owner", group.get("owner"))]
+    named += [(key, one) for key in ("managers", "administrators") for _, one in _entries(group.get(key))]
+    for key, one in named if people else ():
+        if one and str(one) not in people:
+            document.report((*path, key), f'{which}: {key}: there is no person "{one}"', did_you_mean(one, people))
+
+
+def _check_settings(document: Document, settings: Any, path: Path) -> None:
+    from policies.calendar import WorkingCalendar
+
+    if not _check_struct(document, settings, Settings, path, "settings"):
+        return
+    if "fines" in settings:
+        _check_struct(document, settings["fines"], Fines, (*path, "fines"), "fines")
+    for key, like in (("timezone", "Asia/Shanghai"), ("working_hours", '"09:00-18:00"')):
+        try:
+            WorkingCalendar(**{key: settings.get(key, getattr(Settings(), key))})
+        except (ValueError, OSError, KeyError):
+            document.report((*path, key), f'settings: {key}: "{settings[key]}" cannot be used', f"e.g. {like}")
+
+
 __all__ = [
     "NEVER_AUTOMATIC",
     "TRAINED_CATEGORIES",
     "PackError",
     "Problem",
     "lint",
+    "lint_fleet",
+    "load_files",
+    "load_fleet",
     "load_pack",
     "load_packs",
+    "pack_files",
     "shipped_packs",
 ]

@@ -1,4 +1,8 @@
-"""What a service says when a call cannot be answered. Each message is one sentence for people, without message text."""
+"""What a command or a service says when a call cannot be answered. Each message is one sentence for people, without message text."""
+
+
+class LoadError(Exception):
+    """Something a command was given cannot be used; the message is for people."""
 
 
 class NotFound(Exception):

@@ -21,7 +21,7 @@ from policies.directory import Directory
 from policies.schema import Pack
 from streams import outbox
 from streams.embedded import Embedded, tick_body
-from streams.loading import LoadError
+from streams.errors import LoadError
 from streams.store import Store, dead_letters, evidence, groups_seen, reviews, sanctions, tasks, verdicts
 from streams.store import outbox as outbox_table
 from streams.topics import MAX_RECORD_BYTES, OBSERVATIONS, DeadLetter, Record, Unusable, decode_observation

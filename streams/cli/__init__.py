@@ -43,15 +43,19 @@ def _main(
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line. Exit codes: 0 done, 1 the thing checked does not hold, 2 wrong use."""
-    from streams.loading import LoadError
+    from streams.errors import LoadError, WrongUse
     from streams.settings import SettingsError
 
     try:
         return app(arguments)
     except Failure as error:
         fail(str(error), code=error.code)
-    except (LoadError, SettingsError) as error:
+    except (LoadError, SettingsError, WrongUse) as error:
         fail(str(error), code=2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(f"{error.filename}: {error.strerror}; name another file or folder, or see to its permissions", code=2)

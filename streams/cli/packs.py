@@ -1,11 +1,14 @@
 """`xunqun pack`: lint, coverage, test."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.output import Failure, console, errors, print_json, print_table
+
+if TYPE_CHECKING:
+    from policies.schema import Pack
 
 app = typer.Typer(no_args_is_help=True, help="Policy packs: check them, see what they cover, run their tests.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -28,6 +31,13 @@ def _paths(which: list[str] | None) -> list[Path]:
             hint = did_you_mean(one, shipped)
             raise Failure(f'there is no pack or file "{one}"' + (f" · hint: {hint}" if hint else ""))
     return paths
+
+
+def _loaded(which: list[str] | None) -> "list[Pack]":
+    from policies.lint import load_files
+    from streams.loading import read_packs
+
+    return [one for path in _paths(which) for one in read_packs(load_files, [path]).values()]
 
 
 @app.command()
@@ -58,9 +68,8 @@ def lint(which: Which = None, json: Json = False) -> None:
 def coverage(which: Which = None, json: Json = False) -> None:
     """List every clause: live, blind (bound, but its detector has no data yet), or reasoned."""
     from policies.coverage import cover
-    from policies.lint import load_pack
 
-    rows = [row for path in _paths(which) for row in cover(load_pack(path))]
+    rows = [row for pack in _loaded(which) for row in cover(pack)]
     if json:
         print_json(rows)
         return
@@ -73,14 +82,12 @@ def coverage(which: Which = None, json: Json = False) -> None:
 @app.command("test")
 def run_tests(which: Which = None, json: Json = False) -> None:
     """Run the packs' own tests through the agents. Exit code 1 where one does not hold."""
-    from policies.lint import load_pack
     from streams.loading import classifiers_from, packs_from
     from streams.packtest import test_pack
 
     classifiers, packs = classifiers_from(), packs_from([])
     results = {}
-    for path in _paths(which):
-        pack = load_pack(path)
+    for pack in _loaded(which):
         results[pack.pack] = list(test_pack(pack, packs, classifiers))
     failed = [(slug, one) for slug, tests in results.items() for one in tests if one.wrong]
     if json:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli.output import Failure, console, print_json, print_table
+from streams.cli.output import Failure, console, harmless, print_json, print_table
 
 review_app = typer.Typer(no_args_is_help=True, help="What waits for a person: list, show, decide.")
 dead_letters_app = typer.Typer(no_args_is_help=True, help="Input that could not be used: list it, hand it in again.")
@@ -86,14 +86,15 @@ def show(review_id: str, dir: Dir = _DEFAULT, json: Json = False) -> None:
         print_json(found)
         return
     for name in ("id", "kind", "status", "group_id", "clause", "subject", "why"):
-        console.print(f"{name:>9}  {found[name]}", markup=False)
+        console.print(f"{name:>9}  {harmless(found[name])}", markup=False)
     console.print(f"{'options':>9}  {', '.join(found['options'])}", markup=False)
     if "sanction" in found:
-        console.print(f"{'notice':>9}  {found['sanction']['notice']}", markup=False)
+        console.print(f"{'notice':>9}  {harmless(found['sanction']['notice'])}", markup=False)
     for violation in (*found.get("verdict", {}).get("violations", ()), *found.get("verdict", {}).get("uncertain", ())):
-        console.print(f"{'evidence':>9}  {violation['clause']}: {violation['explanation']}", markup=False)
+        console.print(f"{'evidence':>9}  {violation['clause']}: {harmless(violation['explanation'])}", markup=False)
         for item in violation["evidence"]:
-            console.print(f"{'':>11}{item.get('matched') or ''} {item.get('span') or ''} {item['why']}", markup=False)
+            shown = harmless(f"{item.get('matched') or ''} {item.get('span') or ''} {item['why']}")
+            console.print(f"{'':>11}{shown}", markup=False)
 
 
 @review_app.command()
@@ -116,7 +117,7 @@ def decide(
     if json:
         print_json(decided)
         return
-    console.print(f"{outcome} on {decided['on']['kind']} {decided['on']['id']} entered")
+    console.print(f"{outcome} on {decided['on']['kind']} {decided['on']['id']} entered", markup=False)
     if not taken:
         console.print("it takes effect when `xunqun run` runs on this folder")
 
@@ -149,7 +150,10 @@ def appeal(
     if json:
         print_json(filed)
     else:
-        console.print(f"appeal {filed['id']} on {sanction_id} filed; it stands in `xunqun review list --kind appeal`")
+        console.print(
+            f"appeal {filed['id']} on {sanction_id} filed; it stands in `xunqun review list --kind appeal`",
+            markup=False,
+        )
 
 
 def approvals(dir: Dir = _DEFAULT, json: Json = False) -> None:
@@ -178,7 +182,7 @@ def pause(
 
     _scope(group, pack, everything)
     with _store(dir) as store:
-        console.print(f"{stop(store, group=group, pack=pack, by=by, reason=reason)} is paused")
+        console.print(f"{stop(store, group=group, pack=pack, by=by, reason=reason)} is paused", markup=False)
 
 
 def resume(
@@ -193,7 +197,7 @@ def resume(
 
     _scope(group, pack, everything)
     with _store(dir) as store:
-        console.print(f"{go_on(store, group=group, pack=pack)} goes on")
+        console.print(f"{go_on(store, group=group, pack=pack)} goes on", markup=False)
 
 
 @dead_letters_app.command("list")

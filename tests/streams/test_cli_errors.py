@@ -1,0 +1,409 @@
+"""Commands used wrongly end with exit code 2 and a sentence that tells the way out; mistakes in files with their places."""
+
+import gzip
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models import Fleet
+from policies.directory import Directory
+from policies.lint import lint, lint_fleet, load_packs
+from streams.cli import main
+from streams.embedded import Embedded
+from streams.loading import LoadError, fleet_from
+from streams.store import Store
+
+NOW = 1_795_051_800_000
+TEN_MISTAKES = Path(__file__).parent.parent / "policies" / "ten_mistakes.txt"
+Run = Callable[..., tuple[int, str, str]]
+
+A_PACK = """\
+pack: office
+title: 办公室群规
+source: {document: null}
+status: {stage: adopted}
+clauses:
+  office-1:
+    article: 第一条
+    says: 群名须合规定
+    bindings:
+      - {rule: group.name, with: {declared: false, pattern: '@'}, mode: assisted}
+"""
+
+
+@pytest.fixture
+def xunqun(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs a command in an empty folder. Anything but an exit is a traceback, and fails the test."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("XUNQUN_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """A good file of observations and what may be named in its place."""
+    lines = tmp_path / "day.jsonl"
+    lines.write_text(json.dumps({"id": "m1", "type": "message.created", "sent_at": NOW, "group": {"id": "g1"}}))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(os.urandom(5000))[:-2000])
+    (tmp_path / "words.txt").write_text("hello")
+    return {
+        "lines": lines,
+        "folder": tmp_path / "folder",
+        "missing": tmp_path / "missing",
+        "cut": tmp_path / "cut.jsonl.gz",
+        "words": tmp_path / "words.txt",
+        "out": tmp_path / "out",
+    }
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path) -> Path:
+    """A file that is there and cannot be read."""
+    path = tmp_path / "closed.jsonl"
+    path.write_text("{}")
+    path.chmod(0)
+    # The superuser reads everything but the memory of a process at address 0.
+    return Path("/proc/self/mem") if os.access(path, os.R_OK) else path
+
+
+WRONG_USE = {
+    "replay of a missing file": ("replay {missing}", "there is no such file"),
+    "replay of a folder": ("replay {folder}", "is a folder; name the files in it"),
+    "replay of a cut gzip file": ("replay {cut}", "cut short or damaged; make the file again"),
+    "replay with a missing fleet": ("replay {lines} --fleet {missing}", "fleet file cannot be read: No such file"),
+    "replay with a folder as fleet": ("replay {lines} --fleet {folder}", "fleet file cannot be read: Is a directory"),
+    "replay under an unknown pack": ("replay {lines} --pack xianchaung", "did you mean xianchuang?"),
+    "replay under a pack's file": ("replay {lines} --pack my.yaml", "--packs my.yaml reads a pack of your own"),
+    "replay with a missing pack file": ("replay {lines} --packs {missing}", "the pack cannot be read: No such file"),
+    "replay until no time": ("replay {lines} --until gestern", "give 2026-11-30"),
+    "replay with missing lists": ("replay {lines} --lists {missing}", "no such directory"),
+    "replay into a file": ("replay {lines} --out {words}", "File exists; name another file or folder"),
+    "trial of a missing file": ("trial {missing} --out {out}", "there is no such file"),
+    "trial of a cut gzip file": ("trial {cut} --out {out}", "cut short or damaged; make the file again"),
+    "trial under an unknown pack": ("trial {lines} --out {out} --pack baselin", "did you mean baseline?"),
+    "trial into a folder": ("trial {lines} --out {folder}", "Is a directory; name another file or folder"),
+    "check under an unknown pack": ("check hello --pack ju-bangon", "did you mean ju-bangong?"),
+    "check under a pack's file": ("check hello --pack my.yaml", "--packs my.yaml reads a pack of your own"),
+    "check with a missing pack file": ("check hello --packs {missing}", "the pack cannot be read: No such file"),
+    "check of an unknown group type": ("check hello --pack xianchuang --group-type choir", 'no group type "choir"'),
+    "import of a missing file": ("import {missing} --out {out}", "there is no such file"),
+    "import of a folder": ("import {folder} --out {out}", "is a folder; name the files in it"),
+    "lint of an unknown pack": ("pack lint banxan", "did you mean banxian?"),
+    "coverage of a missing file": ("pack coverage {missing}", "there is no pack or file"),
+    "run with a missing fleet": ("run --port 0 --fleet {missing}", "fleet file cannot be read: No such file"),
+    "run with a missing pack file": ("run --port 0 --packs {missing}", "the pack cannot be read: No such file"),
+    "run with an unknown pack in the fleet": ("run --port 0 --fleet {fleet}", "did you mean baseline?"),
+    "run on a port that cannot be": ("run --port 99999999", "choose one from 1 to 65535"),
+    "run on everybody's address unsigned": ("run --port 0 --host 0.0.0.0", "set XUNQUN_WEBHOOK_SECRETS"),
+    "reviews without a store": ("review list --dir {folder}", "name the folder that `xunqun run` uses with --dir"),
+    "dead letters without a store": ("deadletters list --dir {folder}", "name the folder that `xunqun run` uses"),
+    "pause of nothing": ("pause --by me --dir {folder}", "--group G, --pack P or --all"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_USE)
+def test_wrong_use_ends_with_one_sentence_that_tells_the_way_out(case: str, xunqun: Run, files: dict[str, Path]):
+    command, told = WRONG_USE[case]
+    fleet = files["lines"].with_name("fleet.yaml")
+    fleet.write_text("groups: [{id: g1, pack: baselin}]")
+    code, _, err = xunqun(*(word.format(**files, fleet=fleet) for word in command.split()))
+    assert code == 2
+    assert err.startswith("xunqun: ")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["replay", "replay --frobnicate", "frobnicate", "run --port abc", "check"])
+def test_what_the_command_line_does_not_know_is_shown_with_its_help(command: str, xunqun: Run):
+    code, _, err = xunqun(*command.split())
+    assert code == 2
+    assert "Usage: " in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["replay {}", "trial {} --out page.html", "replay day.jsonl --fleet {}", "check a --packs {}"],
+)
+def test_a_file_that_cannot_be_read_is_named(command: str, xunqun: Run, files, unreadable: Path):
+    code, _, err = xunqun(*command.format(unreadable).split())
+    assert code == 2
+    assert "cannot be read: " in err
+    assert err.count("\n") == 1
+
+
+def test_a_port_in_use_is_named(xunqun: Run, tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, err = xunqun("run", "--port", port, "--dir", tmp_path / "var")
+    assert code == 2
+    assert err.startswith(f"xunqun: cannot listen on 127.0.0.1 port {port} (")
+    assert "choose another host or port" in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_in_place_of_the_database_folder_is_named(xunqun: Run, files: dict[str, Path]):
+    code, _, err = xunqun("run", "--port", 0, "--dir", files["words"])
+    assert code == 2
+    assert str(files["words"]) in err
+    assert err.count("\n") == 1
+
+
+# packs with mistakes
+
+
+@pytest.fixture
+def bad_pack(tmp_path: Path) -> Path:
+    from importlib import util
+
+    source = util.spec_from_file_location("test_lint", TEN_MISTAKES.with_name("test_lint.py"))
+    assert source is not None
+    assert source.loader is not None
+    module = util.module_from_spec(source)
+    source.loader.exec_module(module)
+    (tmp_path / "packs").mkdir()
+    path = tmp_path / "packs" / "office.yaml"
+    path.write_text(module.TEN_MISTAKES, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run --port 0 --packs packs/office.yaml",
+        "run --port 0 --packs packs",
+        "replay day.jsonl --packs packs/office.yaml",
+        "replay day.jsonl --packs packs --pack office",
+        "trial day.jsonl --out page.html --packs packs/office.yaml",
+        "check hello --packs packs/office.yaml",
+        "check hello --packs packs --pack office",
+        "pack coverage packs/office.yaml",
+        "pack test packs/office.yaml",
+    ],
+)
+def test_all_mistakes_of_a_pack_are_listed_once(command: str, xunqun: Run, files: dict[str, Path], bad_pack: Path):
+    code, _, err = xunqun(*command.split())
+    assert code == 2
+    assert err.splitlines() == ["xunqun: a pack cannot be used:", *TEN_MISTAKES.read_text().splitlines()]
+
+
+def test_the_mistakes_of_several_packs_are_listed_together(xunqun: Run, tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(A_PACK.replace("pack: office", "pack: Office"))
+    code, _, err = xunqun("check", "hello", "--packs", "a.yaml", "--packs", "b.yaml")
+    assert code == 2
+    assert [line.partition(":1:1: ")[0] for line in err.splitlines()[1:]] == ["a.yaml", "b.yaml"]
+
+
+def test_doctor_lists_the_mistakes_of_a_pack(xunqun: Run, bad_pack: Path):
+    code, out, _ = xunqun("doctor", "--packs", bad_pack, "--json")
+    (told,) = [one["told"] for one in json.loads(out) if one["what"] == "packs"]
+    assert code == 1
+    assert told.splitlines()[1:] == TEN_MISTAKES.read_text().splitlines()
+
+
+def test_a_pack_of_ones_own_is_named_by_its_slug_whatever_its_file_is_called(xunqun: Run, tmp_path: Path):
+    (tmp_path / "rules-2026.yaml").write_text("\ufeff" + A_PACK, encoding="utf-8")
+    code, out, err = xunqun("check", "hello", "--packs", "rules-2026.yaml", "--pack", "office", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["pack"] == "office"
+
+
+# patterns
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "^(.*a){12}$", r"^(\w+\s?)*$"])
+def test_no_pattern_runs_for_ever(pattern: str, xunqun: Run, tmp_path: Path):
+    """Each of these takes longer than the age of the universe where patterns are matched by trying."""
+    (tmp_path / "office.yaml").write_text(A_PACK.replace("@", pattern))
+    (tmp_path / "fleet.yaml").write_text("groups: [{id: g1, pack: office, name: 车间}]")
+    hostile = "a" * 20_000 + "!"
+    line = {
+        "id": "m1",
+        "type": "group.renamed",
+        "sent_at": NOW,
+        "group": {"id": "g1"},
+        "sender": {"id": "u1"},
+        "change": {"field": "name", "new": hostile},
+    }
+    (tmp_path / "day.jsonl").write_text(json.dumps(line))
+    assert xunqun("check", hostile, "--packs", "office.yaml", "--pack", "office")[0] == 0
+    code, out, _ = xunqun("replay", "day.jsonl", "--fleet", "fleet.yaml", "--packs", "office.yaml", "--json")
+    assert code == 0
+    assert json.loads(out)["by_clause"] == {"office-1": 1}
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)", "(?<!a)b", r"(a)\1", "a{100000}", "((a{100}){100}){100}", "(a", "*a"])
+def test_patterns_that_re2_does_not_take_are_refused_by_lint(pattern: str):
+    pack, problems = lint(A_PACK.replace("@", pattern), "office.yaml")
+    assert pack is None
+    assert [(one.line, "the pattern cannot be used" in one.what) for one in problems] == [(10, True)]
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "1 ", "@", "a.", "「」\n-", "- ", "\u200b", "[", "请", "加微信", "机密★", "http://"]
+)
+def test_no_text_keeps_a_check_busy_for_ever(piece: str, xunqun: Run):
+    code, out, _ = xunqun("check", "「" + piece * (20_000 // len(piece)), "--pack", "xianchuang", "--json")
+    assert code == 0
+    assert json.loads(out)["pack"] == "xianchuang"
+
+
+# fleets with mistakes
+
+BAD_FLEET = """\
+people:
+  - {id: u1, name: 王建国, departement: 生产部}
+  - {id: u1, name: 李强}
+  - {id: 7, name: 赵敏}
+  - {name: 无号}
+  - {id: u3, name: 孙丽, accounts: [{platform: qq, id: "1"}]}
+  - {id: u4, name: 周杰, accounts: [{platform: qq, id: "1"}, {platform: qq}]}
+groups:
+  - id: g1
+    mode: enforced
+    owner: u1
+  - {id: g2, packs: baseline, owner: u5}
+  - {id: g2, owner: u6, approvals: {remove: automatical}}
+  - {id: g3, administrators: [u1, u33]}
+  - {id: g3}
+  - g4
+group: []
+settings: {timezone: Asia/Shanghay, working_hours: 9-18, fines: {enable: true}}
+"""
+TOLD = """\
+fleet.yaml:2:25: person "u1" has no key "departement" · hint: did you mean department?
+fleet.yaml:3:6: person "u1" stands there twice
+fleet.yaml:4:6: person "7": id: Expected str, got int · hint: put it in quotes
+fleet.yaml:5:5: a person lacks the key "id"
+fleet.yaml:7:35: account qq:1 belongs to both person "u3" and person "u4"
+fleet.yaml:7:60: an account of person "u4" lacks the key "id"
+fleet.yaml:10:5: group "g1": mode: Invalid enum value 'enforced' · hint: did you mean enforce?
+fleet.yaml:12:14: group "g2" has no key "packs" · hint: did you mean pack?
+fleet.yaml:12:31: group "g2": owner: there is no person "u5"
+fleet.yaml:13:6: group "g2" stands there twice
+fleet.yaml:13:14: group "g2": owner: there is no person "u6"
+fleet.yaml:13:25: group "g2": approvals: Invalid enum value 'automatical' · hint: did you mean automatic?
+fleet.yaml:14:14: group "g3": administrators: there is no person "u33" · hint: did you mean u3?
+fleet.yaml:15:6: group "g3" stands there twice
+fleet.yaml:16:5: a group has to be a mapping
+fleet.yaml:17:1: a fleet has no key "group" · hint: did you mean groups?
+fleet.yaml:18:12: settings: timezone: "Asia/Shanghay" cannot be used · hint: e.g. Asia/Shanghai
+fleet.yaml:18:37: settings: working_hours: "9-18" cannot be used · hint: e.g. "09:00-18:00"
+fleet.yaml:18:66: fines has no key "enable" · hint: did you mean enabled?
+"""
+
+
+def test_all_mistakes_of_a_fleet_are_listed_with_their_places():
+    fleet, problems = lint_fleet(BAD_FLEET, "fleet.yaml")
+    assert fleet is None
+    assert "".join(f"{one}\n" for one in problems) == TOLD
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("people: [", ":2:1: not YAML"),
+        ("- 1", ":1:1: a fleet is a mapping"),
+        ("people: 5", ":1:1: Expected array, got int"),
+        ("people: [&a {id: u1, name: x}, *a]", ":1:32: not YAML: aliases"),
+        ("people: []\npeople: []", ':2:1: "people" stands here twice'),
+        ("\x00", ":1:1: not YAML"),
+        ("[" * 300 + "]" * 300, "nested deeper"),
+    ],
+)
+def test_what_is_no_fleet_gets_a_sentence_with_its_line(text: str, told: str, tmp_path: Path, xunqun: Run, files):
+    path = tmp_path / "fleet.yaml"
+    path.write_text(text)
+    with pytest.raises(LoadError) as refused:
+        fleet_from(path)
+    assert told in str(refused.value)
+    code, _, err = xunqun("replay", "day.jsonl", "--fleet", "fleet.yaml")
+    assert code == 2
+    assert err == f"xunqun: {refused.value}\n"
+
+
+def test_a_fleet_in_another_encoding_is_refused_and_one_with_a_mark_is_read(tmp_path: Path):
+    path = tmp_path / "fleet.yaml"
+    path.write_bytes("people: [{id: u1, name: 王建国}]".encode("gb18030"))
+    with pytest.raises(LoadError, match="save it as UTF-8"):
+        fleet_from(path)
+    path.write_text("people: [{id: u1, name: 王建国, joined_at: 2026-01-05}]", encoding="utf-8-sig")
+    (person,) = fleet_from(path).people
+    assert (person.name, person.joined_at) == ("王建国", "2026-01-05")
+
+
+def test_an_empty_fleet_has_nobody_in_it(tmp_path: Path):
+    path = tmp_path / "fleet.yaml"
+    path.write_text("# nobody yet\n")
+    assert fleet_from(path) == Fleet()
+
+
+# dead letters and names from outside
+
+
+@pytest.fixture
+def a_store(tmp_path: Path, classifiers) -> Path:
+    """A store with a dead letter and two groups that the fleet does not know, one with a name that plays tricks."""
+    folder = tmp_path / "var"
+    store = Store(folder / "xunqun.db")
+    host = Embedded(store, classifiers, load_packs(), Directory(Fleet()))
+    line = {"id": "m1", "type": "message.created", "sent_at": NOW, "text": "收到"}
+    for id, name in (("g1", "[/bold]\x1b[2J\u202e总群"), ("g2", "外协群")):
+        body = json.dumps({**line, "id": id, "group": {"id": id, "name": name}}).encode()
+        assert host.append([body], NOW)[0].status == "accepted"
+    host.append_dead(b'{"text": "\xe5\xb7\xa5\xe8\xb5\x84', "not JSON: Input data was truncated", NOW)
+    host.drain()
+    store.close()
+    return folder
+
+
+def test_dead_letters_are_listed_with_their_cause_and_without_their_text(xunqun: Run, a_store: Path):
+    code, out, err = xunqun("deadletters", "list", "--dir", a_store)
+    assert (code, err) == (0, "")
+    assert "not JSON: Input data was truncated" in out
+    assert "工资" not in out
+    code, out, _ = xunqun("deadletters", "list", "--dir", a_store, "--json")
+    (one,) = json.loads(out)
+    assert (one["cause"], one["topic"], one["bytes"]) == ("not JSON: Input data was truncated", "observations", 16)
+
+
+def test_doctor_names_unknown_groups_and_their_names_play_no_tricks(xunqun: Run, a_store: Path):
+    code, out, _ = xunqun("doctor", "--dir", a_store)
+    assert code == 0
+    assert "jsonl:g1 [/bold]�[2J�总群: judged by baseline in observe; add it to the fleet" in out
+    assert "jsonl:g2 外协群: judged by baseline in observe; add it to the fleet" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+# as a process
+
+
+def test_replay_as_a_process_takes_bad_lines_from_standard_input():
+    good = {"id": "m1", "type": "message.created", "sent_at": NOW, "group": {"id": "g1"}, "text": "收到"}
+    deep = b'{"forward":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    lines = [json.dumps(good).encode(), b"hello", deep, b"a" * (1 << 20), json.dumps({**good, "id": "m2"}).encode()]
+    command = [sys.executable, "-c", "from streams.cli import main; main()", "replay", "-", "--json"]
+    done = subprocess.run(command, input=b"\xef\xbb\xbf" + b"\r\n".join(lines), capture_output=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = json.loads(done.stdout)
+    assert (found["observations"], found["bad_lines"], found["unknown_groups"]) == (2, 3, 1)
