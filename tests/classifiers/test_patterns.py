@@ -952,7 +952,7 @@ def test_at_most_twenty_pieces_of_a_marking_or_address_and_three_times_as_many_n
     assert 20 <= len(found(piece * 100)) <= 60
 
 
-# Each of these took minutes where a search began anew at every place.
+# A search that begins anew at every place, or reads on to the end with each match, would take minutes here.
 @pytest.mark.parametrize(
     "piece",
     [
@@ -968,5 +968,5 @@ def test_at_most_twenty_pieces_of_a_marking_or_address_and_three_times_as_many_n
         "1",
     ],
 )
-def test_a_megabyte_of_near_misses_is_read_through(piece: str) -> None:
-    assert len(found(piece * (1_000_000 // len(piece)))) <= 60
+def test_a_long_text_of_near_misses_is_read_through(piece: str) -> None:
+    assert len(found(piece * (400_000 // len(piece)))) <= 60
