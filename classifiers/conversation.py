@@ -19,9 +19,11 @@ _LONGEST_RECEIPT = 120
 _LONGEST_UNMARKED = 120
 # Of a text longer than this only the ends are: articles ask their readers many things.
 _LONGEST_ASKING = 300
+# Who asks without a question mark is brief.
+_LONGEST_SENTENCE = 60
 
 _QUOTE = re.compile(r"(?s)\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
-_SENTENCE = re.compile(r"[。!！;；\n]+|(?<=[?？])")
+_SENTENCE = re.compile(r"[^。!！;；\n?？]+[?？]*")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff，。]{1,500}")
 
 
@@ -72,7 +74,7 @@ _SURNAME = (
     "奚范彭郎鲁韦昌马苗凤花方俞任袁柳酆鲍史唐费廉岑薛雷贺倪汤滕殷罗毕郝邬安常乐于傅皮卞齐康伍余元卜顾孟平黄和穆萧尹姚邵湛汪祁毛禹狄米贝"
     "臧计伏成戴宋庞熊纪舒屈项祝董梁杜阮蓝闵席季麻强贾路娄江童颜郭梅盛林刁钟徐邱骆高夏蔡田樊胡凌霍虞万支柯管卢莫房解应宗丁宣邓洪包石崔吉"
     "龚程裴陆荣翁甄曲封靳段富焦巴谷侯全班仲宁仇甘厉武符刘景詹龙叶黎白蒲赖卓池乔阎闫桂温庄晏柴瞿连艾向古易廖耿匡文欧沃利聂冷辛简饶曾关"
-    "查游权覃覃甯岳尚祖涂邢肖付代小老阿大])"
+    "查游权覃甯岳尚祖涂邢肖付代小老阿大])"
 )
 _TITLE = (
     "(?:总|工|处|处长|局|局长|科|科长|主任|经理|书记|部长|队长|院长|校长|所长|站长|厂长"
@@ -119,13 +121,14 @@ _NODS = re.compile(_WEAK)
 _STANDS_BESIDE = re.compile(rf"{_WHO}|(?>{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS})++|[嗯哦噢喔哈]{{1,3}}")
 _LISTED = re.compile("[0-9]{1,4}|[A-Za-z]{2,12}")
 _MENTION = re.compile(rf"@[^\s@，,:：]{{1,20}}?(?:(?={_STRONG}(?:[\s,，。!！]|$))|[\s,，:：]|$)")
-# Holds for every receipt that is longer than a word or two.
+# What every receipt holds, but for a mere nod.
 # Alternatives that all begin with a plain letter are ten times as fast to look for.
 _RECEIPT_WORD = re.compile(
     "收[到悉]|明白|清楚|了解|知[道悉晓]|晓得|阅|悉|已[读看签传转]|看到|好[的嘞滴哒咧呢呀啊勒叻吧哦哈噢好]|没问题|没毛病|遵[命照]|照办|得令|执行|坚决|保证|服从|妥|必须的"
     "|欧了|👌|👍|🙏|🫡|💪|✅|🆗|✔|☑|\\[[强赞抱合敬点TSW]|o[kK了]|O[kK了]|roger|Roger|copy|Copy|noted|Noted|got|Got|received|Received"
     "|understood|Understood"
 )
+_NOD_WORD = re.compile("[好行是悉收可中成嗯恩1]")
 _LONGEST_NOD = 16
 _ASKS_BACK = re.compile(r"[吗么呢?？谁哪]|多少|几[点个]|请(?!.{0,6}放心)|没有|(?:到|白|楚)没|不对|但")
 # 好呢 and 好的呢 agree; every other 呢 asks.
@@ -139,7 +142,9 @@ def is_receipt(text: str) -> bool:
     @王处 收到，马上办。 Things that arrived (收到货了, 收到投诉了) and questions (收到了吗) are none.
     """
     text = _read(text)
-    if not 0 < len(text) <= _LONGEST_RECEIPT or (len(text) > _LONGEST_NOD and not _RECEIPT_WORD.search(text)):
+    if not 0 < len(text) <= _LONGEST_RECEIPT:
+        return False
+    if not _RECEIPT_WORD.search(text) and (len(text) > _LONGEST_NOD or not _NOD_WORD.search(text)):
         return False
     if _ASKS_BACK.search(_AGREES.sub("", text)):
         return False
@@ -148,7 +153,7 @@ def is_receipt(text: str) -> bool:
     for part in _BETWEEN.split(_MENTION.sub(" ", text)):
         if not part:
             continue
-        if _ACKNOWLEDGES.fullmatch(part):
+        if _RECEIPT_WORD.search(part) and _ACKNOWLEDGES.fullmatch(part):
             strong = True
         elif _NODS.fullmatch(part):
             agreed = True
@@ -348,7 +353,7 @@ def is_question(text: str) -> bool:
 
 def _asks(text: str) -> bool:
     text = _LINK.sub(" ", text)
-    sentences = [one for one in (part.strip() for part in _SENTENCE.split(text)) if one]
+    sentences = [one for one in map(str.strip, _SENTENCE.findall(text)) if one]
     if len(text) > _LONGEST_ASKING:
         sentences = [sentences[0], sentences[-1]] if sentences else []
     elif len(text) > _LONGEST_UNMARKED:
@@ -363,16 +368,13 @@ def _sentence_asks(sentence: str) -> bool:
         return any(one.isalnum() for one in sentence)
     if _ASKED_FOR.search(sentence):
         return "请问清" not in sentence
-    if len(sentence) > _LONGEST_CLAUSE * 2 or (_EMBEDDED.search(sentence) and not _WHO_KNOWS.search(sentence)):
+    if len(sentence) > _LONGEST_SENTENCE or (_EMBEDDED.search(sentence) and not _WHO_KNOWS.search(sentence)):
         return False
     return (
         _ENDS_ASKING.search(sentence) is not None
         or _CLAUSE_ASKING.search(sentence) is not None
         or _WHERE_IS.search(sentence) is not None
     )
-
-
-_LONGEST_CLAUSE = 30
 
 
 # --- instructions ---------------------------------------------------------------------------------------------------
@@ -395,9 +397,9 @@ _ON_THE_DAY = re.compile(
     rf"{_DEADLINE}[^。!！?？\n]{{0,16}}?(?:[上提]?交(?![通流期接叉货付])|上报|报[送给名数备到]|发我|发给我|完成|备[好齐足]|准备|参[加会]|到[会场齐]|集合|出席|汇总"
     rf"|核对|盘点|带[好上]).{{0,3}}"
 )
-_PLEASE = re.compile(r"(?:^|[,，:：\s])请(?![假客问教示])[^。，,!！?？\n]{3,16}")
+_PLEASE = re.compile(r"请(?<![^,，:：\s]请)(?![假客问教示])[^。，,!！?？\n]{3,16}")
 _DEMANDED = re.compile(
-    rf"(?:(?<![邀申])请(?![假客问教示])|务必|必须|要求|烦请|麻烦|抓紧|立即|立刻|马上|尽快|火速|速速?|一律|限期|望)[^。!！?？\n，,]{{0,18}}?{_TO_DO}.{{0,3}}"
+    rf"(?:请(?<![邀申]请)(?![假客问教示])|务必|必须|要求|烦请|麻烦|抓紧|立即|立刻|马上|尽快|火速|速速?|一律|限期|望)[^。!！?？\n，,]{{0,18}}?{_TO_DO}.{{0,3}}"
 )
 _HAND_OVER = re.compile(
     r"把[^。，,!！?？\n]{1,16}?(?:发|交|报|给|拿|送|传|整理|做|改|弄|填|准备|备|打印|处理|搬|收|关)(?:给?我|给|一下|下|好|上来|过来|出来|到|完|齐).{0,2}"
@@ -430,7 +432,7 @@ def instructs(text: str) -> bool:
     text = _read(text)
     if len(text) < 4 or not _INSTRUCTION_WORD.search(text):
         return False
-    return any(_tells(one.strip()) for one in _SENTENCE.split(text) if len(one) > 3) and not is_receipt(text)
+    return any(_tells(one.strip()) for one in _SENTENCE.findall(text) if len(one) > 3) and not is_receipt(text)
 
 
 def _tells(sentence: str) -> bool:
