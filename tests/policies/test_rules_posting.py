@@ -1,0 +1,52 @@
+"""Who may issue notices."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from cases import GROUP, House, found
+
+from models import Change, Fact, Group
+
+NOTICE = "【通知】周五下午两点召开安全例会"
+OFFICE = {"departments": ("办公室",)}
+
+
+def posted(text: str | None = NOTICE, *, by: str | None = "member", group: Group = GROUP, **given: Any) -> list[str]:
+    case = House(group=group).sees(text, by=by, **given)
+    return [one.subject.id for one in found("posting.permission", case, **OFFICE)]
+
+
+@pytest.mark.parametrize(("by", "right"), [("member", False), ("owner", False), ("keeper", True), ("leader", True)])
+def test_the_office_and_leaders_issue_notices(by: str, right: bool) -> None:
+    assert posted(by=by) == ([] if right else [by])
+
+
+def test_publishers_issue_notices() -> None:
+    assert posted(by="phone", group=msgspec.structs.replace(GROUP, publishers=("member",))) == []
+
+
+def test_a_recorded_authorisation_counts_for_whom_it_names() -> None:
+    house = House()
+    house.sees(type="task.stated", by="leader", fact=Fact("notice_authorised", True, person="member"))
+    assert not found("posting.permission", house.sees(NOTICE), **OFFICE)
+    assert found("posting.permission", house.sees(NOTICE, by="finance"), **OFFICE)
+
+
+@pytest.mark.parametrize("text", ["收到通知", "上周的通知在哪里下载?", "今天产量已报", None])
+def test_speaking_of_a_notice_is_none(text: str | None) -> None:
+    assert posted(text) == []
+
+
+def test_the_groups_announcement_is_a_notice_whatever_it_says() -> None:
+    assert posted("周五停电", type="group.notice_changed") == ["member"]
+    assert posted("周五停电", by="keeper", type="group.notice_changed") == []
+
+
+def test_an_edit_that_comes_as_a_change_is_read() -> None:
+    assert posted(None, type="message.edited", change=Change(field="text", new=NOTICE)) == ["member"]
+
+
+@pytest.mark.parametrize("given", [{"by": None}, {"by": "bot", "scope": "robot"}])
+def test_a_notice_by_nobody_is_nobodys_fault(given: dict[str, Any]) -> None:
+    assert posted(**given) == []
