@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 
 from classifiers.measure import Classifiers
 from models import Observation
@@ -114,6 +115,7 @@ class Embedded:
                         self._offsets[agent.name] = records[-1].offset
         except BaseException:
             self._offsets = before
+            self._forget()
             raise
         self._remember(pending)
         return done
@@ -168,7 +170,11 @@ class Embedded:
             return []
         try:
             effects, states = self._handle(agent, records, pending)
+        except OperationalError:
+            # The store is in trouble, not the record: the step is tried again as a whole.
+            raise
         except Exception as error:
+            self._forget()
             if len(records) > 1:
                 return [done for record in records for done in self._run(agent, [record], pending)]
             effects, states = _set_aside(agent, records[0], error), {}
@@ -189,6 +195,10 @@ class Embedded:
             if encoded != before.get(key):
                 changed[key] = (encoded, agent.next_due(value))
         return effects, changed
+
+    def _forget(self) -> None:
+        """Screen enters a group once; what was not stored has to be entered again. Its windows know what they have seen."""
+        self.screen._known_groups.clear()
 
     def _load(self, agent: Agent, keys: set[str], pending: Mapping[tuple[str, str], bytes]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
