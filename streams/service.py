@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +27,8 @@ _MOST_PER_COMMIT = 512
 _POLL_SECONDS = 0.2
 # How long to wait before trying again when the disk is full or the file locked.
 _STORE_RETRY_SECONDS = 1.0
+# A loop that broke counts as well when it has not broken again for this long; the slowest goes round in seconds.
+_WELL_AGAIN_SECONDS = 60.0
 _SETTLED = ("confirmed", "accepted", "cancelled", "refused")
 
 
@@ -56,7 +59,9 @@ class Service:
         self._news = asyncio.Event()
         self._sendable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._trouble: dict[str, str] = {}
+        # What cannot be stored now, by the call that waits for it: a read that succeeds meanwhile mends nothing.
+        self._trouble: dict[object, str] = {}
+        self._broken: dict[str, tuple[float, str]] = {}
 
     async def start(self) -> None:
         """Take up what a former process left, then run. Call once, inside the loop."""
@@ -106,7 +111,8 @@ class Service:
 
     def ready(self) -> tuple[bool, list[str]]:
         dead = [f"{task.get_name().strip('_')} has ended" for task in self._tasks if task.done()]
-        reasons = [*self._trouble.values(), *dead]
+        recent = [why for at, why in self._broken.values() if time.monotonic() - at < _WELL_AGAIN_SECONDS]
+        reasons = [*dict.fromkeys(self._trouble.values()), *recent, *dead]
         return not reasons and bool(self._tasks), reasons
 
     # the desk
@@ -189,14 +195,20 @@ class Service:
 
     async def _commit_posts(self) -> None:
         while True:
-            waiting = [await self._posts.get()]
+            waiting: list[tuple[bytes, asyncio.Future[Appended]]] = []
+            # Nobody posts to what is not ready: after a refusal it finds out by itself when it can store again.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STORE_RETRY_SECONDS if "posts" in self._trouble else None):
+                    waiting.append(await self._posts.get())
             while len(waiting) < _MOST_PER_COMMIT and not self._posts.empty():
                 waiting.append(self._posts.get_nowait())
             try:
+                if not waiting:
+                    await self._in_store(self.store.try_write)
                 results = await self._in_store(self.host.append, [body for body, _ in waiting], self.clock())
-                self._trouble.pop("store", None)
-            except (StoreUnavailable, Unavailable) as error:
-                self._trouble["store"] = str(error)
+                self._trouble.pop("posts", None)
+            except Unavailable as error:
+                self._trouble["posts"] = str(error)
                 results = [Appended("unavailable", why=str(error))] * len(waiting)
             except BaseException:
                 for _, future in waiting:
@@ -259,15 +271,16 @@ class Service:
 
     async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do the store's work; while the store cannot write, say so in `/ready` and try again. Nothing is skipped."""
-        while True:
-            try:
-                result = await self._in_store(work, *arguments)
-            except StoreUnavailable as error:
-                self._trouble["store"] = str(error)
-                await asyncio.sleep(_STORE_RETRY_SECONDS)
-                continue
-            self._trouble.pop("store", None)
-            return result
+        waiting = object()
+        try:
+            while True:
+                try:
+                    return await self._in_store(work, *arguments)
+                except StoreUnavailable as error:
+                    self._trouble[waiting] = str(error)
+                    await asyncio.sleep(_STORE_RETRY_SECONDS)
+        finally:
+            self._trouble.pop(waiting, None)
 
     async def _in_store(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
         call = partial(work, *arguments, **named)
@@ -281,7 +294,9 @@ class Service:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                self._trouble[loop.__name__] = f"{loop.__name__.strip('_')} failed: {type(error).__name__}: {error}"[
-                    :300
-                ]
+                # Kind and place only: what a database's error says may hold the row, and with it a message.
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+                why = f"{loop.__name__.strip('_')} failed: {type(error).__name__} at {place}"
+                self._broken[loop.__name__] = (time.monotonic(), why)
                 await asyncio.sleep(_STORE_RETRY_SECONDS)

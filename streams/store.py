@@ -262,6 +262,11 @@ class Store:
             self.connection.rollback()
             raise
 
+    def try_write(self) -> None:
+        """Write a page that changes nothing; StoreUnavailable where that is not possible."""
+        with self.transaction() as connection:
+            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
     # log
 
     def append(self, topic: str, rows: Sequence[tuple[str, bytes, Millis]]) -> None:

@@ -1,15 +1,22 @@
 """What a host and a service do when the store, or a part of them, fails for a moment."""
 
+import asyncio
 import json
+from contextlib import asynccontextmanager
+from time import monotonic
 
 import pytest
 import sqlalchemy as sa
 
+import streams.service
 from classifiers.measure import Classifiers
+from connectors.simulated import SimulatedActuator
 from models import Fleet
 from policies.directory import Directory
 from policies.lint import load_packs
 from streams.embedded import Embedded
+from streams.metrics import Metrics
+from streams.service import Service
 from streams.store import Store, StoreUnavailable, dead_letters, groups_seen, judged
 
 WORDS = "三号机已复位"
@@ -34,6 +41,23 @@ def host(tmp_path, classifiers):
     return Embedded(Store(tmp_path / "xunqun.db"), classifiers, load_packs(), Directory(Fleet()))
 
 
+@asynccontextmanager
+async def running(host):
+    service = Service(host, SimulatedActuator(), Metrics(), tick_seconds=0.05)
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop()
+
+
+async def until_ready(service, wanted):
+    deadline = monotonic() + 20
+    while service.ready()[0] is not wanted:
+        assert monotonic() < deadline, service.ready()
+        await asyncio.sleep(0.01)
+
+
 def test_a_read_that_fails_is_no_fault_of_the_record(host, monkeypatch):
     host.append([a_message("m1"), a_message("m2")], 0)
     with monkeypatch.context() as broken:
@@ -55,3 +79,39 @@ def test_a_group_is_entered_although_its_first_message_came_at_a_bad_time(host, 
     host.drain()
     assert host.store.connection.scalars(sa.select(groups_seen.c.key)).all() == ["jsonl:g1"]
     host.store.close()
+
+
+async def test_a_loop_that_broke_once_is_well_again_and_repeats_no_words(host, monkeypatch):
+    monkeypatch.setattr(streams.service, "_WELL_AGAIN_SECONDS", 2.0)
+    tick, calls = host.tick, []
+
+    def breaks_once(now):
+        calls.append(now)
+        if len(calls) == 1:
+            raise ValueError(WORDS)
+        return tick(now)
+
+    monkeypatch.setattr(host, "tick", breaks_once)
+    async with running(host) as service:
+        await until_ready(service, False)
+        (reason,) = service.ready()[1]
+        assert reason.startswith("keep_time failed: ValueError at test_trouble.py:")
+        assert WORDS not in reason
+        await until_ready(service, True)
+        assert len(calls) > 1
+
+
+async def test_a_service_that_refused_a_post_finds_out_by_itself_that_it_can_store_again(host, monkeypatch):
+    def full(*_):
+        raise StoreUnavailable("the store cannot write: database or disk is full")
+
+    async with running(host) as service:
+        await until_ready(service, True)
+        with monkeypatch.context() as broken:
+            broken.setattr(host.store, "transaction", full)
+            assert (await service.append(a_message("m1"))).status == "unavailable"
+            # The dispatcher reads on all the while, which says nothing about writing.
+            for _ in range(30):
+                assert service.ready() == (False, ["the store cannot write: database or disk is full"])
+                await asyncio.sleep(0.05)
+        await until_ready(service, True)
