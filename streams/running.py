@@ -8,13 +8,14 @@ from typing import Any
 
 import aiohttp
 
+from classifiers.trained.serve import Model, ModelUnavailable
 from connectors.simulated import SimulatedActuator
 from connectors.webhook import WebhookActuator
 from policies.directory import Directory
-from streams.cli.output import console
+from streams.cli.output import console, errors
 from streams.embedded import Embedded
 from streams.http import Serving, is_loopback, serve
-from streams.loading import classifiers_from, fleet_from, packs_from
+from streams.loading import classifiers_from, fleet_from, model_folder, packs_from
 from streams.metrics import Metrics
 from streams.service import Service
 from streams.settings import Settings, SettingsError
@@ -86,8 +87,20 @@ async def serve_settings(settings: Settings) -> None:
         console.print(f"{groups} groups, packs {', '.join(sorted(service.host.packs))}, database in {settings.dir}")
         if not settings.action_url:
             console.print("no XUNQUN_ACTION_URL is set: actions are simulated and nothing is sent")
+        if why := _no_weights(settings, service):
+            errors.print(f"xunqun: {why} Until then its categories are unavailable.", markup=False, soft_wrap=True)
         await stop.wait()
         console.print("stopping: what was posted is being stored")
+
+
+def _no_weights(settings: Settings, service: Service) -> str | None:
+    """Why no trained model serves, in a sentence; None where one does."""
+    if service.host.screen.classifiers.model_version is None:
+        try:
+            Model.load(model_folder(settings.model))
+        except ModelUnavailable as error:
+            return error.reason
+    return None
 
 
 def stop_signal() -> asyncio.Event:
