@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,11 +22,13 @@ _KEYS = ("category", "why", *_STRENGTHS)
 _CATEGORY = re.compile(r"[a-z][a-z0-9_]*")
 # One character is part of too many words; two is where Chinese words start.
 _SHORTEST = 2
+# Stands in a word for a few characters of the same sentence: 转让…车位 is found in 转让一个地下车位.
+GAP = "…"
 
 
 class Word(Struct, frozen=True):
     """A word as it was written and as it is looked for. `strong` speaks alone, `weak` needs other evidence, `allow`
-    takes back what lies inside it."""
+    takes back what lies inside it. It may have gaps, see `GAP`."""
 
     text: str
     folded: str
@@ -47,6 +49,13 @@ class ListError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+def fold_words(texts: Sequence[str]) -> list[str]:
+    """The words as they are looked for: folded, with their gaps."""
+    parts = [text.split(GAP) for text in texts]
+    folded = iter(fold_batch([part for one in parts for part in one]).texts)
+    return [GAP.join(next(folded) for _ in one) for one in parts]
 
 
 def load_lists(*directories: str | Path) -> tuple[WordList, ...]:
@@ -151,16 +160,18 @@ class _Reader:
                 continue
             # Folding costs per call, not per word: all words of a list at once.
             written = [str(entry.value).strip() if isinstance(entry, yaml.ScalarNode) else "" for entry in node.value]
-            for entry, text, folded in zip(node.value, written, fold_batch(written).texts, strict=True):
+            for entry, text, folded in zip(node.value, written, fold_words(written), strict=True):
                 if not isinstance(entry, yaml.ScalarNode) or not entry.value.strip():
                     self.note(
                         entry, f'an entry of "{strength}" is no word', "one word an entry, in quotes if it has signs"
                     )
                     continue
-                if len(folded) < _SHORTEST:
+                if len(max(folded.split(GAP), key=len)) < _SHORTEST:
                     self.note(
                         entry, f'"{text}" is too short: it would be looked for as "{folded}"', "give a longer word"
                     )
+                elif not all(folded.split(GAP)):
+                    self.note(entry, f'"{text}" has a gap with nothing beside it', f"write words around each {GAP}")
                 elif folded in seen:
                     other, line = seen[folded]
                     hint = "delete one of them" if other == strength else f"decide between {other} and {strength}"

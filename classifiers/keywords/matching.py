@@ -1,5 +1,6 @@
 """Finding words: one Aho-Corasick automaton, then the few rules on what a hit is."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import groupby
@@ -11,10 +12,15 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from classifiers.folding import FoldedBatch
-from classifiers.keywords.lists import WordList
+from classifiers.keywords.lists import GAP, WordList
 
 # Folded text never contains it, so texts joined by it are searched in one go and no word spans two of them.
 _BETWEEN = "\x00"
+
+# A gap stands for at most this many code points, none of which ends a sentence: more, and the parts have nothing to do
+# with one another. A word with gaps is looked for this far around its longest part.
+_GAP = f"[^。!?\n{_BETWEEN}]{{0,8}}?"
+_AROUND = 40
 
 # Odd multipliers of a hash of two or three code points, and how many of its 32 bits go: 2^18 places stay, of which
 # 20,000 words fill 8 %.
@@ -37,7 +43,10 @@ class Hit(Struct, frozen=True):
 
 
 class _Entry(Struct, frozen=True):
-    """What the automaton knows of one folded word: its size, what may not stand beside it, and whose word it is."""
+    """What the automaton knows of one folded word: its size, what may not stand beside it, and whose word it is.
+
+    `gapped` are the words with gaps of which this is the longest part: what to look for around it, and as what it counts.
+    """
 
     size: int
     # Kinds of characters that must not precede or follow, see `_kind`; "" if all may.
@@ -45,6 +54,18 @@ class _Entry(Struct, frozen=True):
     after: str
     # (category, word as written, strength)
     owners: tuple[tuple[str, str, str], ...]
+    gapped: tuple[tuple[re.Pattern[str], "_Entry"], ...] = ()
+
+    def found(self, joined: str, end: int) -> Iterator[tuple[int, int, "_Entry"]]:
+        """Start, end and entry of the words that this one, ending before `end`, stands for."""
+        start = end - self.size
+        if self.owners:
+            yield start, end, self
+        for pattern, entry in self.gapped:
+            first = max(0, start - _AROUND)
+            for match in pattern.finditer(joined, first, end + _AROUND):
+                if match.start() <= start and end <= match.end():
+                    yield match.start(), match.end(), entry
 
 
 class Keywords:
@@ -53,7 +74,8 @@ class Keywords:
     An allow word takes back every word of its category that lies inside it. Of overlapping words of one category the
     longest is the hit, of equal ones the stronger, then the first. Latin letters and digits at the edge of a word must
     not go on beyond it: neither letters nor digits beside a word that consists of nothing else (sb, 12333), no more of
-    the same kind beside one that has Chinese as well (加v123 contains 加v, 加vip does not).
+    the same kind beside one that has Chinese as well (加v123 contains 加v, 加vip does not). A word with gaps, 转让…车位,
+    is found where its parts follow one another within a sentence; its hit reaches from the first part to the last.
     """
 
     def __init__(self, lists: Sequence[WordList]) -> None:
@@ -65,12 +87,26 @@ class Keywords:
                 )
         self._automaton: Any = ahocorasick.Automaton()
         # Allow words only take back, so it is no matter whether one begins in a text without any other word.
-        denying = {folded for folded, found in owners.items() if any(strength != "allow" for _, strength in found)}
+        denying = {
+            max(folded.split(GAP), key=len)
+            for folded, found in owners.items()
+            if any(strength != "allow" for _, strength in found)
+        }
         self._beginnings = _Beginnings(denying)
+        gapped: dict[str, list[tuple[re.Pattern[str], _Entry]]] = {}
+        whole: dict[str, tuple[tuple[str, str, str], ...]] = {}
         for folded in sorted(owners):
-            before, after = _forbidden(folded)
-            found = tuple(owners[folded][key] for key in sorted(owners[folded]))
-            self._automaton.add_word(folded, _Entry(len(folded), before, after, found))
+            ours = tuple(owners[folded][key] for key in sorted(owners[folded]))
+            parts = folded.split(GAP)
+            if len(parts) == 1:
+                whole[folded] = ours
+            else:
+                pattern = re.compile(_GAP.join(map(re.escape, parts)))
+                gapped.setdefault(max(parts, key=len), []).append((pattern, _Entry(0, "", "", ours)))
+        for sought in sorted({*whole, *gapped}):
+            before, after = _forbidden(sought)
+            entry = _Entry(len(sought), before, after, whole.get(sought, ()), tuple(gapped.get(sought, ())))
+            self._automaton.add_word(sought, entry)
         self._empty = not owners
         self._automaton.make_automaton()
         self.categories: tuple[str, ...] = tuple(sorted({one.category for one in lists}))
@@ -97,12 +133,13 @@ class Keywords:
             return {}
         joined = _BETWEEN.join(texts)
         raw = [
-            (end + 1 - entry.size, end + 1, entry)
+            found
             for end, entry in self._automaton.iter(joined)
             if not (
                 (entry.before and end >= entry.size and _kind(joined[end - entry.size]) in entry.before)
                 or (entry.after and end + 1 < len(joined) and _kind(joined[end + 1]) in entry.after)
             )
+            for found in entry.found(joined, end + 1)
         ]
         if not raw:
             return {}

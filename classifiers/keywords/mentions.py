@@ -7,7 +7,7 @@ from classifiers.keywords.matching import Hit
 # Words of notices, warnings and reports. Hardly anybody who offers, threatens or insults writes them just before.
 _BEFORE = re.compile(
     "谨防|警惕|切勿|请勿|严禁|禁止|(?<![恨巴舍])不得|杜绝|抵制|严查|打击|查处|反诈|防骗|冒充|识别|辨别|提防|当心"
-    "|不要发|不要信|不要点|别信|别点|不参与|远离|骂我|骂他|骂她|骂人|辱骂|被骂|说我是|说他是|叫我|恐吓|要求我"
+    "|不要发|千万别|防止|不要信|不要点|别信|别点|不参与|远离|骂我|骂他|骂她|骂人|辱骂|被骂|说我是|说他是|叫我|恐吓|要求我"
     "|通报|案例|涉嫌|所谓|诸如|例如|比如|发现有人|有人发|有人在群|收到短信|短信说|骗子|关键词|敏感词|清理|清除|排查|拦截|过滤|屏蔽|黑名单|词库|整治|治理"
 )
 _AFTER = re.compile(
@@ -19,6 +19,10 @@ _OF_ONESELF = re.compile("(?<!你以为)我(?:真|就|一定|可能)?(?:是|这)
 _QUOTES = {"“": "”", "「": "」", "『": "』", "《": "》", '"': '"', "‘": "’"}
 _CLOSING = frozenset(_QUOTES.values())
 _SENTENCE_END = re.compile("[。!?\n]")
+# Right before what is not to be done. Not before abuse: 别他妈… is no advice.
+_NOT_TO_DO = re.compile("(?:不要|别|勿|不能|不可|不许|不准)$")
+# What tells of the sender's own stance, not of an offence: it stands beside what it warns of.
+_CONTEXT = frozenset({"warning", "solicitation"})
 # How far a notice's words stand from what they name; further away they belong to something else.
 _REACH = 16
 
@@ -27,11 +31,19 @@ def is_mention(folded: str, hit: Hit) -> bool:
     """Say whether a word found in a folded text is probably named, not spoken.
 
     True inside quotation marks, where the same sentence warns of it or reports it within 16 code points, and for abuse
-    of oneself. A guess in the sender's favour: such a word still counts as weak, so it takes other evidence to accuse.
+    of oneself. A guess in the sender's favour: such a word gives no signal, so it takes a trained score to accuse. Words
+    of warnings and of calls always count.
     """
+    if hit.category in _CONTEXT:
+        return False
     before = _SENTENCE_END.split(folded[max(0, hit.start - _REACH) : hit.start])[-1]
     after = _SENTENCE_END.split(folded[hit.end : hit.end + _REACH], maxsplit=1)[0]
-    if _BEFORE.search(before) or _AFTER.search(after) or _is_quoted(before, after):
+    if _BEFORE.search(before) or _is_quoted(before, after):
+        return True
+    if hit.category != "abuse" and _NOT_TO_DO.search(before):
+        return True
+    # Whoever tells of a stolen account adds that its messages are not to be believed.
+    if hit.category != "account_compromise" and _AFTER.search(after):
         return True
     return hit.category == "abuse" and _OF_ONESELF.search(before) is not None
 

@@ -7,16 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers.folding import fold, fold_batch
-from classifiers.keywords import PRODUCT_LISTS, Hit, Keywords, ListError, Word, WordList, is_mention, load_lists
+from classifiers.keywords import (
+    PRODUCT_LISTS,
+    Hit,
+    Keywords,
+    ListError,
+    Word,
+    WordList,
+    fold_words,
+    is_mention,
+    load_lists,
+)
+
+# Lists that say how a message is to be read, not what is wrong with it.
+CONTEXT = {"protected", "warning", "solicitation"}
 
 
 def a_list(
     category: str = "ads", *, strong: tuple[str, ...] = (), weak: tuple[str, ...] = (), allow: tuple[str, ...] = ()
 ) -> WordList:
     words = [
-        Word(text, fold(text).text, strength)
+        Word(text, folded, strength)
         for strength, texts in (("strong", strong), ("weak", weak), ("allow", allow))
-        for text in texts
+        for text, folded in zip(texts, fold_words(texts), strict=True)
     ]
     return WordList(category, "why", tuple(words))  # type: ignore[arg-type]
 
@@ -41,7 +54,7 @@ def strong(product: Keywords, text: str) -> list[str]:
     return [
         hit.word
         for hit in product.find(folded)
-        if hit.strength == "strong" and hit.category != "protected" and not is_mention(folded, hit)
+        if hit.strength == "strong" and hit.category not in CONTEXT and not is_mention(folded, hit)
     ]
 
 
@@ -123,6 +136,27 @@ def test_mixed_word_may_be_followed_by_another_kind_of_character() -> None:
     assert found(keywords, "加vip") == []
 
 
+@pytest.mark.parametrize("text", ["转让车位", "转让一个地下车位", "转让,地下车位", "转让转让b2车位"])
+def test_a_gap_stands_for_a_few_characters_of_a_sentence(text: str) -> None:
+    assert found(Keywords([a_list(weak=("转让…车位",))]), text)[0] == ("转让…车位", "weak")
+
+
+@pytest.mark.parametrize("text", ["转让合同。车位", "车位转让", "转让的事情昨天已经谈好了车位", "转让", "转让\n车位"])
+def test_parts_apart_or_in_another_order_are_no_word(text: str) -> None:
+    assert found(Keywords([a_list(weak=("转让…车位",))]), text) == []
+
+
+def test_a_word_with_a_gap_is_one_hit_from_its_first_part_to_its_last() -> None:
+    keywords = Keywords([a_list(weak=("转让…车位", "车位"), allow=("不…转让…车位",))])
+    assert keywords.find("请问转让下车位吗") == [Hit("ads", "转让…车位", "weak", 2, 7)]
+    assert keywords.find("公司不能转让车位") == []
+
+
+def test_no_gap_spans_two_texts() -> None:
+    keywords = Keywords([a_list(weak=("转让…车位",))])
+    assert keywords.find_batch(fold_batch(["转让", "车位", "转让车位"])) == {2: [Hit("ads", "转让…车位", "weak", 0, 4)]}
+
+
 def test_no_word_spans_two_texts() -> None:
     keywords = Keywords([a_list(weak=("加微信",))])
     assert keywords.find_batch(fold_batch(["请加微", "信", "加微信", ""])) == {2: [Hit("ads", "加微信", "weak", 0, 3)]}
@@ -181,6 +215,26 @@ def test_a_word_in_quotes_or_in_a_warning_is_named_not_spoken(text: str, named: 
     assert is_mention(folded, hit) is named
 
 
+@pytest.mark.parametrize(
+    ("category", "text", "named"),
+    [
+        ("account_compromise", "不要把微信借给别人", True),
+        ("account_compromise", "我微信被盗了,发的消息别信", False),
+        ("leak", "我微信被盗了,发的消息别信", True),
+        ("abuse", "你别脑残了", False),
+    ],
+)
+def test_advice_names_what_it_advises_against(category: str, text: str, named: bool) -> None:
+    words = {"account_compromise": ("把微信借", "微信被盗"), "leak": ("微信被盗",), "abuse": ("脑残",)}[category]
+    (hit,) = Keywords([a_list(category, strong=words)]).find(text)
+    assert is_mention(text, hit) is named
+
+
+def test_words_of_a_warning_are_never_named_only() -> None:
+    (hit,) = Keywords([a_list("warning", strong=("是骗子",))]).find("别信,都是骗子的话术")
+    assert not is_mention("别信,都是骗子的话术", hit)
+
+
 def test_scolding_oneself_is_no_abuse_but_a_threat_stays_one() -> None:
     folded = "我是弄死你的人"
     assert is_mention("我这猪脑子", Hit("abuse", "猪脑子", "strong", 2, 5))
@@ -222,6 +276,8 @@ def test_numbers_in_lists_are_words(tenant: Path) -> None:
         ("category: ads\nwhy: x\nweak: 团购\n", ':3:7: "weak" is not a list'),
         ("category: ads\nwhy: x\nweak: [[团购]]\n", ':3:8: an entry of "weak" is no word'),
         ("category: ads\nwhy: x\nweak: [团]\n", ':3:8: "团" is too short'),
+        ("category: ads\nwhy: x\nweak: [帮…投]\n", ':3:8: "帮…投" is too short'),
+        ("category: ads\nwhy: x\nweak: [转让…]\n", ':3:8: "转让…" has a gap with nothing beside it'),
         ("category: ads\nwhy: x\nweak: [哈哈哈]\n", ':3:8: "哈哈哈" is too short: it would be looked for as "哈"'),
         (
             "category: ads\nwhy: x\nweak: [团购, 團購]\n",
@@ -260,7 +316,7 @@ def test_all_mistakes_of_all_files_are_named_at_once(tmp_path: Path) -> None:
 def test_the_product_ships_these_lists_and_no_others(lists: tuple[WordList, ...]) -> None:
     assert {one.category for one in lists} == {
         *("ads", "fraud", "gambling", "porn", "abuse", "rumour", "leak", "incitement", "negative_emotion", "violence"),
-        *("outside_forwarding", "account_compromise", "infringement", "protected"),
+        *("outside_forwarding", "account_compromise", "infringement", "protected", "warning", "solicitation"),
     }
     assert len(list(PRODUCT_LISTS.glob("*.yaml"))) == len(lists)
 
