@@ -112,7 +112,7 @@ def _shown(path: FilePath) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word), list(map(str, known)), n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else ""
 
 
@@ -205,20 +205,21 @@ def _check_pack(document: Document) -> None:
         _check_budget(document, category_budget, ("budgets", key))
         if key not in {*NAMES, "default"}:
             document.report(("budgets", key), f'unknown category "{key}"', did_you_mean(key, {*NAMES, "default"}))
-    ladders = value.get("ladders") or {}
+    ladders = dict(_items(value.get("ladders")))
     for key, ladder in _items(ladders):
         _check_ladder(document, ladder, ("ladders", key), key)
     clauses = value.get("clauses")
     if isinstance(clauses, dict) and not clauses:
         document.report(("clauses",), "a pack needs at least one clause")
     used: set[str] = set()
+    names = {key for key, _ in _items(clauses)}
     for key, clause in _items(clauses):
-        used |= _check_clause(document, clause, ("clauses", key), key, slug, ladders, set(clauses))
+        used |= _check_clause(document, clause, ("clauses", key), key, slug, ladders, names)
     for key, _ in _items(ladders):
         if key not in used:
             document.report(("ladders", key), f'no clause uses the ladder "{key}"', "remove it or name it in a binding")
-    for index, test in enumerate(value.get("tests") or ()):
-        _check_test(document, test, ("tests", index), set(clauses or ()))
+    for index, test in _entries(value.get("tests")):
+        _check_test(document, test, ("tests", index), names)
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -281,7 +282,7 @@ def _check_clause(
         document.report(path, f'clause "{name}" is {mode} without a reason', "add because: …")
     _check_notice(document, clause.get("notice"), (*path, "notice"), name)
     used: set[str] = set()
-    for index, binding in enumerate(bindings if isinstance(bindings, list) else []):
+    for index, binding in _entries(bindings):
         used |= _check_binding(document, binding, (*path, "bindings", index), name, ladders, names)
     return used
 
@@ -296,13 +297,15 @@ def _check_binding(
     _check_notice(document, binding.get("notice"), (*path, "notice"), clause)
     if binding.get("response") is not None:
         _check_struct(document, binding["response"], Response, (*path, "response"), what)
+    if ladder is not None and not isinstance(ladder, str):
+        ladder = None  # its type was reported
     if rule_name is None:
         if mode in ("automatic", "assisted"):
             document.report(path, f"{what} has no rule", "did you mean mode: record-only?")
         if not binding.get("because"):
             document.report(path, f"{what}: a binding without a rule needs a reason", "add because: …")
         return set()
-    rule = RULES.get(rule_name)
+    rule = RULES.get(str(rule_name))
     if rule is None:
         document.report((*path, "rule"), f'{what}: there is no rule "{rule_name}"', did_you_mean(rule_name, RULES))
         return {ladder} if isinstance(ladder, str) else set()
@@ -372,10 +375,10 @@ def _check_test(document: Document, test: Any, path: Path, names: set[str]) -> N
         return
     if "message" not in test and "steps" not in test:
         document.report(path, "a test needs a message or steps")
-    if "expect" not in test:
-        document.report(path, "a test says what to expect", "expect: [] where nothing may be found")
-    for clause in test.get("expect") or ():
-        if clause not in names:
+    if not isinstance(test.get("expect"), list):
+        document.report(path, "a test lists what to expect", "expect: [] where nothing may be found")
+    for _, clause in _entries(test.get("expect")):
+        if str(clause) not in names:
             document.report((*path, "expect"), f'there is no clause "{clause}"', did_you_mean(clause, names))
 
 

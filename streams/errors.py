@@ -1,4 +1,4 @@
-"""What a command or a service says when a call cannot be answered. Each message is one sentence for people, without message text."""
+"""What a command or a service says when it cannot do what it was asked. Each message is one sentence, without message text."""
 
 
 class LoadError(Exception):

@@ -149,11 +149,6 @@ LONE: dict[str, bytes] = {
 
 
 @pytest.fixture(scope="module")
-def classifiers() -> Classifiers:
-    return Classifiers.load()
-
-
-@pytest.fixture(scope="module")
 def replay(classifiers: Classifiers) -> Callable[..., dict[str, Any]]:
     """Replays lines and gives all that came of them."""
     packs = load_packs()

@@ -6,10 +6,12 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from models import Fleet
 from policies.directory import Directory
@@ -225,6 +227,60 @@ def test_a_pack_of_ones_own_is_named_by_its_slug_whatever_its_file_is_called(xun
     code, out, err = xunqun("check", "hello", "--packs", "rules-2026.yaml", "--pack", "office", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["pack"] == "office"
+
+
+FULL_PACK = """\
+pack: office
+title: 办公室群规
+source: {document: null}
+status: {stage: adopted}
+group_types: [work]
+budgets: {ads: {review: 1/1000}}
+ladders:
+  adverts:
+    rungs: [{strikes: 1, sanction: warn}, {strikes: 2, sanction: [recall, mute], seconds: 60}]
+    window: {days: 90, from: tenant}
+clauses:
+  office-1:
+    article: 第一条
+    says: 不发广告
+    bindings:
+      - {rule: content.category, with: {category: ads}, mode: automatic, ladder: adverts, notice: "{member}：{title}"}
+      - rule: group.name
+        with: {declared: true}
+        mode: assisted
+        response: {sanction: remind, mend_within: {working_days: 1, from: tenant}}
+  office-2: {article: 第二条, says: 自律, mode: out-of-scope, because: 无从判断}
+tests: [{message: 收到, expect: []}]
+"""
+FULL_FLEET = """\
+people: [{id: u1, name: 王建国, tags: [leader], accounts: [{platform: qq, id: "1"}]}]
+groups: [{id: g1, mode: observe, approvals: {remove: required}, owner: u1, managers: [u1], facts: {purpose: 值班}}]
+settings: {timezone: Asia/Shanghai, working_hours: "09:00-18:00", fines: {enabled: false}, parameters: {}}
+"""
+
+
+def spoiled(value: Any) -> Iterator[Any]:
+    """Copies of a value, in each of which one part is something else."""
+    yield from (None, 5, -1.5, True, "x", "", [], {}, [None], [5], [[]], {"a": 1}, [{"a": {}}], 10**30)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from ({**value, key: other} for other in spoiled(inner))
+            yield {one: kept for one, kept in value.items() if one != key}
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from ([*value[:index], other, *value[index + 1 :]] for other in spoiled(inner))
+
+
+@pytest.mark.parametrize(("check", "text"), [(lint, FULL_PACK), (lint_fleet, FULL_FLEET)])
+def test_whatever_stands_in_a_file_lint_answers_with_it_or_with_mistakes(check: Any, text: str):
+    """JSON is YAML: it is written in a tenth of the time."""
+    found, problems = check(text, "x.yaml")
+    assert (found is not None, problems) == (True, [])
+    for one in spoiled(yaml.safe_load(text)):
+        found, problems = check(json.dumps(one), "x.yaml")
+        assert (found is None) == bool(problems)
+        assert all(problem.line == 1 and problem.what for problem in problems)
 
 
 # patterns
