@@ -100,7 +100,7 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
     """Let the rule that set a deadline look again, now that it is reached. The case's `now` is the due time."""
     found = Judgement()
     bound = pack.bound.get((deadline.clause, deadline.binding))
-    if bound is None:
+    if bound is None or _is_over(case):
         return found
     for finding in bound.rule.due(case, bound.params, deadline):
         violation_id = digest("v", case.view.key, deadline.clause, deadline.subject, deadline.cause, deadline.due_at)
@@ -142,12 +142,19 @@ def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:
 
 def _judge_standing(found: Judgement, case: Case, pack: CompiledPack) -> None:
     """Compare the faults that stand with those counted: a new one is found once, a mended one is closed."""
+    if _is_over(case):
+        return
     for subject in _look_at(case):
         for bound in pack.standing:
             findings = {one.subject.id: one for one in bound.rule.faults(case, bound.params, subject)}
             _close_mended(case, bound, subject, findings)
             for finding in findings.values():
                 _open_fault(found, case, bound, finding, pack)
+
+
+def _is_over(case: Case) -> bool:
+    """Say whether the group is dissolved: nothing is owed in it any more."""
+    return case.state.dissolved_at is not None or case.view.group.status == "dissolved"
 
 
 def _look_at(case: Case) -> Iterable[str | None]:
@@ -190,7 +197,9 @@ def _open_fault(found: Judgement, case: Case, bound: Bound, finding: Finding, pa
     if fault is not None and fault.open:
         return
     times = fault.times + 1 if fault else 1
-    violation_id = digest("v", case.view.key, bound.clause_id, finding.subject.id, "fault", times)
+    # Two rules of one clause, such as filing and name of a group, find two faults.
+    cause_id = digest("c", case.view.key, bound.clause_id, bound.rule.name, finding.subject.id, times)
+    violation_id = digest("v", cause_id, bound.clause_id, finding.subject.id)
     case.state.faults[key] = StandingFault(violation_id=violation_id, since=case.now, times=times)
     due_at = _mend_by(case, bound)
     if due_at is not None:
@@ -200,7 +209,7 @@ def _open_fault(found: Judgement, case: Case, bound: Bound, finding: Finding, pa
                     case, subject=finding.subject.id, cause=violation_id, due_at=due_at, data={"fault": key}
                 )
     kind: Literal["roster", "registry"] = "roster" if bound.rule.name.startswith("roster.") else "registry"
-    cause = finding.cause or Cause(kind, digest("c", case.view.key, bound.clause_id, finding.subject.id, times))
+    cause = finding.cause or Cause(kind, cause_id)
     _add(found, case, bound, finding, violation_id, cause=cause, due_at=due_at)
 
 

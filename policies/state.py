@@ -167,8 +167,10 @@ def _meet(state: GroupState, seen: Observation, who: str, now: Millis, directory
     if shown is None or shown.scope == "robot":
         return False
     new = False
-    if directory.people and who not in directory.people and who not in state.joined and state.left.get(who, -1) < now:
+    unlisted = directory.people and who not in directory.people and who not in state.joined
+    if (unlisted or who in state.left) and state.left.get(who, -1) < now:
         state.joined[who] = now
+        state.left.pop(who, None)
         new = True
     # Where no nickname is set, platforms show the name of the account instead.
     card = shown.card or (shown.name or "" if shown.card is not None else None)

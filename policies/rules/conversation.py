@@ -26,13 +26,14 @@ class ReplyParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Reply(Rule):
     """A question or assignment got no answer in time. An interim answer by anybody else stops the clock.
 
+    Who asks again before it is answered still waits for one answer.
     Serves `sla:response`.
     """
 
     name = "deadline.reply"
     Params = ReplyParams
     watches = MESSAGE_TYPES
-    needs = "the messages of the group; a backfilled gap freezes the clock"
+    needs = "the messages of the group without gaps"
 
     def see(self, case: Case, params: ReplyParams, place: Place) -> Iterable[Finding]:
         self._follow(case, params, place)
@@ -48,8 +49,9 @@ class Reply(Rule):
         leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
         if params.by_leaders and not leader:
             return
+        waits = any(one.subject == case.sender_id for one in place.deadlines(case))
         asks = is_question(text) or (leader and instructs(text))
-        if asks and not waives_reply(text) and not is_receipt(text):
+        if asks and not waits and not waives_reply(text) and not is_receipt(text):
             running = place.deadlines(case)
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
@@ -107,7 +109,8 @@ class Receipts(Rule):
         standing = case.directory.is_leader(case.person)
         asked = params.requested and asks_reply(text) and (is_notice(text) or standing or case.sender_role != "member")
         ordered = params.from_leaders and standing and instructs(text)
-        if (asked or ordered) and not waives_reply(text) and not is_receipt(text):
+        known = any(one.cause == case.seen.origin_id for one in place.deadlines(case))
+        if (asked or ordered) and not known and not waives_reply(text) and not is_receipt(text):
             running = place.deadlines(case)
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]

@@ -9,10 +9,10 @@ from models import Account, Fleet, Group, GroupRef, Observation, Person, Sender,
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
 from policies.directory import Directory
-from policies.judge import due_deadlines
+from policies.judge import CompiledPack, due_deadlines
 from policies.rules import RULES, Case, Finding
 from policies.rules.base import Place
-from policies.schema import Budget
+from policies.schema import Budget, Pack
 from policies.state import GroupState, GroupView, remember
 
 MINUTE: Millis = 60_000
@@ -112,3 +112,19 @@ def overdue(rule: str, case: Case, **params: Any) -> list[Finding]:
 def _read(rule: str, params: dict[str, Any]) -> Any:
     """Parameters as a pack writes them."""
     return msgspec.convert(params, type=RULES[rule].Params)
+
+
+def a_pack(clauses: dict[str, list[dict[str, Any]]]) -> CompiledPack:
+    """A pack of these bindings, automatic unless they say otherwise."""
+    written = {
+        "pack": "p",
+        "title": "测试制度",
+        "source": {"document": None},
+        "status": {"stage": "adopted"},
+        "ladders": {"out": {"rungs": [{"strikes": 1, "sanction": "remove"}]}},
+        "clauses": {
+            name: {"article": "第一条", "says": "摘要", "bindings": [{"mode": "automatic", **one} for one in bindings]}
+            for name, bindings in clauses.items()
+        },
+    }
+    return CompiledPack(msgspec.convert(written, type=Pack))

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from cases import DAY, HOUR, MEMBER, MINUTE, PEOPLE, House, found, overdue
 
-from models import Mention, Person
+from models import Mention, MessageRef, Person
 
 QUESTION = "三号机什么时候能修好?"
 TWO_HOURS: dict[str, Any] = {"within": {"hours": 2, "working": True}}
@@ -159,3 +159,17 @@ def test_mentioning_all_names_nobody() -> None:
 def test_a_directory_without_departments_names_none() -> None:
     people = tuple(Person(id=one.id, name=one.name, post=one.post) for one in PEOPLE)
     assert silent(("leader", ORDER), people=people, by="department") is None
+
+
+def test_who_asks_again_still_waits_for_one_answer() -> None:
+    late = told("deadline.reply", TWO_HOURS, [(0, "phone", QUESTION), (MINUTE, "tablet", "有人知道吗?")], until=DAY)
+    assert len(late) == 1
+    late = told("deadline.reply", TWO_HOURS, [(0, "phone", QUESTION), (3 * HOUR, "phone", QUESTION)], until=DAY)
+    assert len(late) == 2
+
+
+def test_an_edited_notice_is_tracked_once() -> None:
+    house = House()
+    for given in ({"id": "n1"}, {"at": DAY, "type": "message.edited", "edit_of": MessageRef("n1")}):
+        found("deadline.receipt", house.sees(NOTICE, by="keeper", **given), **ONE_DAY)
+    assert len(house.state.deadlines) == 1

@@ -80,6 +80,14 @@ def test_a_stranger_is_called_what_he_calls_himself() -> None:
     assert finding.explanation.startswith("老马不在名录中")
 
 
+def test_who_left_with_one_account_and_posts_with_another_is_still_there() -> None:
+    house = House()
+    house.sees(type="member.left", by="phone")
+    assert missing(house) == ["member"]
+    house.sees("还在", by="tablet", at=HOUR)
+    assert missing(house) == []
+
+
 def missing(house: House) -> list[str]:
     return [one.subject.id for one in faults("roster.must_join", house.sees("早", by="owner"))]
 
