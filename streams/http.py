@@ -222,8 +222,6 @@ async def serve(
         lingering_time=2.0,
         shutdown_timeout=drain_seconds,
     )
-    if not 0 <= port <= 65535:
-        raise WrongUse(f"there is no port {port}: choose one from 1 to 65535, or 0 for a free one")
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()

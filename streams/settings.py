@@ -37,17 +37,17 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Read the environment; what is `given` on the command line wins. SettingsError names the one that is wrong.
 
-    A secret may stand in a file: `XUNQUN_API_TOKEN_FILE=/run/secrets/token`.
+    A variable that is empty counts as not set. A secret may stand in a file: `XUNQUN_API_TOKEN_FILE=/run/secrets/token`.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     for one in fields(Settings):
         raw = _raw(environment, f"XUNQUN_{one.name.upper()}")
         if raw is not None:
-            values[one.name] = _parse(one.name, str(one.type), raw)
+            values[one.name] = _parse(one.name, one.type, raw)
     values.update({name: value for name, value in given.items() if value not in (None, (), [])})
     known = {one.name for one in fields(Settings)}
-    return Settings(**{name: value for name, value in values.items() if name in known})
+    return _check(Settings(**{name: value for name, value in values.items() if name in known}))
 
 
 def _raw(environment: Mapping[str, str], name: str) -> str | None:
@@ -56,24 +56,31 @@ def _raw(environment: Mapping[str, str], name: str) -> str | None:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name}_FILE names a file that cannot be read: {error.strerror}") from error
-    return environment.get(name)
+    return environment.get(name) or None
 
 
-def _parse(name: str, kind: str, raw: str) -> Any:
-    try:
-        if "tuple[Path" in kind:
-            return tuple(Path(one) for one in raw.split(":") if one)
-        if "tuple[str" in kind:
-            return tuple(one for one in raw.split(",") if one)
-        if "Path" in kind:
-            return Path(raw)
-        if kind == "int":
-            return int(raw)
-        if kind == "float":
-            return float(raw)
-    except ValueError as error:
-        raise SettingsError(f"XUNQUN_{name.upper()} is not a number: {raw!r}") from error
+def _parse(name: str, kind: Any, raw: str) -> Any:
+    if kind == tuple[Path, ...]:
+        return tuple(Path(one) for one in raw.split(":") if one)
+    if kind == tuple[str, ...]:
+        return tuple(one for one in raw.split(",") if one)
+    if kind in (Path, Path | None):
+        return Path(raw)
+    if kind in (int, float):
+        try:
+            return kind(raw)
+        except ValueError as error:
+            raise SettingsError(f"XUNQUN_{name.upper()} is not a number: {raw!r}") from error
     return raw
+
+
+def _check(settings: Settings) -> Settings:
+    if not 0 <= settings.port <= 65535:
+        raise SettingsError(f"there is no port {settings.port}: choose one from 1 to 65535, or 0 for a free one")
+    for name, value in (("TICK_SECONDS", settings.tick_seconds), ("RETENTION_DAYS", settings.retention_days)):
+        if not 0 < value < float("inf"):
+            raise SettingsError(f"XUNQUN_{name} has to be more than 0, it is {value}")
+    return settings
 
 
 def as_markdown() -> str:

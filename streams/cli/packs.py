@@ -24,7 +24,10 @@ def _paths(which: list[str] | None) -> list[Path]:
         if one in shipped:
             paths.append(shipped[one])
         elif Path(one).is_dir():
-            paths += sorted(Path(one).glob("*.yaml"))
+            found = sorted(Path(one).glob("*.yaml"))
+            if not found:
+                raise Failure(f"{one}: there is no pack in this folder; a pack is a file that ends in .yaml")
+            paths += found
         elif Path(one).is_file():
             paths.append(Path(one))
         else:

@@ -19,6 +19,7 @@ from policies.lint import lint, lint_fleet, load_packs
 from streams.cli import main
 from streams.embedded import Embedded
 from streams.loading import LoadError, fleet_from
+from streams.settings import Settings, read_settings
 from streams.store import Store
 
 NOW = 1_795_051_800_000
@@ -107,6 +108,7 @@ WRONG_USE = {
     "import of a missing file": ("import {missing} --out {out}", "there is no such file"),
     "import of a folder": ("import {folder} --out {out}", "is a folder; name the files in it"),
     "lint of an unknown pack": ("pack lint banxan", "did you mean banxian?"),
+    "lint of a folder without packs": ("pack lint {folder}", "a pack is a file that ends in .yaml"),
     "coverage of a missing file": ("pack coverage {missing}", "there is no pack or file"),
     "run with a missing fleet": ("run --port 0 --fleet {missing}", "fleet file cannot be read: No such file"),
     "run with a missing pack file": ("run --port 0 --packs {missing}", "the pack cannot be read: No such file"),
@@ -129,6 +131,52 @@ def test_wrong_use_ends_with_one_sentence_that_tells_the_way_out(case: str, xunq
     assert err.startswith("xunqun: ")
     assert told in err
     assert err.count("\n") == 1
+
+
+SETTINGS = {
+    "PORT": ("abc", "is not a number: 'abc'"),
+    "PORT ": ("65536", "choose one from 1 to 65535"),
+    "TICK_SECONDS": ("0", "has to be more than 0"),
+    "TICK_SECONDS ": ("nan", "has to be more than 0"),
+    "RETENTION_DAYS": ("-1", "has to be more than 0"),
+    "FLEET": ("missing.yaml", "fleet file cannot be read: No such file"),
+    "PACKS": ("missing.yaml:more.yaml", "the pack cannot be read: No such file"),
+    "LISTS": ("missing", "no such directory"),
+    "API_TOKEN_FILE": ("missing", "names a file that cannot be read: No such file"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_that_cannot_be_used_is_named(name: str, xunqun: Run, monkeypatch: pytest.MonkeyPatch):
+    value, told = SETTINGS[name]
+    monkeypatch.setenv(f"XUNQUN_{name.strip()}", value)
+    code, _, err = xunqun("run", *(() if name.strip() == "PORT" else ("--port", 0)))
+    assert code == 2
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_settings_are_read_from_the_environment_by_their_types():
+    given = {
+        "XUNQUN_PORT": "0",
+        "XUNQUN_TICK_SECONDS": "0.5",
+        "XUNQUN_RETENTION_DAYS": "7",
+        "XUNQUN_FLEET": "fleet.yaml",
+        "XUNQUN_PACKS": "a.yaml:packs",
+        "XUNQUN_LISTS": "lists",
+        "XUNQUN_WEBHOOK_SECRETS": "whsec_a,whsec_b",
+        "XUNQUN_API_TOKEN": "",
+    }
+    assert read_settings(given) == Settings(
+        port=0,
+        tick_seconds=0.5,
+        retention_days=7,
+        fleet=Path("fleet.yaml"),
+        packs=(Path("a.yaml"), Path("packs")),
+        lists=(Path("lists"),),
+        webhook_secrets=("whsec_a", "whsec_b"),
+    )
+    assert read_settings({"XUNQUN_PORT": "8601"}, port=8602).port == 8602
 
 
 @pytest.mark.parametrize("command", ["replay", "replay --frobnicate", "frobnicate", "run --port abc", "check"])
