@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from connectors.actuator import CALLS, Actuator
+from connectors.actuator import CALLS, Actuator, Outcome
 from connectors.webhook import backoff
 from models import Action, Observation, Verdict
 from models.observation import Millis
@@ -250,7 +250,12 @@ class Service:
         if able.answer != "yes":
             status, detail, retry_at = "manual", able.why, None
         else:
-            outcome = await self.actuator.send(action)
+            try:
+                outcome = await self.actuator.send(action)
+            except Exception as error:
+                # Connectors promise not to raise. One that does must not leave its action, and with it the group, waiting.
+                again = self.actuator.idempotent(action.call)
+                outcome = Outcome("retry" if again else "unconfirmed", f"the connector broke ({type(error).__name__})")
             status, detail = outcome.status, outcome.detail
             wait = outcome.retry_after or backoff(action.tries, key=action.id)
             retry_at = self.clock() + int(wait * 1000)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 import streams.service
 from classifiers.measure import Classifiers
 from connectors.simulated import SimulatedActuator
-from models import Fleet
+from models import Fleet, Group, Person
 from policies.directory import Directory
 from policies.lint import load_packs
 from streams.embedded import Embedded
@@ -22,9 +23,9 @@ from streams.store import Store, StoreUnavailable, dead_letters, groups_seen, ju
 WORDS = "三号机已复位"
 
 
-def a_message(id):
+def a_message(id, **given):
     message = {"type": "message.created", "id": id, "group": {"id": "g1"}, "sender": {"id": "u1"}, "text": WORDS}
-    return json.dumps({**message, "sent_at": 1_795_051_800_000}).encode()
+    return json.dumps({**message, "sent_at": 1_795_051_800_000, **given}).encode()
 
 
 def locked(*_):
@@ -42,8 +43,8 @@ def host(tmp_path, classifiers):
 
 
 @asynccontextmanager
-async def running(host):
-    service = Service(host, SimulatedActuator(), Metrics(), tick_seconds=0.05)
+async def running(host, actuator=None):
+    service = Service(host, actuator or SimulatedActuator(), Metrics(), tick_seconds=0.05)
     await service.start()
     try:
         yield service
@@ -115,3 +116,30 @@ async def test_a_service_that_refused_a_post_finds_out_by_itself_that_it_can_sto
                 assert service.ready() == (False, ["the store cannot write: database or disk is full"])
                 await asyncio.sleep(0.05)
         await until_ready(service, True)
+
+
+class BreaksOnce(SimulatedActuator):
+    """A connector with a mistake in it."""
+
+    async def send(self, action):
+        outcome = await super().send(action)
+        if len(self.asked) == 1:
+            raise ValueError(WORDS)
+        return outcome
+
+
+async def test_an_action_on_which_the_connector_breaks_is_tried_again(tmp_path, classifiers):
+    group = Group(id="g1", pack="xianchuang", mode="enforce", owner="u2", members=("u1", "u2"))
+    fleet = Fleet(people=(Person(id="u1", name="王建国"), Person(id="u2", name="李秀英")), groups=(group,))
+    host = Embedded(Store(tmp_path / "xunqun.db"), classifiers, load_packs(), Directory(fleet))
+    actuator = BreaksOnce()
+    async with running(host, actuator) as service:
+        now = time.time_ns() // 1_000_000
+        await service.append(a_message("m1", text="今晚牛牛开房，注册送彩金", sent_at=now, kind="text"))
+        deadline = monotonic() + 20
+        while (found := (await service.status())["actions"]) != {"confirmed": 1}:
+            assert monotonic() < deadline, found
+            await asyncio.sleep(0.05)
+        assert service.ready() == (True, [])
+    assert [one.call for one in actuator.asked] == ["notify", "notify"]
+    assert len({one.id for one in actuator.asked}) == 1
