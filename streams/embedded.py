@@ -50,13 +50,15 @@ class Embedded:
         directory: Directory,
         *,
         chunk: int = 256,
+        simulated: bool = False,
     ) -> None:
         self.store = store
         self.directory = directory
         self.packs = packs
         self.chunk = chunk
         self.screen = Screen(classifiers, packs, directory)
-        self.agents: tuple[Agent, ...] = (self.screen, Escalate(packs, directory), Enforce(), RecordViews())
+        escalate = Escalate(packs, directory, simulated=simulated)
+        self.agents: tuple[Agent, ...] = (self.screen, escalate, Enforce(), RecordViews())
         self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
         self._states: dict[tuple[str, str], bytes] = {}
         self._encode = msgspec.json.Encoder().encode

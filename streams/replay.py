@@ -63,7 +63,7 @@ class Replay:
         chunk: int = CHUNK,
     ) -> None:
         self.store = store
-        self.host = Embedded(store, classifiers, packs, directory, chunk=chunk)
+        self.host = Embedded(store, classifiers, packs, directory, chunk=chunk, simulated=True)
         self.chunk = chunk
         self.observations = 0
         self._clock: Millis = 0

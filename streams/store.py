@@ -368,8 +368,9 @@ class Store:
             return
         if name == "withdrawn":
             for row in rows:
-                of = (reviews.c.observation_id == row["observation_id"], reviews.c.at >= row["since"])
-                open_ones = reviews.update().where(*of, reviews.c.status == "open")
+                asked = reviews.c.at.between(row["since"], row["until"])
+                of = (reviews.c.observation_id == row["observation_id"], asked, reviews.c.status == "open")
+                open_ones = reviews.update().where(*of)
                 self.connection.execute(open_ones.values(status="withdrawn"))
             return
         if name == "reopened_actions":

@@ -96,13 +96,18 @@ class _Changes(Effects):
 
 
 class Escalate:
-    """Keeps strikes and lets `reconcile` say what follows. State per subject: `Ledger`."""
+    """Keeps strikes and lets `reconcile` say what follows. State per subject: `Ledger`.
+
+    `simulated`: every action arrives the moment it is planned, so that a replay does not depend on how many records are
+    judged before the outbox is looked at.
+    """
 
     name: ClassVar[str] = "escalate"
     reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, OUTCOMES)
     State: ClassVar[type[Any] | None] = Ledger
 
-    def __init__(self, packs: Mapping[str, Pack], directory: Directory) -> None:
+    def __init__(self, packs: Mapping[str, Pack], directory: Directory, *, simulated: bool = False) -> None:
+        self.simulated = simulated
         self.packs = packs
         self.directory = directory
 
@@ -243,7 +248,7 @@ class Escalate:
                     next_kinds=_next(ladder, due),
                     assignee=due.rung.assignee,
                 )
-            if changes.issue and mode != "enforce":
+            if changes.issue and (mode != "enforce" or self.simulated):
                 # What nobody was told cannot be waited for: in observe and advise the next rung is shown at once.
                 self._reconcile(effects, ledger, pack, name)
 
@@ -303,7 +308,12 @@ class Escalate:
             if noted.mode != "observe":
                 self._ask_approval(effects, sanction, noted)
         elif noted.mode == "enforce" and kind in CALLS:
-            self._act(effects, sanction, noted, max_age=MAX_AGE.get(kind) if noted.observation_id else None)
+            max_age = MAX_AGE.get(kind) if noted.observation_id else None
+            self._act(effects, sanction, noted, max_age=max_age)
+            if self.simulated:
+                late = max_age is not None and effects.cause.appended_at - noted.at > max_age
+                when = ledger.failed if late else ledger.delivered
+                when[sanction_id] = effects.cause.appended_at if late else noted.at
 
     def _act(self, effects: _Changes, sanction: Sanction, noted: Noted, *, max_age: Millis | None) -> None:
         params: dict[str, Any] = {"target": self._account(sanction.subject, noted), "text": sanction.notice}
@@ -512,8 +522,8 @@ class Escalate:
             return
         if outcome.status not in DELIVERED:
             ledger.failed.setdefault(outcome.sanction_id, outcome.at)
-            return
-        ledger.delivered.setdefault(outcome.sanction_id, outcome.at)
+        else:
+            ledger.delivered.setdefault(outcome.sanction_id, outcome.at)
         sanction = ledger.sanctions[outcome.sanction_id]
         if sanction.ladder:
             noted = ledger.held[sanction.violation_ids[0]]

@@ -87,8 +87,9 @@ class RecordViews:
         elif one.review:
             effects.rows.append(("reviews", _review_row(record, one.review)))
         elif one.withdrawal:
-            since = one.withdrawal.withdrawn_at - GRACE
-            effects.rows.append(("withdrawn", {"observation_id": one.withdrawal.observation_id, "since": since}))
+            until = one.withdrawal.withdrawn_at
+            row = {"observation_id": one.withdrawal.observation_id, "since": until - GRACE, "until": until}
+            effects.rows.append(("withdrawn", row))
 
 
 def _ended(kind: str, sanction_id: str) -> list[tuple[str, dict[str, Any]]]:

@@ -1,7 +1,7 @@
 """What follows from messages over days, groups, accounts and decisions, on the real host."""
 
 import pytest
-from house import CARD, DAY, GIFT, HOUR, IDENTITY, MINUTE, PLAIN, SECRET, TRANSFER, VOUCHER, a_pack
+from house import CARD, DAY, GIFT, HOUR, IDENTITY, MINUTE, PLAIN, SECRET, TRANSFER, VOUCHER, House, a_pack
 
 
 def removed(house, **where):
@@ -404,11 +404,9 @@ def test_an_overturned_draft_sends_nothing_and_no_longer_waits(a_house):
     assert house.reviews() == []
 
 
-def test_strikes_of_observe_do_not_count_in_enforce(a_house, classifiers, tmp_path):
+def test_strikes_of_observe_do_not_count_in_enforce(a_house, classifiers):
     house = a_house(mode="observe")
     house.say()
-    from house import House
-
     house.store.close()
     enforcing = House(house.path.parent, classifiers)
     message = enforcing.say(at=DAY, id="later")
