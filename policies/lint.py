@@ -420,6 +420,7 @@ def _check_fleet(document: Document, value: dict[str, Any]) -> None:
         path, who = ("people", index), _named("person", person)
         _check_struct(document, person, Person, path, who)
         _check_once(document, people, _id(person), path, who)
+        _check_dates(document, person, path, who)
         for number, account in _entries(person.get("accounts") if isinstance(person, dict) else None):
             place = (*path, "accounts", number)
             if _check_struct(document, account, Account, place, f"an account of {who}"):
@@ -435,6 +436,7 @@ def _check_fleet(document: Document, value: dict[str, Any]) -> None:
             key = f"{group.get('platform', 'jsonl')}:{_id(group)}" if "id" in group else ""
             _check_once(document, groups, key, path, which)
             _check_people(document, group, path, which, people)
+            _check_dates(document, group.get("facts"), (*path, "facts"), which)
     if value.get("settings") is not None:
         _check_settings(document, value["settings"], ("settings",))
 
@@ -464,6 +466,18 @@ def _check_people(document: Document, group: dict[str, Any], path: Path, which: 
     for key, one in named if people else ():
         if one and str(one) not in people:
             document.report((*path, key), f'{which}: {key}: there is no person "{one}"', did_you_mean(one, people))
+
+
+def _check_dates(document: Document, value: Any, path: Path, what: str) -> None:
+    """What ends in `_at` is a time between 1970 and 2100; rules add spans to it, and calendars end."""
+    from policies.calendar import WorkingCalendar
+
+    for key, written in _items(value):
+        if str(key).endswith("_at") and written is not None:
+            at = WorkingCalendar().millis(written)
+            if at is None or not 0 <= at < 4_102_444_800_000:
+                told = f'{what}: {key}: "{written}" is no date'
+                document.report((*path, key), told, "YYYY-MM-DD or milliseconds, from 1970 to 2100")
 
 
 def _check_settings(document: Document, settings: Any, path: Path) -> None:

@@ -376,7 +376,7 @@ def test_no_text_keeps_a_check_busy_for_ever(piece: str, xunqun: Run):
 BAD_FLEET = """\
 people:
   - {id: u1, name: 王建国, departement: 生产部}
-  - {id: u1, name: 李强}
+  - {id: u1, name: 李强, left_at: 2026-13-01}
   - {id: 7, name: 赵敏}
   - {name: 无号}
   - {id: u3, name: 孙丽, accounts: [{platform: qq, id: "1"}]}
@@ -388,7 +388,7 @@ groups:
   - {id: g2, packs: baseline, owner: u5}
   - {id: g2, owner: u6, approvals: {remove: automatical}}
   - {id: g3, administrators: [u1, u33]}
-  - {id: g3}
+  - {id: g3, facts: {work_ended_at: 9999-12-31, filed_at: null, purpose: 值班}}
   - g4
 group: []
 settings: {timezone: Asia/Shanghay, working_hours: 9-18, fines: {enable: true}}
@@ -396,6 +396,7 @@ settings: {timezone: Asia/Shanghay, working_hours: 9-18, fines: {enable: true}}
 TOLD = """\
 fleet.yaml:2:25: person "u1" has no key "departement" · hint: did you mean department?
 fleet.yaml:3:6: person "u1" stands there twice
+fleet.yaml:3:24: person "u1": left_at: "2026-13-01" is no date · hint: YYYY-MM-DD or milliseconds, from 1970 to 2100
 fleet.yaml:4:6: person "7": id: Expected str, got int · hint: put it in quotes
 fleet.yaml:5:5: a person lacks the key "id"
 fleet.yaml:7:35: account qq:1 belongs to both person "u3" and person "u4"
@@ -408,6 +409,7 @@ fleet.yaml:13:14: group "g2": owner: there is no person "u6"
 fleet.yaml:13:25: group "g2": approvals: Invalid enum value 'automatical' · hint: did you mean automatic?
 fleet.yaml:14:14: group "g3": administrators: there is no person "u33" · hint: did you mean u3?
 fleet.yaml:15:6: group "g3" stands there twice
+fleet.yaml:15:22: group "g3": work_ended_at: "9999-12-31" is no date · hint: YYYY-MM-DD or milliseconds, from 1970 to 2100
 fleet.yaml:16:5: a group has to be a mapping
 fleet.yaml:17:1: a fleet has no key "group" · hint: did you mean groups?
 fleet.yaml:18:12: settings: timezone: "Asia/Shanghay" cannot be used · hint: e.g. Asia/Shanghai
@@ -459,6 +461,26 @@ def test_an_empty_fleet_has_nobody_in_it(tmp_path: Path):
     path = tmp_path / "fleet.yaml"
     path.write_text("# nobody yet\n")
     assert fleet_from(path) == Fleet()
+
+
+# trial
+
+
+def test_a_trial_leaves_bad_lines_out_and_shows_names_as_text(xunqun: Run, tmp_path: Path):
+    line = {"type": "message.created", "sent_at": NOW, "sender": {"id": "u1", "name": "<img src=x>"}, "kind": "text"}
+    line |= {"text": "兼职刷单日结三百,加微信领红包", "group": {"id": "g1", "name": "<script>alert(1)</script>"}}
+    good = [json.dumps({**line, "id": f"m{n}", "sent_at": NOW + n * 60_000}) for n in range(3)]
+    good.append(json.dumps({**line, "id": "😀", "group": {"id": "[/b]", "name": "[/b]\x00👨‍👩‍👧"}}))
+    bad = ["hello", "[" * 100_000, '{"id": "x"}', json.dumps({**line, "id": "y", "sent_at": -1}), '"\\ud800"']
+    mixed = [one for pair in zip(good, bad, strict=False) for one in pair] + bad[4:]
+    (tmp_path / "day.jsonl").write_text("\n".join(mixed), encoding="utf-8")
+    code, _, err = xunqun("trial", "day.jsonl", "--out", "page.html", "--names")
+    assert (code, err) == (0, "")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "baseline-1" in page
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "hello" not in page
 
 
 # dead letters and names from outside
