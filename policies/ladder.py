@@ -1,5 +1,6 @@
 """Ladders: how strikes become sanctions, and how sanctions are taken back. One function does both: `reconcile`."""
 
+from bisect import insort
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,12 +74,14 @@ def should_stand(
     """
     failed, taken_back = failed or {}, taken_back or {}
     live = [one for one in strikes if one.status != "revoked"]
-    counted: list[Strike] = []
+    counted: list[Strike] = []  # sorted by time
+    most = _enough(ladder)
     level, notices = 0, ()  # type: int, tuple[tuple[str, ...], ...]
     for strike in live:
-        total_before = total(counted, ladder, strike.given_at)
+        late = bool(counted) and strike.given_at < counted[-1].given_at
+        total_before = total(counted if late else counted[-most:], ladder, strike.given_at)
         level = min(level, _deserved(total_before, ladder))
-        counted.append(strike)
+        insort(counted, strike, key=lambda one: one.given_at)
         deserved = _deserved(total_before + strike.weight, ladder)
         told = any(
             _before(delivered.get(one), strike) and not _before(taken_back.get(one), strike)
@@ -135,6 +138,15 @@ def next_rung(strikes: Sequence[Strike], ladder: Ladder, at: Millis, given: int)
     if given >= len(ladder.rungs):
         return None
     return "+".join(ladder.rungs[given].sanctions)
+
+
+def _enough(ladder: Ladder) -> int:
+    """So many of the newest strikes, each weighing at least one, reach the highest rung whatever decay takes off.
+
+    Older ones change nothing, and somebody with thousands of strikes must not cost their square.
+    """
+    decayed = span_millis(ladder.window) // span_millis(ladder.decay) if ladder.decay else 0
+    return int(max(rung.strikes for rung in ladder.rungs)) + decayed + 1
 
 
 def _before(at: Millis | None, strike: Strike) -> bool:

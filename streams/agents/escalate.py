@@ -271,7 +271,10 @@ class Escalate:
         pack, violation, group = self.packs[noted.pack], noted.violation, self._group(noted)
         fleet = self.directory.fleet
         if kind == "fine" and not (fleet.settings.fines.enabled and fleet.settings.fines.basis):
-            self._ask(effects, noted, certain=True, why="罚款未启用：须由单位书面明确依据后开启")
+            # Nobody was told of a fine: the next offence asks again, and climbs no further.
+            if sanction_id not in ledger.failed:
+                ledger.failed[sanction_id] = noted.at
+                self._ask(effects, noted, certain=True, why="罚款未启用：须由单位书面明确依据后开启")
             return
         sanction = Sanction(
             id=sanction_id,

@@ -1,11 +1,13 @@
 """Ladders: how strikes become sanctions and how sanctions are taken back."""
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models import Sanction, Strike, Subject
 from policies.calendar import DAY
-from policies.ladder import reconcile, should_stand, total
+from policies.ladder import Due, reconcile, should_stand, total
 from policies.schema import Ladder, Rung, Span
 
 WARN_THEN_REMOVE = Ladder(rungs=(Rung(strikes=1, sanction="warn"), Rung(strikes=2, sanction="remove")))
@@ -25,15 +27,19 @@ def a_strike(number: int, *, at: int, status: str = "live", weight: float = 1.0)
     )
 
 
-def kinds(strikes: list[Strike], ladder: Ladder = WARN_THEN_REMOVE, *, delay: int | None = 1) -> list[str]:
+def standing(strikes: list[Strike], ladder: Ladder, *, delay: int | None = 1) -> list[Due]:
     """The sanctions that stand when each is delivered `delay` after its message, in rounds until nothing changes."""
     delivered: dict[str, int] = {}
     while True:
-        standing = list(should_stand(strikes, delivered, ladder))
-        told = {one.id: one.strike.given_at + delay for one in standing} if delay is not None else {}
+        found = list(should_stand(strikes, delivered, ladder))
+        told = {one.id: one.strike.given_at + delay for one in found} if delay is not None else {}
         if told == delivered:
-            return [one.kind for one in standing]
+            return found
         delivered = told
+
+
+def kinds(strikes: list[Strike], ladder: Ladder = WARN_THEN_REMOVE, *, delay: int | None = 1) -> list[str]:
+    return [one.kind for one in standing(strikes, ladder, delay=delay)]
 
 
 def issued(strikes: list[Strike], delivered: dict[str, int], ladder: Ladder = WARN_THEN_REMOVE) -> list[Sanction]:
@@ -98,6 +104,24 @@ def test_a_notice_taken_back_before_a_message_had_told_nothing():
     for at, kinds_then in ((DAY - 1, ["warn"]), (DAY + 1, ["warn", "remove"])):
         standing = should_stand(strikes, {first.id: 1}, WARN_THEN_REMOVE, taken_back={first.id: at})
         assert [one.kind for one in standing] == kinds_then
+
+
+@given(
+    st.lists(st.integers(0, 60 * 24), max_size=40),
+    st.lists(st.integers(1, 6), min_size=1, max_size=3, unique=True),
+    st.integers(1, 40),
+    st.none() | st.integers(1, 20),
+)
+def test_the_newest_strikes_alone_say_which_rung_is_reached(hours, rungs, window, decay):
+    ladder = Ladder(
+        rungs=tuple(Rung(strikes=one, sanction="warn") for one in sorted(rungs)),
+        window=Span(days=window),
+        decay=Span(days=decay) if decay else None,
+    )
+    strikes = [a_strike(number, at=hour * DAY // 24) for number, hour in enumerate(hours)]
+    shortened = standing(strikes, ladder)
+    with patch("policies.ladder._enough", return_value=len(strikes) + 1):
+        assert standing(strikes, ladder) == shortened
 
 
 def test_a_late_message_finds_no_quiet_time_before_it():
