@@ -142,9 +142,11 @@ def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:
 
 def _judge_standing(found: Judgement, case: Case, pack: CompiledPack) -> None:
     """Compare the faults that stand with those counted: a new one is found once, a mended one is closed."""
+    # The day counts as looked at even where nothing is owed: who keeps time for the group asks only once.
+    subjects = list(_look_at(case))
     if _is_over(case):
         return
-    for subject in _look_at(case):
+    for subject in subjects:
         for bound in pack.standing:
             findings = {one.subject.id: one for one in bound.rule.faults(case, bound.params, subject)}
             _close_mended(case, bound, subject, findings)

@@ -53,6 +53,7 @@ def test_in_a_dissolved_group_nothing_is_owed() -> None:
     assert judged(house, pack, "几点开会?") == []
     assert judged(house, pack, None, type="group.dissolved", by="owner", at=HOUR) == []
     assert judged(house, pack, None, type="clock.tick", by=None, at=DAY) == []
+    assert house.state.audited_on == "2026-11-19"
 
 
 def test_a_nickname_mended_in_time_has_no_consequence() -> None:
