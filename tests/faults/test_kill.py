@@ -203,6 +203,7 @@ async def test_killed_ten_times_it_loses_nothing_and_counts_nothing_twice(tmp_pa
             *("run", "--dir", folder, "--fleet", fleet, "--port", 0),
             action_url=receiver.url,
             action_secret=SECRET,
+            tick_seconds=0.3,
         )
         return service.program
 
