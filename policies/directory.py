@@ -29,8 +29,10 @@ class Directory:
         self._accounts = {
             (account.platform, account.id): person for person in fleet.people for account in person.accounts
         }
-        self.names = {person.name for person in fleet.people}
+        self._by_name = {person.name: person for person in fleet.people}
+        self.names = set(self._by_name)
         self._leaders = {person.id for person in fleet.people if _leads(person)}
+        self.tags = {tag for person in fleet.people for tag in person.tags}
         self._packs: dict[str, set[str | None]] = {}
         for group in fleet.groups:
             for one in (group.owner, *group.managers, *group.administrators, *group.publishers, *group.members):
@@ -66,6 +68,10 @@ class Directory:
     def is_stranger(self, subject: str) -> bool:
         person = self.people.get(subject)
         return person is None or "customer" in person.tags
+
+    def called(self, name: str) -> Person | None:
+        """Find a person by id or, as people fill in forms, by name."""
+        return self.people.get(name) or self._by_name.get(name)
 
     def packs_of(self, person: str) -> set[str | None]:
         """The packs of all groups that list a person; None for groups without one of their own."""

@@ -137,17 +137,18 @@ class Roles(Rule):
         owner = case.view.owner
         if owner is None:
             return
-        people = {**case.directory.people, **{one.name: one for one in case.directory.people.values()}}
+        people = case.directory.people
         person = people.get(owner)
         # Somebody the fleet names without an entry may be the right one; who became owner before our eyes is a stranger.
         missing = person is None and owner != case.state.owner
         wrong, unsure = None, not people
         if params.owner_tag and (person is None or params.owner_tag not in person.tags):
             wrong = "群主须为党员" if params.owner_tag == "party_member" else f"群主须为{params.owner_tag}"
-            unsure = unsure or missing or not any(params.owner_tag in one.tags for one in people.values())
+            unsure = unsure or missing or params.owner_tag not in case.directory.tags
         if params.owner_departments or params.owner_posts:
             founder = case.view.fact("initiator") if params.founded else None
-            others = [people.get(one) for one in (*case.view.group.managers, founder) if one]
+            others = [people.get(one) for one in case.view.group.managers]
+            others += [case.directory.called(founder)] if isinstance(founder, str) else []
             if not any(one is not None and _fits(one, params) for one in (person, *others)):
                 wrong = f"群主应为{'、'.join((*params.owner_departments, *params.owner_posts))}的人员"
                 unsure = unsure or missing or None in others
