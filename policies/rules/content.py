@@ -1,6 +1,7 @@
 """Rules on what a message says or carries."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any, Literal
@@ -97,7 +98,8 @@ class ContentCategory(Rule):
             if found and (best is None or (found.certain, found.score) > (best.certain, best.score)):
                 best = found
         if best is not None:
-            yield best
+            # Where nobody is named as its sender, nobody is told of it: a person looks.
+            yield best if case.sender_id else replace(best, certain=False)
 
 
 def weigh(case: Case, category: str) -> Finding | None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from cases import DAY, GROUP, HOUR, House, a_pack
 
-from models import Change, Violation
+from models import Change, Signal, Violation
 from policies.judge import CompiledPack, due_deadlines, judge, judge_due
 
 FILING = {"rule": "registry.filing", "with": {"fields": ["filed_at"]}}
@@ -75,3 +75,13 @@ def test_an_answer_in_the_millisecond_of_the_deadline_is_in_time() -> None:
     house = House()
     judged(house, pack, "几点开会?")
     assert len(judged(house, pack, None, type="clock.tick", by=None, at=2 * HOUR)) == 1
+
+
+def test_what_nobody_is_named_for_is_held_against_nobody() -> None:
+    pack = a_pack({"p-1": [{"rule": "content.category", "with": {"category": "red_packet"}, "ladder": "out"}]})
+    for by, kind, certain in (("member", "member", True), (None, "message", False)):
+        case = House().sees(by=by, kind="red_packet")
+        case.signals = (Signal("kinds@1", "red_packet", 1.0),)
+        found = judge(case, pack)
+        assert [one.subject.kind for one in (found.violations if certain else found.uncertain)] == [kind]
+        assert bool(found.violations) == certain

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from cases import GROUP, PEOPLE, House, faults
 
-from models import Change, GroupRef, Person
+from models import Change, Group, GroupRef, Person
 
 
 def shown(card: str | None, house: House | None = None, **given: object) -> list[str]:
@@ -121,3 +121,7 @@ def test_a_group_name_has_the_prescribed_form() -> None:
     given = {"declared": False, "pattern": "^生产"}
     assert faults("group.name", house.sees("到"), **given)
     assert not faults("group.name", replace(house, group=GROUP).sees("到"), **given)
+
+
+def test_a_group_that_the_fleet_does_not_list_has_declared_nothing() -> None:
+    assert not faults("group.name", House(group=Group(id="g9"), known=False).sees("到"), declared=True)
