@@ -4,12 +4,13 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from models.observation import Millis
 from streams.errors import Unavailable
@@ -200,6 +201,32 @@ _ROW_TABLES = {
 }
 
 
+def _replacing(table: sa.Table, keep: Sequence[str] = ()) -> Insert:
+    """Insert rows; where the key is there already, replace all columns but those to `keep`."""
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {one.name: statement.excluded[one.name] for one in table.c if one.name not in (*keys, *keep)}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+# Built once: composing a statement costs more than SQLite needs to run it.
+_SAVE_STATE, _SAVE_OFFSET, _APPEND = _replacing(state), _replacing(offsets), log.insert()
+_ENTER = {
+    name: _replacing(table, ("first_seen", "offset")) if name in _REPLACED else insert(table).on_conflict_do_nothing()
+    for name, table in _ROW_TABLES.items()
+}
+
+
+@cache
+def _next_records(topics: tuple[str, ...]) -> sa.Select[Any]:
+    return (
+        sa.select(log.c.topic, log.c.key, log.c.value, log.c.offset, log.c.appended_at)
+        .where(log.c.offset > sa.bindparam("after"), log.c.topic.in_(topics))
+        .order_by(log.c.offset)
+        .limit(sa.bindparam("most"))
+    )
+
+
 class StoreUnavailable(Unavailable):
     """The store cannot take more right now (full disk, locked); one sentence for people."""
 
@@ -273,7 +300,7 @@ class Store:
         """Append records `(key, value, appended_at)`; inside a transaction."""
         if rows:
             values = [{"topic": topic, "key": key, "value": value, "appended_at": at} for key, value, at in rows]
-            self.connection.execute(log.insert(), values)
+            self.connection.execute(_APPEND, values)
 
     def first_seen(self, ids: Sequence[str]) -> list[bool]:
         """Enter ids and say for each whether it is new; inside a transaction."""
@@ -286,13 +313,8 @@ class Store:
 
     def read(self, topics: Sequence[str], after: int, limit: int) -> list[Record]:
         """The next records of these topics after an offset, oldest first."""
-        query = (
-            sa.select(log.c.topic, log.c.key, log.c.value, log.c.offset, log.c.appended_at)
-            .where(log.c.offset > after, log.c.topic.in_(topics))
-            .order_by(log.c.offset)
-            .limit(limit)
-        )
-        return [Record(*row) for row in self.connection.execute(query)]
+        rows = self.connection.execute(_next_records(tuple(topics)), {"after": after, "most": limit})
+        return [Record(*row) for row in rows]
 
     def offset(self, agent: str) -> int:
         return self.connection.scalar(sa.select(offsets.c.offset).where(offsets.c.agent == agent)) or 0
@@ -337,20 +359,15 @@ class Store:
             rows = [
                 {"agent": agent, "key": key, "value": value, "next_due": due} for key, (value, due) in states.items()
             ]
-            statement = insert(state)
-            changed = {"value": statement.excluded.value, "next_due": statement.excluded.next_due}
-            self.connection.execute(
-                statement.on_conflict_do_update(index_elements=["agent", "key"], set_=changed), rows
-            )
+            self.connection.execute(_SAVE_STATE, rows)
         if effects.records:
             values = [
                 {"topic": topic, "key": key, "value": msgspec.json.encode(value), "appended_at": at}
                 for topic, key, value, at in effects.records
             ]
-            self.connection.execute(log.insert(), values)
+            self.connection.execute(_APPEND, values)
         self.write_rows(effects.rows)
-        statement = insert(offsets).values(agent=agent, offset=offset)
-        self.connection.execute(statement.on_conflict_do_update(index_elements=["agent"], set_={"offset": offset}))
+        self.connection.execute(_SAVE_OFFSET, {"agent": agent, "offset": offset})
 
     def write_rows(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them."""
@@ -384,16 +401,7 @@ class Store:
                 waits = (tasks.c.id == row["id"], tasks.c.status.in_(("open", "overdue")))
                 self.connection.execute(tasks.update().where(*waits).values(status=row["status"]))
             return
-        table = _ROW_TABLES[name]
-        statement = insert(table)
-        keys = [column.name for column in table.primary_key]
-        if name in _REPLACED:
-            kept = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-            kept.pop("first_seen", None)
-            kept.pop("offset", None)
-            self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=kept), rows)
-        else:
-            self.connection.execute(statement.on_conflict_do_nothing(), rows)
+        self.connection.execute(_ENTER[name], rows)
 
 
 class HostLock:
