@@ -10,6 +10,8 @@ from policies.schema import Span
 
 DAY = 24 * 60 * 60 * 1000
 MINUTE = 60 * 1000
+# The year 2100.
+_LATEST = 4_102_444_800_000
 
 
 class WorkingCalendar:
@@ -47,21 +49,20 @@ class WorkingCalendar:
         return self._after_working_time(end, clock) if span.working and clock else end + clock
 
     def millis(self, value: object) -> Millis | None:
-        """Read a fact's date: milliseconds, a date, or `YYYY-MM-DD` (the start of that day, local time)."""
-        if isinstance(value, bool) or value is None:
-            return None
-        if isinstance(value, int):
-            return value
+        """Read a fact's date: milliseconds, a date, or `YYYY-MM-DD` (the start of that day, local time).
+
+        None for what is no date, or none between 1970 and 2100: rules add spans to it, and calendars end.
+        """
         if isinstance(value, str):
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
                 return None
         if isinstance(value, datetime):
-            return int((value if value.tzinfo else value.replace(tzinfo=self.zone)).timestamp() * 1000)
-        if isinstance(value, date):
-            return int(datetime.combine(value, time(), self.zone).timestamp() * 1000)
-        return None
+            value = int((value if value.tzinfo else value.replace(tzinfo=self.zone)).timestamp() * 1000)
+        elif isinstance(value, date):
+            value = int(datetime.combine(value, time(), self.zone).timestamp() * 1000)
+        return value if type(value) is int and 0 <= value < _LATEST else None
 
     def _after_working_days(self, start: Millis, days: int) -> Millis:
         day = self.local(start).date()

@@ -28,6 +28,12 @@ from policies.schema import Pack
 from streams.agents.screen import Screen
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Judged, Record
 
+ROLES = ("member", "owner", "manager", "administrator", "publisher")
+KINDS = (
+    *("text", "image", "voice", "video", "file", "link", "card", "mini_program", "red_packet", "transfer", "voucher"),
+    *("location", "sticker", "forward", "mixed", "call", "meeting", "vote", "todo", "form", "document"),
+    *("contact_card", "unknown"),
+)
 _GROUP = "check"
 _NOW = 1_795_051_800_000
 _SCORED_AT_ONCE = 1024

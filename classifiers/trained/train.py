@@ -258,7 +258,10 @@ def _write_weights(out_dir: Path, columns: list[npt.NDArray[np.float32]]) -> tup
         table = np.stack(columns[first : first + _COLUMNS_IN_A_FILE], axis=1)
         np.save(buffer, np.ascontiguousarray(table.astype(np.float16)), allow_pickle=False)
         name = f"weights-{first // _COLUMNS_IN_A_FILE}.npy"
-        (out_dir / name).write_bytes(buffer.getvalue())
+        # Never in place: a process that serves the old weights has the file mapped.
+        fresh = out_dir / f"{name}.new"
+        fresh.write_bytes(buffer.getvalue())
+        fresh.replace(out_dir / name)
         files.append(WeightFile(name, hashlib.sha256(buffer.getvalue()).hexdigest()))
     return tuple(files)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.judging import Lists, Model, Packs, existing, history_of
+from streams.cli.judging import Lists, Model, Packs, history_files, history_of
 from streams.cli.output import Failure, console, errors
 
 
@@ -30,7 +30,9 @@ def import_(
 
     from connectors.imports import ImportFailed, import_files
 
-    existing([str(one) for one in files])
+    for one in files:
+        if not one.is_file():
+            raise Failure(f"{one}: {'is a folder; name the files in it' if one.is_dir() else 'there is no such file'}")
     with Progress(console=errors, disable=not errors.is_terminal, transient=True) as bar:
         try:
             task = bar.add_task("importing", total=sum(one.stat().st_size for one in files))
@@ -44,7 +46,7 @@ def import_(
 
 
 def trial(
-    files: Annotated[list[str], typer.Argument(help="Observations: JSONL, .gz, or - for standard input.")],
+    files: Annotated[list[str], typer.Argument(help="Observations: JSONL, .gz, an imported folder, or -.")],
     out: Annotated[Path, typer.Option("--out", help="The page to write, e.g. report.html.")],
     fleet: Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")] = None,
     pack: Annotated[str | None, typer.Option("--pack", help="Judge every group by this pack.")] = None,
@@ -59,7 +61,7 @@ def trial(
     from streams.progress import reading
     from streams.trial import render, run_trial
 
-    existing(files)
+    files, fleet = history_files(files, fleet)
     who, known, end = history_of(fleet, pack, until, packs)
     classifiers = classifiers_from(model, lists or [])
     with reading(files, "judging") as lines:

@@ -36,11 +36,13 @@ def check(
     model: Model = "default",
 ) -> None:
     """Judge one message and explain it: clause, evidence, what would happen next."""
-    from streams.checking import check_message
+    from streams.checking import KINDS, ROLES, check_message
     from streams.loading import classifiers_from, pack_from
 
     if text == "-":
         text = sys.stdin.read()
+    _one_of("--role", role, ROLES)
+    _one_of("--kind", kind, KINDS)
     judged_by = pack_from(pack, packs or [])
     if group_type and group_type not in judged_by.group_types:
         there_are = ", ".join(judged_by.group_types) or "none"
@@ -52,6 +54,11 @@ def check(
         print_json(checked)
         return
     _show_check(text, checked)
+
+
+def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise Failure(f"{option} {given}: one of {', '.join(known)}")
 
 
 def _show_check(text: str, checked: Any) -> None:
@@ -99,12 +106,22 @@ def score(
     console.print(f"{count} texts scored into {out}")
 
 
-def existing(files: list[str]) -> None:
-    """Failure where one of the files to read is not there; - is standard input."""
+def history_files(files: list[str], fleet: Path | None) -> tuple[list[str], Path | None]:
+    """The files to read and the fleet. A folder that `xunqun import` wrote stands for what lies in it."""
+    found: list[str] = []
     for one in files:
-        if one != "-" and not Path(one).is_file():
-            what = "is a folder; name the files in it" if Path(one).is_dir() else "there is no such file"
-            raise Failure(f"{one}: {what}")
+        path = Path(one)
+        if path.is_dir():
+            inside = path / "observations.jsonl"
+            if not inside.is_file():
+                raise Failure(f"{one}: this folder holds no observations.jsonl; name a file, or run `xunqun import`")
+            roster = path / "fleet.yaml"
+            fleet = fleet or (roster if roster.is_file() else None)
+            path = inside
+        elif one != "-" and not path.is_file():
+            raise Failure(f"{one}: there is no such file")
+        found.append("-" if one == "-" else str(path))
+    return found, fleet
 
 
 def history_of(
@@ -123,14 +140,16 @@ def history_of(
         who = msgspec.structs.replace(who, groups=groups, settings=settings)
     end = None
     if until is not None:
-        end = WorkingCalendar(who.settings.timezone).millis(int(until) if until.isdigit() else until)
+        written = int(until) if until.isdecimal() else until
+        end = WorkingCalendar(who.settings.timezone).millis(written)
         if end is None:
-            raise Failure(f"--until {until!r} is no time: give 2026-11-30, 2026-11-30T18:00 or milliseconds")
+            told = "give 2026-11-30, 2026-11-30T18:00 or milliseconds, from 1970 to 2100"
+            raise Failure(f"--until {until!r} is no time: {told}")
     return who, packs_from(packs or [], who), end
 
 
 def replay(
-    files: Annotated[list[str], typer.Argument(help="Observations: JSONL, .gz, or - for standard input.")],
+    files: Annotated[list[str], typer.Argument(help="Observations: JSONL, .gz, an imported folder, or -.")],
     fleet: Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for verdicts.jsonl and the rest.")] = None,
     pack: Annotated[
@@ -150,7 +169,7 @@ def replay(
     from streams.progress import reading
     from streams.replay import replaying, summarise, write_results
 
-    existing(files)
+    files, fleet = history_files(files, fleet)
     who, known, end = history_of(fleet, pack, until, packs)
     classifiers = classifiers_from(model, lists or [])
     with (

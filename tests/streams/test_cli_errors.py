@@ -87,7 +87,7 @@ def unreadable(tmp_path: Path) -> Path:
 
 WRONG_USE = {
     "replay of a missing file": ("replay {missing}", "there is no such file"),
-    "replay of a folder": ("replay {folder}", "is a folder; name the files in it"),
+    "replay of a folder": ("replay {folder}", "this folder holds no observations.jsonl"),
     "replay of a cut gzip file": ("replay {cut}", "cut short or damaged; make the file again"),
     "replay with a missing fleet": ("replay {lines} --fleet {missing}", "fleet file cannot be read: No such file"),
     "replay with a folder as fleet": ("replay {lines} --fleet {folder}", "fleet file cannot be read: Is a directory"),
@@ -403,11 +403,8 @@ fleet.yaml:7:35: account qq:1 belongs to both person "u3" and person "u4"
 fleet.yaml:7:60: an account of person "u4" lacks the key "id"
 fleet.yaml:10:5: group "g1": mode: Invalid enum value 'enforced' · hint: did you mean enforce?
 fleet.yaml:12:14: group "g2" has no key "packs" · hint: did you mean pack?
-fleet.yaml:12:31: group "g2": owner: there is no person "u5"
 fleet.yaml:13:6: group "g2" stands there twice
-fleet.yaml:13:14: group "g2": owner: there is no person "u6"
 fleet.yaml:13:25: group "g2": approvals: Invalid enum value 'automatical' · hint: did you mean automatic?
-fleet.yaml:14:14: group "g3": administrators: there is no person "u33" · hint: did you mean u3?
 fleet.yaml:15:6: group "g3" stands there twice
 fleet.yaml:15:22: group "g3": work_ended_at: "9999-12-31" is no date · hint: YYYY-MM-DD or milliseconds, from 1970 to 2100
 fleet.yaml:16:5: a group has to be a mapping
@@ -416,6 +413,12 @@ fleet.yaml:18:12: settings: timezone: "Asia/Shanghay" cannot be used · hint: e.
 fleet.yaml:18:37: settings: working_hours: "9-18" cannot be used · hint: e.g. "09:00-18:00"
 fleet.yaml:18:66: fines has no key "enable" · hint: did you mean enabled?
 """
+
+
+def test_a_fleet_may_carry_columns_of_its_own_and_name_people_it_does_not_list():
+    text = "people: [{id: u1, name: 王建国, phone: x, 备注: 老员工}]\ngroups: [{id: g1, owner: u9, cost_centre: 12}]\n"
+    fleet, problems = lint_fleet(text, "fleet.yaml")
+    assert (problems, fleet.groups[0].owner) == ([], "u9")
 
 
 def test_all_mistakes_of_a_fleet_are_listed_with_their_places():
