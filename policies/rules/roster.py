@@ -108,6 +108,7 @@ class MustJoin(Rule):
 
 class InvitationParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`gate`: who may bring people in himself; `of`: whom the rule is about; `removals`: the gate is for leaving as well.
+    `uninvited`: about those who come by themselves and not about those who bring others.
 
     `consent` is the fact that records consent, for the group or for one `person`. Of one person any stated consent does
     (`leader_consent`), for people word it as they like.
@@ -116,6 +117,7 @@ class InvitationParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     gate: tuple[Literal["owner", "manager", "administrator"], ...] = ("owner", "administrator", "manager")
     of: Literal["strangers", "unrelated", "anyone"] = "strangers"
     removals: bool = False
+    uninvited: bool = False
     consent: str = "invite_consent"
 
 
@@ -133,6 +135,9 @@ class Invitation(Rule):
 
     def see(self, case: Case, params: InvitationParams, place: Place) -> Iterable[Finding]:
         by, target = case.sender_id, case.target_id
+        if params.uninvited:
+            yield from self._uninvited(case, params)
+            return
         if by is None or target is None or by == target or case.is_robot or case.sender_role in params.gate:
             return
         removed = case.seen.type == "member.removed"
@@ -157,6 +162,19 @@ class Invitation(Rule):
             certain=known,
             category="invitation",
         )
+
+    def _uninvited(self, case: Case, params: InvitationParams) -> Iterable[Finding]:
+        target = case.target_id
+        alone = case.seen.type == "member.joined" and target is not None and case.sender_id in (None, target)
+        if not alone or target is None or target in case.state.invited or case.directory.is_stranger(target):
+            return
+        if not _belongs(case, case.view.owner or "", target) and not self._consented(case, target, params):
+            yield Finding(
+                subject=Subject("member", target),
+                explanation="自行加入可能与其无关的群，请核实",
+                evidence=(Evidence(signal="membership", category="invitation", why="不在成员名单和范围内"),),
+                category="invitation",
+            )
 
     def _consented(self, case: Case, target: str, params: InvitationParams) -> bool:
         given = (name for name, value in case.view.facts.items() if value)

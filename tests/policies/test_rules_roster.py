@@ -211,6 +211,25 @@ def test_a_colleague_is_unrelated_only_where_nothing_ties_him_to_the_group(
     assert (invited(house, "member", "store", of="unrelated") == []) == related
 
 
+def joined(house: House, target: str, by: str | None = None) -> list[str]:
+    case = house.sees(type="member.joined", by=by, target=target)
+    return [one.subject.id for one in found("member.invitation", case, of="unrelated", uninvited=True)]
+
+
+def test_who_comes_by_himself_into_an_unrelated_group_is_asked_about() -> None:
+    house = House(people=(*PEOPLE, STOREKEEPER))
+    assert joined(house, "store") == joined(house, "store", by="store") == ["store"]
+    assert joined(house, "store", by="member") == []
+    assert joined(house, "member") == []
+    assert joined(house, "guest") == []
+
+
+def test_who_was_invited_did_not_come_by_himself() -> None:
+    house = House(people=(*PEOPLE, STOREKEEPER))
+    invited(house, "owner", "store")
+    assert joined(house, "store", by="store") == []
+
+
 def removed(by: str, account: str | None = None, **params: Any) -> list[str]:
     case = House().sees(type="member.removed", by=by, target="member", account=account)
     return [one.explanation for one in found("member.invitation", case, gate=("owner",), of="anyone", **params)]
