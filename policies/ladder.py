@@ -75,11 +75,11 @@ def should_stand(
     failed, taken_back = failed or {}, taken_back or {}
     live = [one for one in strikes if one.status != "revoked"]
     counted: list[Strike] = []  # sorted by time
-    most = _enough(ladder)
+    most, (window, decay) = _enough(ladder), _spans(ladder)
     level, notices = 0, ()  # type: int, tuple[tuple[str, ...], ...]
     for strike in live:
         late = bool(counted) and strike.given_at < counted[-1].given_at
-        total_before = total(counted if late else counted[-most:], ladder, strike.given_at)
+        total_before = _added(counted if late else counted[-most:], strike.given_at, window, decay)
         level = min(level, _deserved(total_before, ladder))
         insort(counted, strike, key=lambda one: one.given_at)
         deserved = _deserved(total_before + strike.weight, ladder)
@@ -101,10 +101,17 @@ def should_stand(
 
 def total(strikes: Iterable[Strike], ladder: Ladder, at: Millis) -> float:
     """Add up the strikes inside the window that ends `at`; each decay span without a strike takes one off."""
-    since = at - span_millis(ladder.window)
-    decay = span_millis(ladder.decay) if ladder.decay else None
+    return _added(sorted(strikes, key=lambda one: one.given_at), at, *_spans(ladder))
+
+
+def _spans(ladder: Ladder) -> tuple[Millis, Millis | None]:
+    return span_millis(ladder.window), span_millis(ladder.decay) if ladder.decay else None
+
+
+def _added(strikes: Iterable[Strike], at: Millis, window: Millis, decay: Millis | None) -> float:
+    since = at - window
     result, last = 0.0, None
-    for strike in sorted(strikes, key=lambda one: one.given_at):
+    for strike in strikes:
         if strike.given_at < since:
             continue
         if decay and last is not None:
@@ -145,8 +152,8 @@ def _enough(ladder: Ladder) -> int:
 
     Older ones change nothing, and somebody with thousands of strikes must not cost their square.
     """
-    decayed = span_millis(ladder.window) // span_millis(ladder.decay) if ladder.decay else 0
-    return int(max(rung.strikes for rung in ladder.rungs)) + decayed + 1
+    window, decay = _spans(ladder)
+    return int(max(rung.strikes for rung in ladder.rungs)) + (window // decay if decay else 0) + 1
 
 
 def _before(at: Millis | None, strike: Strike) -> bool:

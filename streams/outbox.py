@@ -26,16 +26,18 @@ def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False
     """Take the next actions to carry out and mark them `sending`, at most one per group.
 
     What is paused stays. What is older than its `max_age` becomes a review item instead of going out; what a reversal
-    overtook is cancelled with it. `simulated` measures age by the log's own clock and ignores the back-off.
+    overtook is cancelled with it. `simulated` measures age by the log's own clock, ignores the back-off, and
+    takes many of a group at once, in their order.
     """
     with store.transaction() as connection:
         paused = set(connection.scalars(sa.select(pauses.c.scope)))
         if "all" in paused:
             return []
-        taken: dict[str, Action] = {}
+        taken: list[Action] = []
+        busy: set[str] = set()
         while not taken and (rows := connection.execute(_sendable(now, limit, paused, simulated=simulated)).all()):
             for row in rows:
-                if row.group_key in taken or _overtaken(store, row, simulated=simulated):
+                if row.group_key in busy or _overtaken(store, row, simulated=simulated):
                     continue
                 action = _ACTION.decode(row.body)
                 age = (row.appended_at if simulated else now) - row.planned_at
@@ -45,8 +47,10 @@ def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False
                 if len(taken) == limit:
                     break
                 _update(store, row.id, status="sending", tries=row.tries + 1)
-                taken[row.group_key] = msgspec.structs.replace(action, status="sending", tries=row.tries + 1)
-        return list(taken.values())
+                taken.append(msgspec.structs.replace(action, status="sending", tries=row.tries + 1))
+                if not simulated:
+                    busy.add(row.group_key)
+        return taken
 
 
 def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> sa.Select[Any]:
@@ -64,7 +68,8 @@ def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> 
         wanted.append(outbox.c.next_try_at <= now)
     place = sa.func.row_number().over(partition_by=outbox.c.group_key, order_by=(outbox.c.offset, outbox.c.id))
     ranked = sa.select(outbox.c.id, place.label("place")).where(*wanted).subquery()
-    query = sa.select(outbox).join(ranked, ranked.c.id == outbox.c.id).where(ranked.c.place <= _LOOKED_AT)
+    most = limit if simulated else _LOOKED_AT
+    query = sa.select(outbox).join(ranked, ranked.c.id == outbox.c.id).where(ranked.c.place <= most)
     return query.order_by(outbox.c.offset, outbox.c.id).limit(limit * _LOOKED_AT)
 
 

@@ -248,7 +248,8 @@ class Escalate:
                     next_kinds=_next(ladder, due),
                     assignee=due.rung.assignee,
                 )
-            if changes.issue and (mode != "enforce" or self.simulated):
+            told_at_once = mode != "enforce" or self.simulated
+            if told_at_once and any(one.strike.id != strikes[-1].id for one in changes.issue):
                 # What nobody was told cannot be waited for: in observe and advise the next rung is shown at once.
                 self._reconcile(effects, ledger, pack, name)
 
@@ -523,12 +524,13 @@ class Escalate:
     def _delivered(self, effects: _Changes, outcome: Outcome, ledger: Ledger) -> None:
         if outcome.sanction_id not in ledger.sanctions:
             return
-        if outcome.status not in DELIVERED:
-            ledger.failed.setdefault(outcome.sanction_id, outcome.at)
-        else:
-            ledger.delivered.setdefault(outcome.sanction_id, outcome.at)
+        when = ledger.delivered if outcome.status in DELIVERED else ledger.failed
+        if outcome.sanction_id in when:
+            return
+        when[outcome.sanction_id] = outcome.at
         sanction = ledger.sanctions[outcome.sanction_id]
-        if sanction.ladder:
+        # Only what was sent since can have waited for it.
+        if sanction.ladder and any(one.given_at > outcome.at for one in ledger.strikes):
             noted = ledger.held[sanction.violation_ids[0]]
             self._reconcile(effects, ledger, noted.pack, sanction.ladder)
 
