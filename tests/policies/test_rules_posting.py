@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from cases import GROUP, House, found
+from cases import GROUP, PEOPLE, House, found
 
-from models import Change, Fact, Group
+from models import Change, Fact, Group, Person
 
 NOTICE = "【通知】周五下午两点召开安全例会"
 OFFICE = {"departments": ("办公室",)}
@@ -50,3 +50,10 @@ def test_an_edit_that_comes_as_a_change_is_read() -> None:
 @pytest.mark.parametrize("given", [{"by": None}, {"by": "bot", "scope": "robot"}])
 def test_a_notice_by_nobody_is_nobodys_fault(given: dict[str, Any]) -> None:
     assert posted(**given) == []
+
+
+@pytest.mark.parametrize(("by", "certain"), [("owner", False), ("keeper", False), ("member", True)])
+def test_where_departments_are_unknown_those_who_keep_the_group_are_not_accused(by: str, certain: bool) -> None:
+    people = tuple(Person(id=one.id, name=one.name) for one in PEOPLE)
+    [finding] = found("posting.permission", House(people=people).sees(NOTICE, by=by), **OFFICE)
+    assert finding.certain == certain
