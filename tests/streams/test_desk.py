@@ -254,7 +254,7 @@ STEP = st.tuples(
 
 
 def observations(steps):
-    """Messages, recalls and edits of the newest message, oldest first."""
+    """Messages, recalls and edits of the newest message, oldest first. What was recalled cannot be edited any more."""
     at, last, lines = START, None, []
     for number, (verb, what, by, group, gap) in enumerate(steps):
         at += gap
@@ -265,6 +265,7 @@ def observations(steps):
             body |= {"type": "message.created", **place}
         elif verb == "recall":
             body |= {"type": "message.recalled", "recall_of": {"id": last[0]}, **last[1]}
+            last = None
         else:
             body |= {"type": "message.edited", "edit_of": {"id": last[0]}, **last[1]}
         lines.append(json.dumps(body).encode())
