@@ -49,8 +49,9 @@ MEASURED = frozenset(TRAINED_CATEGORIES) | {
 }  # fmt: skip
 # Words by which somebody calls others to buy, join or write to him tell of these; anywhere else they are plain talk.
 SOLICITED = frozenset({"ads", "fraud", "gambling", "porn"})
-# A trained score below it says that the message more likely is none of the category.
-EVEN = 0.5
+# A trained score below the first is wrong too often to ask a person because of it. Below the second the message is more
+# likely none of the category, and no single word beside it makes it certain.
+ASK, EVEN = 0.3, 0.5
 # One that is surely the category, and how many times the act budget such a score may take: the act cut of 1/20000 rests
 # on one or two of some 30,000 normal messages, and lies far above what the score itself already says for sure.
 SURE, SURE_SHARE = 0.9, 4
@@ -107,25 +108,27 @@ def weigh(case: Case, category: str) -> Finding | None:
 
     Each piece of evidence has a weight, and three make a finding certain: a strong word, a pattern, a kind, or a trained
     score at the act cut weigh three, and so does a sure one within four times the act budget. A score at the review cut
-    weighs two if it is no less than even; one that reaches one in a hundred normal messages one. One weak word weighs
-    one, several two. Weak words alone say nothing: the trained score has to join in. Beside a score of two, a call to
-    buy, join or write weighs one for what is offered that way. Whoever warns of something or reports it speaks like
-    those who do it, so a warning takes one off.
+    weighs two if it is no less than even; a lower one asks a person all the same, but like one that reaches one in a
+    hundred normal messages it adds only one. One weak word weighs one, several two. Weak words alone say nothing: the
+    trained score has to join in. Beside a score of two, a call to buy, join or write weighs one for what is offered that
+    way. Whoever warns of something or reports it speaks like those who do it, so a warning takes one off.
     """
     signals = [one for one in case.signals if one.category == category and not one.unavailable]
     if not signals:
         return None
     budget = case.budgets(category)
     review, act = case.cuts(category, share(budget.review)), case.cuts(category, share(budget.act))
-    review, act = max(review, EVEN), min(act, max(SURE, case.cuts(category, SURE_SHARE * share(budget.act))))
+    review, act = max(review, ASK), min(act, max(SURE, case.cuts(category, SURE_SHARE * share(budget.act))))
     trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
     plain = [one for one in signals if not one.classifier.startswith("trained")]
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
-    read = 0 if trained is None else 3 if trained >= act else 2 if trained >= review else 1
+    read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
     warned = has(case.signals, "warning")
     called = read == 2 and not warned and category in SOLICITED and has(case.signals, "solicitation")
     weight = 3 if strong else read + weak + called - warned if read else 0
+    if trained is not None and trained >= review and not warned:
+        weight = max(weight, 2)
     if weight < 2:
         return None
     evidence = tuple(item for one in plain for item in one.evidence)
