@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from models import Fleet, Group, Person
 from models.observation import Observation
 
@@ -83,34 +81,3 @@ class Directory:
 
 def _leads(person: Person) -> bool:
     return "leader" in person.tags or any(post in (person.post or "") for post in LEADER_POSTS)
-
-
-def read_fleet(data: bytes) -> Fleet:
-    """Read `fleet.yaml`. msgspec.ValidationError names the field that does not fit, ValueError what does not add up."""
-    import yaml
-
-    fleet = msgspec.convert(yaml.safe_load(data) or {}, type=Fleet, strict=False)
-    problems = list(_problems(fleet))
-    if problems:
-        raise ValueError("; ".join(problems))
-    return fleet
-
-
-def _problems(fleet: Fleet) -> Iterable[str]:
-    seen: set[str] = set()
-    for person in fleet.people:
-        if person.id in seen:
-            yield f"person {person.id} stands there twice"
-        seen.add(person.id)
-    accounts: dict[tuple[str, str], str] = {}
-    for person in fleet.people:
-        for account in person.accounts:
-            other = accounts.setdefault((account.platform, account.id), person.id)
-            if other != person.id:
-                yield f"account {account.platform}:{account.id} belongs to both {other} and {person.id}"
-    keys: set[str] = set()
-    for group in fleet.groups:
-        key = f"{group.platform}:{group.id}"
-        if key in keys:
-            yield f"group {key} stands there twice"
-        keys.add(key)

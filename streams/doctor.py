@@ -74,6 +74,9 @@ def _standing(fleet: Fleet, packs: dict[str, Pack]) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
+    if settings.dir.exists() and not settings.dir.is_dir():
+        yield Finding("wrong", "store", f"{settings.dir} is a file: name a folder with --dir or XUNQUN_DIR")
+        return
     free = shutil.disk_usage(settings.dir if settings.dir.exists() else ".").free
     state: Literal["ok", "wrong"] = "ok" if free > _LEAST_FREE else "wrong"
     yield Finding(

@@ -117,7 +117,7 @@ class Embedded:
                         self._offsets[agent.name] = records[-1].offset
         except BaseException:
             self._offsets = before
-            self._forget()
+            self.screen.forget_groups()
             raise
         self._remember(pending)
         return done
@@ -176,7 +176,7 @@ class Embedded:
             # The store is in trouble, not the record: the step is tried again as a whole.
             raise
         except Exception as error:
-            self._forget()
+            self.screen.forget_groups()
             if len(records) > 1:
                 return [done for record in records for done in self._run(agent, [record], pending)]
             effects, states = _set_aside(agent, records[0], error), {}
@@ -197,10 +197,6 @@ class Embedded:
             if encoded != before.get(key):
                 changed[key] = (encoded, agent.next_due(value))
         return effects, changed
-
-    def _forget(self) -> None:
-        """Screen enters a group once; what was not stored has to be entered again. Its windows know what they have seen."""
-        self.screen._known_groups.clear()
 
     def _load(self, agent: Agent, keys: set[str], pending: Mapping[tuple[str, str], bytes]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

@@ -59,6 +59,7 @@ _CAUSES: Final = {
     "not an observation": "not_an_observation",
     "the record has": "too_large",
     "sent_at": "sent_at",
+    "received_at": "received_at",
     "type": "type",
     "id": "id",
     "group.id": "group_id",

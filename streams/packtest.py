@@ -42,7 +42,11 @@ def test_pack(pack: Pack, packs: Mapping[str, Pack], classifiers: Classifiers) -
     """Run a pack's tests one after another."""
     for number, test in enumerate(pack.tests, start=1):
         name = str(test.get("name") or test.get("message") or f"test {number}")
-        yield Tested(name, tuple(_differences(pack, packs, classifiers, test)))
+        try:
+            wrong = tuple(_differences(pack, packs, classifiers, test))
+        except (msgspec.ValidationError, LookupError, TypeError, ValueError) as error:
+            wrong = (f"the test or the fixture cannot be read: {error}",)
+        yield Tested(name, wrong)
 
 
 def fleet_for(pack: Pack, group_type: str | None) -> Fleet:

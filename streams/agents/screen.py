@@ -94,6 +94,10 @@ class Screen:
             if isinstance(one, Observation) and one.group is not None:
                 self._watch(self.directory.group_key(one), one, one.group_time(record.appended_at))
 
+    def forget_groups(self) -> None:
+        """Enter every group again: what was entered in the last step was not stored."""
+        self._known_groups.clear()
+
     def _judge_one(
         self, effects: Effects, record: Record, seen: Observation, signals: Sequence[Any], state: GroupState
     ) -> None:

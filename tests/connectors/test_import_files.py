@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from connectors.imports import ImportFailed, import_files
 from connectors.imports.json_items import json_items
 from connectors.imports.source import Notes, Source
-from policies.directory import Directory, read_fleet
+from policies.directory import Directory
+from policies.lint import load_fleet
 from streams.cli import main
 
 QQ_GROUP = """消息记录（此消息记录为文本格式，不支持重新导入）
@@ -467,7 +468,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path, write, monkeypatch, shape)
 
 
 def people_of(tmp_path):
-    fleet = read_fleet((tmp_path / "out" / "fleet.yaml").read_bytes())
+    fleet = load_fleet(tmp_path / "out" / "fleet.yaml")
     return {person.name: person for person in fleet.people}
 
 
@@ -512,13 +513,13 @@ def test_column_names_are_read_as_people_write_them(tmp_path, write):
 
 def test_a_roster_knows_the_senders_of_a_chat(tmp_path, write):
     import_files([write(QQ_GROUP), write("姓名,QQ号\n周建,2100000001\n", "p.csv")], tmp_path / "out")
-    fleet = (tmp_path / "out" / "fleet.yaml").read_bytes()
-    directory = Directory(read_fleet(fleet))
+    fleet = tmp_path / "out" / "fleet.yaml"
+    directory = Directory(load_fleet(fleet))
     first = json.loads((tmp_path / "out" / "observations.jsonl").read_bytes().splitlines()[0])
     assert directory.subject(first["platform"], first["sender"]["id"]) == "周建"
     # The groups found stand there to be filled in, and do not count before.
     assert not directory.fleet.groups
-    assert "#  - {id: 包装车间夜班群, platform: onebot11, name: 包装车间夜班群}" in fleet.decode()
+    assert "#  - {id: 包装车间夜班群, platform: onebot11, name: 包装车间夜班群}" in fleet.read_text("utf-8")
 
 
 def test_ids_of_people_do_not_follow_from_their_place(tmp_path, write):
@@ -526,7 +527,7 @@ def test_ids_of_people_do_not_follow_from_their_place(tmp_path, write):
     found = []
     for number, order in enumerate((rows, rows[::-1])):
         import_files([write("\n".join(["姓名,部门,QQ号", *order]), "p.csv")], tmp_path / f"{number}")
-        fleet = read_fleet((tmp_path / f"{number}" / "fleet.yaml").read_bytes())
+        fleet = load_fleet(tmp_path / f"{number}" / "fleet.yaml")
         found.append({person.accounts[0].id: person.id for person in fleet.people})
     assert found[0] == found[1] == {"2100000001": "周建-包装部", "2100000002": "何静", "2100000003": "周建-质检部"}
 

@@ -17,8 +17,8 @@ from processes import PATIENCE, Program, is_settled, until
 
 from classifiers.measure import Classifiers
 from models import Verdict
-from policies.directory import Directory, read_fleet
-from policies.lint import load_packs
+from policies.directory import Directory
+from policies.lint import load_fleet, load_packs
 from streams.agents.escalate import Ledger
 from streams.replay import replaying, stored_actions, stored_sanctions, stored_verdicts
 from streams.store import Store, judged, log, state, verdicts
@@ -307,7 +307,7 @@ def _each_action_arrived_under_one_id(store, receiver):
 
 
 def _everything_is_as_without_kills(store, records, fleet):
-    directory = Directory(read_fleet(fleet.read_bytes()))
+    directory = Directory(load_fleet(fleet))
     with replaying(Classifiers.load(), load_packs(), directory) as replay:
         for _, body in records:
             replay.feed(body)
