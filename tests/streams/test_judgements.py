@@ -161,13 +161,17 @@ ORDINARY = (
     "企业微信被踢下线，可能是在别处登录了，IT看看",
 )  # fmt: skip
 
-# Whoever warns, quotes or reports may at worst be asked about.
+# Whoever warns, quotes, reports or calls colleagues together may at worst be asked about.
 NEVER_ACCUSED = (
     "大家别点这个：“兼职刷单，一天三百，加微信详聊”，是骗子",
     "有人在群里发“代理名额只剩两个，加我微信”，已撤回，大家别加",
     "“注册送彩金”“百家乐”这类短信一律拉黑，不要回",
     "反诈提醒：凡是让你转到安全账户的都是诈骗，请勿相信",
     "关于账号安全：不要把微信借给别人，不要把验证码告诉任何人",
+    "派出所提醒：刷单返利、虚假贷款、冒充客服是近期高发案件，不听不信不转账",
+    "扫码进群，本次培训资料群里发",
+    "上门安装师傅加微信约时间，照片拍清楚",
+    "我要投诉，隔壁工位一直放黄色视频，声音很大",
     "李工昨天在群里骂我“废物”，请领导主持公道",
     "昨天在停车场被人威胁“下班别走”，已经报警备案",
     "公司已经三个月没发工资了，我们准备去劳动监察大队反映",
@@ -213,7 +217,7 @@ def test_work_and_small_talk_are_left_alone(text: str, packs: dict[str, Pack], c
 
 
 @pytest.mark.parametrize("text", NEVER_ACCUSED)
-def test_warnings_quotations_and_complaints_accuse_nobody(
+def test_warnings_quotations_complaints_and_calls_accuse_nobody(
     text: str, packs: dict[str, Pack], classifiers: Classifiers
 ) -> None:
     assert [slug for slug, pack in packs.items() if found(text, pack, classifiers)[0]] == []
