@@ -49,7 +49,7 @@ MEASURED = frozenset(TRAINED_CATEGORIES) | {
 }  # fmt: skip
 # Words by which somebody calls others to buy, join or write to him tell of these; anywhere else they are plain talk.
 SOLICITED = frozenset({"ads", "fraud", "gambling"})
-# What others warn of in the words of those who do it: these words then prove nothing by themselves.
+# What others warn of in the words of those who do it: beside a warning they prove nothing.
 WARNED_OF = SOLICITED | {"porn"}
 # A trained score below the first is wrong too often to ask a person because of it. Below the second the message is more
 # likely none of the category, and no single word beside it makes it certain.
@@ -113,8 +113,8 @@ def weigh(case: Case, category: str) -> Finding | None:
     weighs two if it is no less than even; a lower one asks a person all the same, but like one that reaches one in a
     hundred normal messages it adds only one. One weak word weighs one, several two. Weak words alone say nothing: the
     trained score has to join in. Beside a score of two, a call to buy, join or write weighs one for what is offered that
-    way. Whoever warns of something or reports it speaks like those who do it, so a warning takes one off; a strong word
-    beside it asks a person only.
+    way. Whoever warns of something or reports it speaks like those who do it, so a warning takes one off, and beside it
+    nothing that others warn of is certain.
     """
     signals = [one for one in case.signals if one.category == category and not one.unavailable]
     if not signals:
@@ -129,10 +129,9 @@ def weigh(case: Case, category: str) -> Finding | None:
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
     warned = has(case.signals, "warning")
     called = read == 2 and not warned and category in SOLICITED and has(case.signals, "solicitation")
-    if strong:
-        weight = 2 if warned and category in WARNED_OF else 3
-    else:
-        weight = read + weak + called - warned if read else 0
+    weight = 3 if strong else read + weak + called - warned if read else 0
+    if warned and category in WARNED_OF:
+        weight = min(weight, 2)
     if trained is not None and trained >= review and not warned:
         weight = max(weight, 2)
     if weight < 2:
