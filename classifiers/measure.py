@@ -27,6 +27,8 @@ HEAD = TAIL = 10_000
 # Evidence of one signal and code points of one piece of it, as much as a person reads.
 _MOST_EVIDENCE = 8
 _LONGEST_MATCH = 80
+# From the score on that this share of normal messages reaches, an explanation is likely to be asked for.
+_LIKELY = 1 / 1000
 # Code points folded and scored at once. More fall out of the processor's cache; it also bounds the memory of a chunk.
 _AT_ONCE = 1 << 16
 _STRONG, _WEAK = 1.0, 0.5
@@ -153,8 +155,10 @@ class Classifiers:
         self._keywords_name = f"keywords@{keywords.version}"
         self._model = None if isinstance(model, ModelUnavailable) else model
         self._cuts: dict[tuple[str, float], float] = {}
-        # Of the last batch, what scored at all: nearly always this is what is asked to be explained.
-        self._folded: dict[str, Folded] = {}
+        # Of the last batch, what scored so high that it is likely to be explained, and the explanations: made at once
+        # for all when the first is asked for.
+        self._likely: dict[str, tuple[Folded, list[str]]] = {}
+        self._explained: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self._trained_name = f"trained@{self._model.version}" if self._model else "trained"
         self._blind = _blind("trained", TRAINED_CATEGORIES, model.reason) if isinstance(model, ModelUnavailable) else ()
 
@@ -197,7 +201,7 @@ class Classifiers:
         strongest word; words that are quoted or warned of give none, see `is_mention`. Trained signals come from the
         model's floor upwards.
         """
-        self._folded.clear()
+        self._likely, self._explained = {}, {}
         signals = [_NOTHING] * len(observations)
         places: list[int] = []
         words: list[OwnWords | None] = []
@@ -235,17 +239,24 @@ class Classifiers:
         return signals
 
     def explain(self, observation: Observation, category: str) -> tuple[Evidence, ...]:
-        """What moved the trained score of a message most, in the original text. Costs a hundred times a score.
+        """What moved the trained score of a message most, in the original text: at most three places.
 
-        So measuring leaves it out, and it is asked for what was found only.
+        Costs several times a score, so measuring leaves it out, and it is asked for what was found only.
         """
         if self._model is None or category not in self._model.categories:
             return ()
         words = own_words(observation)
-        folded = self._folded.get(words.text) or fold(words.text)
+        folded, likely = self._likely.get(words.text) or (fold(words.text), [])
+        if category not in likely:
+            ranges = self._model.explain([(folded.text, category)])[0]
+        else:
+            if not self._explained:
+                asked = [(of.text, one) for of, categories in self._likely.values() for one in categories]
+                self._explained = dict(zip(asked, self._model.explain(asked), strict=True))
+            ranges = self._explained[folded.text, category]
         return tuple(
             _evidence(self._trained_name, category, words.text, words, folded.span(start, end), "训练模型的依据")
-            for start, end in self._model.explain(folded, category)[:_MOST_EVIDENCE]
+            for start, end in ranges
         )
 
     def _read(
@@ -263,7 +274,9 @@ class Classifiers:
                 signals[places[j]] = (*found, *signals[places[j]])
         for j, trained in self._trained(batch).items():
             signals[places[j]] = (*trained, *signals[places[j]])
-            self._folded[texts[j]] = batch[j]
+            likely = [one.category for one in trained if one.score >= self.cut(one.category, _LIKELY)]
+            if likely:
+                self._likely[texts[j]] = batch[j], likely
         for j, hits in self.keywords.find_batch(batch).items():
             said = self._said(batch[j], texts[j], words[j], hits)
             if said:

@@ -1,6 +1,7 @@
 """Working time: adds spans to times by the Chinese public calendar (library `chinesecalendar`, updated each year)."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
@@ -14,6 +15,14 @@ MINUTE = 60 * 1000
 _LATEST = 4_102_444_800_000
 
 
+@lru_cache(1024)
+def _is_working_day(day: date) -> bool:
+    try:
+        return bool(chinese_calendar.is_workday(day))
+    except NotImplementedError:
+        return day.weekday() < 5
+
+
 class WorkingCalendar:
     """Knows the tenant's working days and hours.
 
@@ -25,20 +34,26 @@ class WorkingCalendar:
         self.zone = ZoneInfo(timezone)
         start, _, end = working_hours.partition("-")
         self.start, self.end = time.fromisoformat(start), time.fromisoformat(end)
+        self._day: tuple[Millis, Millis, str] = (0, 0, "")
         if self.start >= self.end:
             raise ValueError(f"working hours {working_hours!r} must start before they end, as in 09:00-18:00")
 
     def is_working_day(self, day: date) -> bool:
-        try:
-            return bool(chinese_calendar.is_workday(day))
-        except NotImplementedError:
-            return day.weekday() < 5
+        return _is_working_day(day)
 
     def local(self, at: Millis) -> datetime:
         return datetime.fromtimestamp(at / 1000, self.zone)
 
     def local_day(self, at: Millis) -> str:
-        return self.local(at).date().isoformat()
+        """The local date; a stream asks thousands of times for the same one."""
+        start, end, day = self._day
+        if not start <= at < end:
+            begins = datetime.combine(self.local(at).date(), time(), self.zone)
+            start = int(begins.timestamp() * 1000)
+            end = int(datetime.combine(begins.date() + timedelta(days=1), time(), self.zone).timestamp() * 1000)
+            day = begins.date().isoformat()
+            self._day = start, end, day
+        return day
 
     def after(self, start: Millis, span: Span) -> Millis:
         """Say when `span` has passed since `start`. Working days end at the end of that day, local time."""

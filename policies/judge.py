@@ -31,10 +31,7 @@ class Bound:
     rule: Rule
     params: Any
     reads: frozenset[str] | None
-
-    @property
-    def place(self) -> Place:
-        return Place(self.clause_id, self.index)
+    place: Place
 
 
 @dataclass
@@ -68,7 +65,8 @@ class CompiledPack:
             return
         rule = RULES[binding.rule]
         params = msgspec.convert(binding.params, type=rule.Params)
-        bound = Bound(clause_id, index, clause, binding, rule, params, rule.reads(params))
+        place = Place(clause_id, index)
+        bound = Bound(clause_id, index, clause, binding, rule, params, rule.reads(params), place)
         self.bound[clause_id, index] = bound
         if rule.standing:
             self.standing.append(bound)

@@ -10,6 +10,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 Path = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
+# Aliases (*name), as programs write them for lists that are shared, may unfold a small file to a huge one.
+MAX_VALUES = 1_000_000
 # The parser in C is ten times faster and gives the same nodes and places; some builds of PyYAML lack it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -40,12 +42,12 @@ class Document:
         self.problems: list[Problem] = []
         self._places: dict[Path, tuple[int, int]] = {(): (1, 1)}
         self.value: Any = None
+        self._values = 0
         if len(text.encode("utf-8", "replace")) > most:
             self.report((), f"the file is larger than {most} bytes", "split it")
             return
         loader = _Loader(text)
         try:
-            self._refuse_aliases(text)
             node = loader.get_single_node()
             self.value = self._plain(node, (), loader) if node is not None else None
         except yaml.MarkedYAMLError as error:
@@ -70,19 +72,12 @@ class Document:
     def _add(self, line: int, column: int, what: str) -> None:
         self.problems.append(Problem(self.file, line + 1, column + 1, what))
 
-    def _refuse_aliases(self, text: str) -> None:
-        if "*" not in text:
-            return
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
-                raise yaml.MarkedYAMLError(
-                    problem="aliases (*name) are not allowed; write the value out",
-                    problem_mark=event.start_mark,  # type: ignore[arg-type]
-                )
-
     def _plain(self, node: Node, path: Path, loader: Any) -> Any:
         if len(path) > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH}", problem_mark=node.start_mark)
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise yaml.MarkedYAMLError(problem=f"more than {MAX_VALUES} values", problem_mark=node.start_mark)
         self._places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, path, loader))

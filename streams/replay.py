@@ -43,6 +43,7 @@ class Summary:
     verdicts: int = 0
     violations: int = 0
     uncertain: int = 0
+    not_measured: int = 0
     unknown_groups: int = 0
     by_clause: dict[str, int] = field(default_factory=dict)
     sanctions: dict[str, int] = field(default_factory=dict)
@@ -269,8 +270,13 @@ def stored_dead_letters(store: Store) -> Iterator[DeadLetter]:
         yield DeadLetter(cause=cause, topic=topic, offset=offset, tries=tries, body=body)
 
 
+def found_verdicts(store: Store) -> Iterator[Verdict]:
+    """Verdicts that found or suspect something; a picture that nobody could look into has none of its own."""
+    return (one for one in stored_verdicts(store) if one.violations or one.uncertain)
+
+
 WRITTEN: dict[str, Callable[[Store], Iterable[Any]]] = {
-    "verdicts": stored_verdicts,
+    "verdicts": found_verdicts,
     "sanctions": stored_sanctions,
     "actions": stored_actions,
     "tasks": stored_tasks,
@@ -292,11 +298,15 @@ def write_results(store: Store, folder: Path) -> None:
 def summarise(replay: Replay) -> Summary:
     store = replay.store
     summary = Summary(observations=replay.observations)
+    counted: set[str] = set()
     for verdict in stored_verdicts(store, words=False):
-        summary.verdicts += 1
-        summary.violations += len(verdict.violations)
+        summary.verdicts += bool(verdict.violations or verdict.uncertain)
+        summary.not_measured += bool(verdict.unavailable)
         summary.uncertain += len(verdict.uncertain)
-        for violation in verdict.violations:
+        # An edited message is judged again under the same ids.
+        for violation in (one for one in verdict.violations if one.id not in counted):
+            counted.add(violation.id)
+            summary.violations += 1
             summary.by_clause[violation.clause] = summary.by_clause.get(violation.clause, 0) + 1
     for sanction in stored_sanctions(store):
         kind = f"{sanction.kind} (draft)" if sanction.needs_approval else sanction.kind

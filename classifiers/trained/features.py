@@ -5,6 +5,7 @@ A few features of a message's shape (links, contact-like runs, digits, length) h
 Long messages are taken in pieces: one advertisement in a long text must not be diluted by the rest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +61,16 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grams:
-    """The distinct n-grams of one text: its row and the code points where it first stands."""
+    """N-grams of some texts: the row of each, its text, and the code points of all texts together that it covers.
+
+    Text i is what lies from `starts[i]` to before `starts[i + 1]`.
+    """
 
     rows: Places
+    text: Places
     begins: Places
     ends: Places
+    starts: Places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,22 +155,21 @@ def features(codes: Codes, starts: Places) -> Features:
     return Features(keys & ((1 << TABLE_BITS) - 1), row_starts, value, _shape(codes, starts))
 
 
-def grams(text: str) -> Grams:
-    """The rows of one folded text's n-grams with their places, for explaining a score."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    size = len(codes)
-    found = _all_grams(codes, np.array([0, size], np.int64))
+def grams(texts: Sequence[str]) -> Grams:
+    """Every n-gram of two or more symbols in folded texts, with its place, for explaining scores."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    starts = np.cumsum([0, *map(len, texts)])
+    found = _all_grams(codes, starts)
+    text_of = np.repeat(np.arange(len(texts)), np.diff(found.edges))
     # An edge has no place of its own: an n-gram that begins or ends there ends at the text's.
-    places = np.append(found.places, size)
-    places[0] = 0
-    places[found.places.size - 1] = size
-    order, begin = np.nonzero(found.valid)
-    rows, first = np.unique(found.rows[order, begin], return_index=True)
-    order, begin = order[first], begin[first]
-    ends = places[np.minimum(begin + order + 1, len(found.places) - 1)]
+    places = found.places.copy()
+    places[found.edges] = starts
+    order, begin = np.nonzero(found.valid[1:])
+    ends = places[np.minimum(begin + order + 2, found.edges[text_of[begin] + 1])]
     begins = places[begin]
-    inside = ends > begins
-    return Grams(rows[inside], begins[inside], ends[inside])
+    inside = ends - begins > 1
+    order, begin = order[inside], begin[inside]
+    return Grams(found.rows[order + 1, begin], text_of[begin], begins[inside], ends[inside], starts)
 
 
 def _shape(codes: Codes, starts: Places) -> Places:

@@ -6,6 +6,8 @@ of them, so that a damaged model is unavailable and never silently wrong.
 
 import hashlib
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from classifiers.folding import Folded, FoldedBatch
+from classifiers.folding import FoldedBatch
 from classifiers.trained import features
 from classifiers.trained.card import FORMAT, Card
 
@@ -138,32 +140,33 @@ class Model:
     def _floor(self, head: int) -> float:
         return next((q.score for q in self.card.heads[head].quantiles if q.one_in == 100), NEVER)
 
-    def explain(self, folded: Folded, category: str) -> list[tuple[int, int]]:
-        """Ranges of the folded text that weighed most for the category, at most three, in the order of the text.
+    def explain(self, asked: Sequence[tuple[str, str]]) -> list[list[tuple[int, int]]]:
+        """For each folded text and category, the ranges of the text that weighed most: at most three, in its order.
 
-        Empty if nothing in the text speaks for it.
+        No range if nothing in the text speaks for it. Several cost little more than one: some 30 microseconds each.
         """
-        column = self._place[category]
-        grams = features.grams(folded.text)
-        weighed = self._weights[grams.rows, column].astype(np.float32)
-        # A single character convinces nobody, unless it is all there is.
-        long = grams.ends - grams.begins > 1
-        if long.any():
-            weighed = np.where(long, weighed, np.float32(0))
-        top = np.argsort(-weighed, kind="stable")[:_TOP_GRAMS]
-        top = top[weighed[top] > 0]
-        if not len(top):
-            return []
-        # What each code point of the text weighs: every n-gram shares out its weight over its code points.
-        credit = np.zeros(len(folded.text), np.float32)
-        for gram in top:
-            begin, end = int(grams.begins[gram]), int(grams.ends[gram])
-            credit[begin:end] += weighed[gram] / (end - begin)
+        texts = [text for text, _ in asked]
+        columns = np.array([self._place[category] for _, category in asked], np.int64)
+        grams = features.grams(texts)
+        weighed = self._weights[grams.rows, columns[grams.text]].astype(np.float64)
+        # The heaviest of each text: every n-gram shares out its weight over its code points.
+        order = np.lexsort((-weighed, grams.text))
+        rank = np.arange(len(order)) - np.searchsorted(grams.text[order], grams.text[order])
+        top = order[(rank < _TOP_GRAMS) & (weighed[order] > 0)]
+        share = weighed[top] / (grams.ends[top] - grams.begins[top])
+        change = np.zeros(grams.starts[-1] + 1)
+        np.add.at(change, grams.begins[top], share)
+        np.add.at(change, grams.ends[top], -share)
+        # Rounded, since what stands before a text must not move its last decimals.
+        credit = np.round(np.cumsum(change), 6)
         # People read words, not the signs between them.
-        words = credit * np.fromiter(map(str.isalnum, folded.text), bool, len(credit))
-        credit = words if words.any() else credit
-        shown = np.flatnonzero(np.diff(credit > 0, prepend=False, append=False))
-        ranges = [(int(begin), int(end)) for begin, end in zip(shown[::2], shown[1::2], strict=True)]
-        ranges = [one for one in ranges if one[1] - one[0] > 1] or ranges
-        ranges.sort(key=lambda found: (-float(credit[found[0] : found[1]].sum()), found))
-        return sorted(ranges[:RANGES])
+        credit[:-1] *= np.fromiter(map(str.isalnum, "".join(texts)), bool, len(credit) - 1)
+        bounds = grams.starts.tolist()
+        return [_heaviest(credit[first:last]) for first, last in pairwise(bounds)]
+
+
+def _heaviest(credit: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(credit > 0, prepend=False, append=False)).tolist()
+    ranges = [one for one in zip(edges[::2], edges[1::2], strict=True) if one[1] - one[0] > 1]
+    ranges.sort(key=lambda found: (-round(float(credit[found[0] : found[1]].sum()), 3), found))
+    return sorted(ranges[:RANGES])

@@ -1,13 +1,12 @@
 """What a rule is given, what it answers, and how it is described."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from models import Cause, Evidence, Observation, Person, Sender, Signal, Subject, Target
+from models import Cause, Evidence, Observation, Person, Signal, Subject
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
 from policies.directory import Directory
@@ -58,31 +57,25 @@ class Case:
     explain: Callable[[str], tuple[Evidence, ...]] = lambda category: ()
     known: bool = True
     news: bool = False
+    sender_id: str | None = field(init=False, default=None)
+    person: Person | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Look up who did it. Platforms that report an upload apart from messages name the uploader as its target."""
+        seen = self.seen
+        author = seen.sender or (seen.target if seen.type == "file.uploaded" else None)
+        if author is not None:
+            self.person = self.directory.person(seen.platform, author.id)
+            self.sender_id = self.directory.subject(seen.platform, author.id)
 
     @property
     def state(self) -> GroupState:
         return self.view.state
 
-    @cached_property
-    def _author(self) -> Sender | Target | None:
-        """Who did it. Platforms that report an upload apart from messages name the uploader as its target."""
-        uploaded = self.seen.type == "file.uploaded"
-        return self.seen.sender or (self.seen.target if uploaded else None)
-
-    @cached_property
-    def sender_id(self) -> str | None:
-        author = self._author
-        return self.directory.subject(self.seen.platform, author.id) if author else None
-
-    @cached_property
+    @property
     def target_id(self) -> str | None:
         target = self.seen.target
         return self.directory.subject(self.seen.platform, target.id) if target else None
-
-    @cached_property
-    def person(self) -> Person | None:
-        author = self._author
-        return self.directory.person(self.seen.platform, author.id) if author else None
 
     @property
     def sender_role(self) -> str:

@@ -191,6 +191,7 @@ def replay(
         ("verdicts", summary.verdicts),
         ("findings", summary.violations),
         ("uncertain", summary.uncertain),
+        ("not measured", summary.not_measured),
         ("for review", summary.reviews),
         ("tasks", summary.tasks),
         ("unknown groups", summary.unknown_groups),

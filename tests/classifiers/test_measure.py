@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,8 @@ class FakeModel:
     def score(self, batch: FoldedBatch) -> np.ndarray:
         return np.array([[0.75 if "奖" in text else 0.25, 0.1] for text in batch.texts], np.float32).reshape(-1, 2)
 
-    def explain(self, folded: Folded, category: str) -> list[tuple[int, int]]:
-        start = folded.text.index("奖")
-        return [(start, start + 1)]
+    def explain(self, asked: Sequence[tuple[str, str]]) -> list[list[tuple[int, int]]]:
+        return [[(text.index("奖"), text.index("奖") + 1)] for text, _ in asked]
 
     def cut(self, category: str, budget: float) -> float:
         return 1 - budget

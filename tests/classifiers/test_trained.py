@@ -139,12 +139,26 @@ def test_numbers_are_not_learned_by_heart(model: Model) -> None:
 
 def test_explanations_lie_in_the_text_and_show_why(model: Model) -> None:
     folded = fold("各位好，自家阿胶新货到了，加微信下单，谢谢")
-    ranges = model.explain(folded, "ads")
+    (ranges,) = model.explain([(folded.text, "ads")])
     assert 1 <= len(ranges) <= 3
     assert all(0 <= begin < end <= len(folded.text) for begin, end in ranges)
     assert ranges == sorted(ranges)
     assert any("加微信" in folded.text[begin:end] for begin, end in ranges)
-    assert model.explain(fold(""), "ads") == []
+    assert model.explain([("", "ads")]) == [[]]
+
+
+def test_texts_explained_together_are_explained_as_alone(model: Model) -> None:
+    lines = [
+        "各位好，自家阿胶新货到了，加微信下单，谢谢",
+        "",
+        "无抵押贷款3分钟到账",
+        "明天开会",
+        "\ud83d加微信",
+        "a" * 500,
+    ]
+    asked = [(fold(line).text, category) for line in lines for category in model.categories[:2]]
+    assert model.explain(asked) == [model.explain([one])[0] for one in asked]
+    assert any(model.explain(asked))
 
 
 def test_a_finer_budget_asks_for_a_higher_score(model: Model) -> None:

@@ -1,5 +1,6 @@
 """Lint works like a compiler: every mistake at once, with place and hint."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,11 @@ def test_shipped_packs_have_no_mistakes(slug: str):
         ("", "a pack is a mapping"),
         ("[1, 2]", "a pack is a mapping"),
         ("pack: [", "not YAML"),
-        ("a: &x 1\nb: *x", "aliases"),
+        (
+            "a: &a [x, x]\n" + "".join(f"{k}: &{k} [{', '.join(['*' + j] * 9)}]\n" for j, k in pairwise("abcdefghi")),
+            "values",
+        ),
+        ("a: &a [*a]", "nested deeper"),
         ("\x00", "not YAML"),
         ("pack: x\npack: y", "stands here twice"),
         ("{" * 300 + "}" * 300, "nested deeper"),
