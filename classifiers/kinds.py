@@ -5,6 +5,7 @@ words with which somebody hands vouchers or red packets out. Talk about them, bu
 """
 
 import re2
+from msgspec.structs import replace
 
 from classifiers.patterns import Bare, bare
 from models import Evidence, Observation, Signal
@@ -110,7 +111,7 @@ _QUOTE = re2.compile(r"(?s)^\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)
 def kind_signals(observation: Observation) -> tuple[Signal, ...]:
     """Signals `red_packet`, `transfer` or `voucher` of a message, with score 1; almost always the same empty tuple.
 
-    Read are `kind`, `money.type` and the sender's own text, of this the first 1,000 code points.
+    Read are `kind`, `money.type`, the sender's own text and the titles of links, of these the first 1,000 code points.
     """
     if observation.type not in MESSAGE_TYPES:
         return _NOTHING
@@ -130,6 +131,9 @@ def kind_signals(observation: Observation) -> tuple[Signal, ...]:
         or (text.isascii() and ("acket]" in text or "ransfer]" in text))
     ):
         _read(text, found)
+    for link in observation.links or ():
+        if link.title:
+            _read_title(link.title, found)
     if not found:
         return _NOTHING
     return tuple(Signal("kinds", category, 1.0, (evidence,)) for category, evidence in found.items())
@@ -164,6 +168,14 @@ def _read(text: str, found: dict[str, Evidence]) -> None:
         if said[: match.start()].endswith(_OPENING_QUOTES):
             continue
         found[category] = _evidence(category, read, start, match.span(), "在群内发放{}")
+
+
+def _read_title(title: str, found: dict[str, Evidence]) -> None:
+    """Add what a link's title says; it does not stand in the text, so it has no span there."""
+    titled: dict[str, Evidence] = {}
+    _read(title, titled)
+    for category, one in titled.items():
+        found.setdefault(category, replace(one, span=None, why=f"{one.why}（链接标题）"))
 
 
 def _evidence(category: str, read: Bare, offset: int, span: tuple[int, int], why: str) -> Evidence:

@@ -58,13 +58,12 @@ class Fines(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What holds for the whole fleet; `parameters` fills what packs leave open, by clause and name."""
+    """What holds for the whole fleet."""
 
     timezone: str = "Asia/Shanghai"
     working_hours: str = "09:00-18:00"
     default_pack: str = "baseline"
     fines: Fines = field(default_factory=Fines)
-    parameters: dict[str, Any] = {}
 
 
 class Fleet(Struct, frozen=True, kw_only=True):

@@ -59,7 +59,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Everything found on one observation. `judged_at` is event time: no clock is read.
 
     `observation_id` is None for a finding without a message (missed deadline, roster, registry); then each violation
-    carries its cause. `sent_at` and `sender` let the ladder work without the message.
+    carries its cause. `sender` is the account that wrote the message: sanctions go to that one.
     """
 
     observation_id: str | None
@@ -74,4 +74,5 @@ class Verdict(Struct, frozen=True, kw_only=True):
     platform: str = "jsonl"
     account: str | None = None
     native_id: str | None = None
+    sender: str | None = None
     model: str | None = None

@@ -63,10 +63,13 @@ def write_notice(
     return "".join(parts)
 
 
-def reversal_notice(pack: Pack, clause: Clause, kind: SanctionKind, member: str) -> str:
-    """Tell the member that a sanction is taken back, in the place where they were told of it."""
+def reversal_notice(pack: Pack, clause: Clause, kind: SanctionKind, member: str, *, struck: bool) -> str:
+    """Tell the member that a sanction is taken back, in the place where they were told of it.
+
+    `struck`: its strike stays, because only what made it weigh so much was overturned.
+    """
     what = f"{member}，此前依据{cite(pack, clause)}作出的“{SANCTION_NAMES[kind]}”经复核已撤销"
-    return f"{what}，相应违规记录一并撤销。给您带来不便，谨致歉意。"
+    return f"{what}{'' if struck else '，相应违规记录一并撤销'}。给您带来不便，谨致歉意。"
 
 
 def cite(pack: Pack, clause: Clause) -> str:

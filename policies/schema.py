@@ -1,6 +1,5 @@
 """The form of a pack: one organisation's adopted policy as data. Read by `policies.lint`, judged by `policies.judge`."""
 
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -8,8 +7,6 @@ from msgspec import Meta, Struct, field
 from models import Mode, SanctionKind
 
 Scope = Literal["group", "pack", "organisation"]
-DEFAULT_BUDGET_REVIEW = Fraction(1, 1000)
-DEFAULT_BUDGET_ACT = Fraction(1, 20000)
 
 
 class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
@@ -58,7 +55,7 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The share of normal messages that may be accused: at `review` a person looks, at `act` the binding speaks."""
 
     review: str = "1/1000"
-    act: str = "1/20000"
+    act: str = "1/10000"
 
 
 class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from policies.schema import Pack, Span
 from streams.replay import replaying, stored_dead_letters, stored_reviews, stored_sanctions, stored_verdicts
 
 GROUP = "g-test"
-# A Wednesday morning, so that "in two working days" stays inside the week.
+# A Thursday morning in a week without public holidays.
 START: Millis = 1_795_051_800_000
 _PEOPLE: dict[str, dict[str, Any]] = {
     "owner": {"name": "周卫国", "department": "综合部", "unit": "综合部", "supervisor": "leader"},

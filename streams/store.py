@@ -319,8 +319,8 @@ class Store:
     def offset(self, agent: str) -> int:
         return self.connection.scalar(sa.select(offsets.c.offset).where(offsets.c.agent == agent)) or 0
 
-    def last_offset(self) -> int:
-        return self.connection.scalar(sa.select(sa.func.max(log.c.offset))) or 0
+    def last_offset(self, topic: str) -> int:
+        return self.connection.scalar(sa.select(sa.func.max(log.c.offset)).where(log.c.topic == topic)) or 0
 
     def count_after(self, topics: Sequence[str], after: int) -> int:
         query = sa.select(sa.func.count()).select_from(log).where(log.c.offset > after, log.c.topic.in_(topics))

@@ -53,6 +53,7 @@ class Noted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     observation_id: str | None = None
     account: str | None = None
     native_id: str | None = None
+    sender: str | None = None
 
 
 class Judged(Struct, frozen=True, omit_defaults=True):
@@ -110,6 +111,7 @@ def noted(verdict: Verdict, violation: Violation) -> Noted:
         observation_id=verdict.observation_id,
         account=verdict.account,
         native_id=verdict.native_id,
+        sender=verdict.sender,
     )
 
 

@@ -17,7 +17,7 @@ from classifiers.trained.serve import NEVER, Model
 Floats = npt.NDArray[np.float64]
 
 REVIEW = 1000
-ACT = 20000
+ACT = 10000
 # Fewer positives of a source than these say nothing about it.
 ENOUGH = 30
 # The permissive variant is the default while its mean recall at review is at most this much below the full variant's.

@@ -49,7 +49,7 @@ def model_card(card: Card, comparison: Comparison) -> str:
         "",
         "## Figures",
         "",
-        "Recall with its 95 % Wilson interval at the cuts for 1/1000 (review) and 1/20000 (act). *Other rows of it*:",
+        "Recall with its 95 % Wilson interval at the cuts for 1/1000 (review) and 1/10000 (act). *Other rows of it*:",
         "five folds, the model had seen other rows of the source (if the variant may use it). *Nothing of it*: the",
         "whole source was left out.",
         "",

@@ -51,12 +51,10 @@ MEASURED = frozenset(TRAINED_CATEGORIES) | {
 SOLICITED = frozenset({"ads", "fraud", "gambling"})
 # What others warn of in the words of those who do it: beside a warning they prove nothing.
 WARNED_OF = SOLICITED | {"porn"}
-# A trained score below the first is wrong too often to ask a person because of it. Below the second the message is more
-# likely none of the category, and no single word beside it makes it certain.
-ASK, EVEN = 0.3, 0.5
-# One that is surely the category, and how many times the act budget such a score may take: the act cut of 1/20000 rests
-# on one or two of some 30,000 normal messages, and lies far above what the score itself already says for sure.
-SURE, SURE_SHARE = 0.9, 4
+# A budget says how rare a score is among normal messages, not what it says of this one. Below the first a trained score
+# is wrong too often to ask a person because of it; below the second the message is more likely none of the category, and
+# no single word beside it makes it certain; below the third it is never certain by itself.
+ASK, EVEN, SURE = 0.3, 0.5, 0.8
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
 SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak"})
 
@@ -109,7 +107,7 @@ def weigh(case: Case, category: str) -> Finding | None:
     """Put the signals of one category together: None, an uncertain finding, or a certain one.
 
     Each piece of evidence has a weight, and three make a finding certain: a strong word, a pattern, a kind, or a trained
-    score at the act cut weigh three, and so does a sure one within four times the act budget. A score at the review cut
+    score at the act cut weigh three. A score at the review cut
     weighs two if it is no less than even; a lower one asks a person all the same, but like one that reaches one in a
     hundred normal messages it adds only one. One weak word weighs one, several two. Weak words alone say nothing: the
     trained score has to join in. Beside a score of two, a call to buy, join or write weighs one for what is offered that
@@ -121,7 +119,7 @@ def weigh(case: Case, category: str) -> Finding | None:
         return None
     budget = case.budgets(category)
     review, act = case.cuts(category, share(budget.review)), case.cuts(category, share(budget.act))
-    review, act = max(review, ASK), min(act, max(SURE, case.cuts(category, SURE_SHARE * share(budget.act))))
+    review, act = max(review, ASK), max(act, SURE)
     trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
     plain = [one for one in signals if not one.classifier.startswith("trained")]
     strong = any(one.score >= 1.0 for one in plain)

@@ -473,7 +473,15 @@ class Escalate:
         undo = msgspec.structs.replace(
             sanction,
             id=digest("s", sanction.id, "reverse"),
-            notice=reversal_notice(pack, clause, sanction.kind, self._called(sanction.subject, self._group(noted))),
+            notice=reversal_notice(
+                pack,
+                clause,
+                sanction.kind,
+                self._called(sanction.subject, self._group(noted)),
+                struck=any(
+                    one.violation_id in sanction.violation_ids and one.status != "revoked" for one in ledger.strikes
+                ),
+            ),
             reverses=sanction.id,
             needs_approval=False,
         )
@@ -553,8 +561,10 @@ class Escalate:
         return person.name if person else "您好"
 
     def _account(self, subject: Subject, noted: Noted) -> str:
-        """The platform account to address: the member's own, else the owner's."""
+        """The platform account to address: the one that wrote the message, else another of the member's, else the owner's."""
         platform = noted.group_key.partition(":")[0]
+        if noted.sender and self.directory.subject(platform, noted.sender) == subject.id:
+            return noted.sender
         who = subject.id if subject.kind in ("member", "owner") else self._group(noted).owner or ""
         person = self.directory.people.get(who)
         if person is None:
@@ -580,7 +590,9 @@ class Escalate:
         group = self._group(noted)
         if role == "supervisor":
             person = self.directory.people.get(subject.id)
-            return Assignee("supervisor", person.supervisor if person else None)
+            if person and person.supervisor:
+                return Assignee("supervisor", person.supervisor)
+            return Assignee("owner", group.owner)
         found = {
             "owner": group.owner,
             "manager": next(iter(group.managers), group.owner),

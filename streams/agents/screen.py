@@ -187,6 +187,7 @@ class Screen:
                 platform=group.platform,
                 account=seen.account,
                 native_id=seen.native_id if observation_id else None,
+                sender=seen.sender.id if observation_id and seen.sender else None,
                 model=self.classifiers.model_version,
             )
             effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ dead_letters_app = typer.Typer(no_args_is_help=True, help="Input that could not 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Dir = Annotated[Path, typer.Option("--dir", help="Folder of the database.", envvar="XUNQUN_DIR")]
 By = Annotated[str, typer.Option("--by", help="Your name; it is kept with the decision.")]
+Login = Annotated[str, typer.Option("--by", help="Your name; your login name if left out.", default_factory=getuser)]
 Group = Annotated[str | None, typer.Option("--group", help="One group's id.")]
 Pack = Annotated[str | None, typer.Option("--pack", help="One pack's slug.")]
 _DEFAULT = Path("var")
@@ -88,6 +90,8 @@ def show(review_id: str, dir: Dir = _DEFAULT, json: Json = False) -> None:
     for name in ("id", "kind", "status", "group_id", "clause", "subject", "why"):
         console.print(f"{name:>9}  {harmless(found[name])}", markup=False)
     console.print(f"{'options':>9}  {', '.join(found['options'])}", markup=False)
+    if found.get("text"):
+        console.print(f"{'appeal':>9}  {harmless(found['text'])}", markup=False)
     if "sanction" in found:
         console.print(f"{'notice':>9}  {harmless(found['sanction']['notice'])}", markup=False)
     for violation in (*found.get("verdict", {}).get("violations", ()), *found.get("verdict", {}).get("uncertain", ())):
@@ -124,9 +128,11 @@ def decide(
 
 def _wait_until_taken(folder: Path, store: Any) -> bool:
     """Wait a moment for the running service; say whether it took the decision."""
+    from streams.topics import JUDGEMENTS
+
     if not (folder / "xunqun.lock").exists():
         return False
-    wanted = store.last_offset()
+    wanted = store.last_offset(JUDGEMENTS)
     for _ in range(25):
         if store.offset("escalate") >= wanted:
             return True
@@ -170,7 +176,7 @@ def _scope(group: str | None, pack: str | None, everything: bool) -> None:
 
 
 def pause(
-    by: By,
+    by: Login,
     group: Group = None,
     pack: Pack = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
@@ -186,7 +192,7 @@ def pause(
 
 
 def resume(
-    by: By,
+    by: Login,
     group: Group = None,
     pack: Pack = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
