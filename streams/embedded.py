@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy.exc import OperationalError
@@ -60,7 +61,7 @@ class Embedded:
         escalate = Escalate(packs, directory, simulated=simulated)
         self.agents: tuple[Agent, ...] = (self.screen, escalate, Enforce(), RecordViews())
         self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
-        self._states: dict[tuple[str, str], bytes] = {}
+        self._states: _States = {}
         self._encode = msgspec.json.Encoder().encode
         self._decoders = {agent.name: msgspec.json.Decoder(agent.State) for agent in self.agents if agent.State}
         self._rewind()
@@ -107,7 +108,7 @@ class Embedded:
         """Give each agent its next chunk, all in one transaction. Returns what was done; nothing when nothing was left."""
         done: list[Done] = []
         before = dict(self._offsets)
-        pending: dict[tuple[str, str], bytes] = {}
+        pending: _States = {}
         try:
             with self.store.transaction():
                 for agent in self.agents:
@@ -124,7 +125,7 @@ class Embedded:
 
     def feed(self, records: Sequence[Record]) -> None:
         """Replay: hand observations straight to `screen`, each id once, then let the other agents follow."""
-        pending: dict[tuple[str, str], bytes] = {}
+        pending: _States = {}
         self.screen.keys(records)
         with self.store.transaction():
             named = [one for one in records if isinstance(one.decoded, Observation) and one.decoded.id]
@@ -166,7 +167,7 @@ class Embedded:
             if start >= done:
                 break
 
-    def _run(self, agent: Agent, records: Sequence[Record], pending: dict[tuple[str, str], bytes]) -> list[Done]:
+    def _run(self, agent: Agent, records: Sequence[Record], pending: "_States") -> list[Done]:
         """Run one agent over a chunk; a record that breaks it is set aside alone, the others are handled."""
         if not records:
             return []
@@ -181,41 +182,59 @@ class Embedded:
                 return [done for record in records for done in self._run(agent, [record], pending)]
             effects, states = _set_aside(agent, records[0], error), {}
         self.store.save(agent.name, records[-1].offset, states, effects)
-        pending.update({(agent.name, key): value for key, (value, _) in states.items()})
         return [Done(agent.name, records, effects)]
 
     def _handle(
-        self, agent: Agent, records: Sequence[Record], pending: Mapping[tuple[str, str], bytes]
+        self, agent: Agent, records: Sequence[Record], pending: "_States"
     ) -> tuple[Effects, dict[str, tuple[bytes, Millis | None]]]:
-        before = self._load(agent, agent.keys(records), pending)
-        decoder = self._decoders.get(agent.name)
-        loaded = {key: decoder.decode(value) for key, value in before.items()} if decoder else {}
+        held = self._load(agent, agent.keys(records), pending)
+        loaded = {key: one.taken(self._decoders[agent.name]) for key, one in held.items()}
         effects = agent.handle(records, loaded)
         changed: dict[str, tuple[bytes, Millis | None]] = {}
         for key, value in effects.state.items():
             encoded = self._encode(value)
-            if encoded != before.get(key):
+            if key not in held or encoded != held[key].stored:
                 changed[key] = (encoded, agent.next_due(value))
+            pending[agent.name, key] = _Held(encoded, value)
         return effects, changed
 
-    def _load(self, agent: Agent, keys: set[str], pending: Mapping[tuple[str, str], bytes]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
+    def _load(self, agent: Agent, keys: set[str], pending: "_States") -> dict[str, "_Held"]:
+        found: dict[str, _Held] = {}
         missing: list[str] = []
         for key in keys:
-            value = pending.get((agent.name, key)) or self._states.get((agent.name, key))
-            if value is None:
+            held = pending.get((agent.name, key)) or self._states.get((agent.name, key))
+            if held is None:
                 missing.append(key)
             else:
-                found[key] = value
-        return {**found, **self.store.load(agent.name, missing)}
+                found[key] = held
+        found.update((key, _Held(value, None)) for key, value in self.store.load(agent.name, missing).items())
+        return found
 
-    def _remember(self, pending: Mapping[tuple[str, str], bytes]) -> None:
+    def _remember(self, pending: "_States") -> None:
         """Keep what was stored at hand; the oldest give way."""
         for key, value in pending.items():
             self._states.pop(key, None)
             self._states[key] = value
         while len(self._states) > _MOST_CACHED:
             del self._states[next(iter(self._states))]
+
+
+class _Held:
+    """A state as it is stored, and the value that an agent left behind, until another takes it."""
+
+    __slots__ = ("_value", "stored")
+
+    def __init__(self, stored: bytes, value: Any) -> None:
+        self.stored = stored
+        self._value = value
+
+    def taken(self, decoder: msgspec.json.Decoder[Any]) -> Any:
+        """Hand the value out once: an agent may change it, and may then fail."""
+        value, self._value = self._value, None
+        return decoder.decode(self.stored) if value is None else value
+
+
+_States = dict[tuple[str, str], _Held]
 
 
 def tick_body(group_key: str, sent_at: Millis) -> bytes:

@@ -26,7 +26,9 @@ from streams.store import Store, dead_letters, evidence, groups_seen, reviews, s
 from streams.store import outbox as outbox_table
 from streams.topics import MAX_RECORD_BYTES, OBSERVATIONS, DeadLetter, Record, Unusable, decode_observation
 
-CHUNK = 512
+# Records handled at once: many, since each chunk has a price of its own; few where they are large.
+CHUNK = 2048
+_CHUNK_BYTES = 4 << 20
 # A line longer than this is not read whole: only its beginning goes to the dead letters.
 _LONGEST_LINE = MAX_RECORD_BYTES + 16
 Progress = Callable[[int], None]
@@ -70,6 +72,7 @@ class Replay:
         self._clock: Millis = 0
         self._line = 0
         self._pending: list[Record] = []
+        self._bytes = 0
 
     def feed(self, body: bytes) -> None:
         """Take one line. A tick without a group reaches every group in which something is due."""
@@ -80,7 +83,8 @@ class Replay:
             self._tick(record.decoded.sent_at)
             return
         self._pending.append(record)
-        if len(self._pending) >= self.chunk:
+        self._bytes += len(body)
+        if len(self._pending) >= self.chunk or self._bytes >= _CHUNK_BYTES:
             self._flush()
 
     def finish(self, until: Millis | None = None) -> None:
@@ -109,7 +113,7 @@ class Replay:
     def _flush(self) -> None:
         if self._pending:
             self.host.feed(self._pending)
-            self._pending = []
+            self._pending, self._bytes = [], 0
             self._settle()
 
     def _settle(self) -> None:

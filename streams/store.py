@@ -5,12 +5,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from models.observation import Millis
 from streams.errors import Unavailable
@@ -209,12 +211,18 @@ def _replacing(table: sa.Table, keep: Sequence[str] = ()) -> Insert:
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-# Built once: composing a statement costs more than SQLite needs to run it.
-_SAVE_STATE, _SAVE_OFFSET, _APPEND = _replacing(state), _replacing(offsets), log.insert()
+# Composed once: composing a statement, and looking at every value of every row, costs more than SQLite itself.
+_SAVE_STATE, _SAVE_OFFSET, _APPEND = _replacing(state), _replacing(offsets), insert(log)
 _ENTER = {
     name: _replacing(table, ("first_seen", "offset")) if name in _REPLACED else insert(table).on_conflict_do_nothing()
     for name, table in _ROW_TABLES.items()
 }
+_NAMED = sqlite_dialect(paramstyle="named")
+
+
+@cache
+def _written(statement: Insert, columns: tuple[str, ...]) -> str:
+    return str(statement.compile(dialect=_NAMED, column_keys=list(columns)))
 
 
 @cache
@@ -294,13 +302,17 @@ class Store:
         with self.transaction() as connection:
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
 
+    def _enter(self, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
+        for columns, some in groupby(rows, key=tuple):
+            self.connection.exec_driver_sql(_written(statement, columns), list(some))
+
     # log
 
     def append(self, topic: str, rows: Sequence[tuple[str, bytes, Millis]]) -> None:
         """Append records `(key, value, appended_at)`; inside a transaction."""
         if rows:
             values = [{"topic": topic, "key": key, "value": value, "appended_at": at} for key, value, at in rows]
-            self.connection.execute(_APPEND, values)
+            self._enter(_APPEND, values)
 
     def first_seen(self, ids: Sequence[str]) -> list[bool]:
         """Enter ids and say for each whether it is new; inside a transaction."""
@@ -359,15 +371,15 @@ class Store:
             rows = [
                 {"agent": agent, "key": key, "value": value, "next_due": due} for key, (value, due) in states.items()
             ]
-            self.connection.execute(_SAVE_STATE, rows)
+            self._enter(_SAVE_STATE, rows)
         if effects.records:
             values = [
                 {"topic": topic, "key": key, "value": msgspec.json.encode(value), "appended_at": at}
                 for topic, key, value, at in effects.records
             ]
-            self.connection.execute(_APPEND, values)
+            self._enter(_APPEND, values)
         self.write_rows(effects.rows)
-        self.connection.execute(_SAVE_OFFSET, {"agent": agent, "offset": offset})
+        self._enter(_SAVE_OFFSET, [{"agent": agent, "offset": offset}])
 
     def write_rows(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them."""
@@ -401,7 +413,7 @@ class Store:
                 waits = (tasks.c.id == row["id"], tasks.c.status.in_(("open", "overdue")))
                 self.connection.execute(tasks.update().where(*waits).values(status=row["status"]))
             return
-        self.connection.execute(_ENTER[name], rows)
+        self._enter(_ENTER[name], rows)
 
 
 class HostLock:

@@ -7,7 +7,6 @@ of them, so that a damaged model is unavailable and never silently wrong.
 import hashlib
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -150,23 +149,39 @@ class Model:
         grams = features.grams(texts)
         weighed = self._weights[grams.rows, columns[grams.text]].astype(np.float64)
         # The heaviest of each text: every n-gram shares out its weight over its code points.
-        order = np.lexsort((-weighed, grams.text))
+        speaking = np.flatnonzero(weighed > 0)
+        order = speaking[np.lexsort((-weighed[speaking], grams.text[speaking]))]
         rank = np.arange(len(order)) - np.searchsorted(grams.text[order], grams.text[order])
-        top = order[(rank < _TOP_GRAMS) & (weighed[order] > 0)]
+        top = order[rank < _TOP_GRAMS]
         share = weighed[top] / (grams.ends[top] - grams.begins[top])
-        change = np.zeros(grams.starts[-1] + 1)
-        np.add.at(change, grams.begins[top], share)
-        np.add.at(change, grams.ends[top], -share)
-        # Rounded, since what stands before a text must not move its last decimals.
-        credit = np.round(np.cumsum(change), 6)
-        # People read words, not the signs between them.
-        credit[:-1] *= np.fromiter(map(str.isalnum, "".join(texts)), bool, len(credit) - 1)
-        bounds = grams.starts.tolist()
-        return [_heaviest(credit[first:last]) for first, last in pairwise(bounds)]
+        # A gap of one after each text, so that no range runs on into the next.
+        shift = grams.text[top]
+        starts = grams.starts + np.arange(len(grams.starts))
+        change = np.zeros(starts[-1] + 1)
+        np.add.at(change, grams.begins[top] + shift, share)
+        np.add.at(change, grams.ends[top] + shift, -share)
+        # People read words, not the signs between them. Rounded, since what stands before a text must not move its
+        # last decimals.
+        words = np.fromiter(map(str.isalnum, "\0".join([*texts, ""])), bool, len(change) - 1)
+        credit = np.round(np.cumsum(change)[:-1], 6) * words
+        return _heaviest(credit, starts)
 
 
-def _heaviest(credit: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(credit > 0, prepend=False, append=False)).tolist()
-    ranges = [one for one in zip(edges[::2], edges[1::2], strict=True) if one[1] - one[0] > 1]
-    ranges.sort(key=lambda found: (-round(float(credit[found[0] : found[1]].sum()), 3), found))
-    return sorted(ranges[:RANGES])
+def _heaviest(credit: npt.NDArray[np.float64], starts: npt.NDArray[np.int64]) -> list[list[tuple[int, int]]]:
+    """Of each text, from `starts[i]` on, the heaviest runs of code points with credit, in the order of the text."""
+    edges = np.flatnonzero(np.diff(credit > 0, prepend=False, append=False))
+    begins, ends = edges[::2], edges[1::2]
+    long = ends - begins > 1
+    begins, ends = begins[long], ends[long]
+    text = np.searchsorted(starts, begins, side="right") - 1
+    total = np.concatenate(([0.0], np.cumsum(credit)))
+    order = np.lexsort((begins, -np.round(total[ends] - total[begins], 3), text))
+    rank = np.arange(len(order)) - np.searchsorted(text[order], text[order])
+    kept = np.sort(order[rank < RANGES])
+    found: list[list[tuple[int, int]]] = [[] for _ in range(len(starts) - 1)]
+    first = starts[text[kept]]
+    for i, begin, end in zip(
+        text[kept].tolist(), (begins[kept] - first).tolist(), (ends[kept] - first).tolist(), strict=True
+    ):
+        found[i].append((begin, end))
+    return found
