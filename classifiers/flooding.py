@@ -4,6 +4,7 @@ All times are group time in milliseconds. Nothing here reads a clock or judges: 
 pack's choice.
 """
 
+import re
 from bisect import bisect_left
 from collections import OrderedDict
 from hashlib import blake2b
@@ -23,6 +24,7 @@ _MOST_EXPECTING = 50_000
 _LONGEST = 20_000
 # Ids are looked up one by one up to so many entries. A set is faster beyond, but most senders have one or two.
 _FEW = 16
+_SIGNS = re.compile(r"[\W_]+")
 
 
 def fingerprint(text: str) -> int:
@@ -31,7 +33,7 @@ def fingerprint(text: str) -> int:
     The same in every process and version of Python. Of a text without any letter or digit, such as 👍👍, the symbols
     count. At most 20,000 code points are read.
     """
-    bare = "".join(filter(str.isalnum, text[:_LONGEST].casefold())) or "".join(text[:_LONGEST].split())
+    bare = _SIGNS.sub("", text[:_LONGEST].casefold()) or "".join(text[:_LONGEST].split())
     return int.from_bytes(blake2b(bare.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 

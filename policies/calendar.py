@@ -35,6 +35,7 @@ class WorkingCalendar:
         start, _, end = working_hours.partition("-")
         self.start, self.end = time.fromisoformat(start), time.fromisoformat(end)
         self._day: tuple[Millis, Millis, str] = (0, 0, "")
+        self._worked: dict[date, tuple[Millis, Millis]] = {}
         if self.start >= self.end:
             raise ValueError(f"working hours {working_hours!r} must start before they end, as in 09:00-18:00")
 
@@ -87,14 +88,22 @@ class WorkingCalendar:
         return int(datetime.combine(day + timedelta(days=1), time(), self.zone).timestamp() * 1000) - 1
 
     def _after_working_time(self, start: Millis, clock: int) -> Millis:
-        at = self.local(start)
-        left = timedelta(milliseconds=clock)
+        day = date.fromisoformat(self.local_day(start))
+        left = clock
         while True:
-            opens = datetime.combine(at.date(), self.start, self.zone)
-            closes = datetime.combine(at.date(), self.end, self.zone)
-            begins = max(at, opens)
-            if self.is_working_day(at.date()) and begins < closes:
-                if begins + left <= closes:
-                    return int((begins + left).timestamp() * 1000)
-                left -= closes - begins
-            at = datetime.combine(at.date() + timedelta(days=1), time(), self.zone)
+            opens, closes = self._hours(day)
+            begins = max(start, opens)
+            if begins + left <= closes:
+                return begins + left
+            left -= max(0, closes - begins)
+            day += timedelta(days=1)
+
+    def _hours(self, day: date) -> tuple[Millis, Millis]:
+        """When work begins and ends on a day; two equal times where nobody works."""
+        found = self._worked.get(day)
+        if found is None:
+            opens, closes = (
+                int(datetime.combine(day, one, self.zone).timestamp() * 1000) for one in (self.start, self.end)
+            )
+            found = self._worked[day] = (opens, closes if self.is_working_day(day) else opens)
+        return found

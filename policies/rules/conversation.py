@@ -43,18 +43,20 @@ class Reply(Rule):
         text = own_text(case.seen)
         if case.is_robot or case.sender_id is None:
             return
+        waits = False
         for open_one in place.deadlines(case):
-            if open_one.data.get("asker") != case.sender_id:
+            if open_one.data.get("asker") == case.sender_id:
+                waits = True
+            else:
                 del case.state.deadlines[open_one.id]
+        if waits:
+            # Whoever asks again asks the same: one answer serves.
+            return
         leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
         if params.by_leaders and not leader:
             return
-        waits = any(one.subject == case.sender_id for one in place.deadlines(case))
         asks = is_question(text) or (leader and instructs(text))
-        if asks and not waits and not waives_reply(text) and not is_receipt(text):
-            running = place.deadlines(case)
-            if len(running) >= MOST_OPEN:
-                del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
+        if asks and not waives_reply(text) and not is_receipt(text):
             place.set_deadline(
                 case,
                 subject=case.sender_id,
