@@ -266,8 +266,8 @@ class Store:
 
     def _open(self, durable: bool) -> None:
         self.connection = self.engine.connect()
-        synchronous = "FULL" if durable else "OFF"
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "cache_size=-32000", "temp_store=MEMORY"):
+        written = ("journal_mode=WAL", "synchronous=FULL") if durable else ("journal_mode=MEMORY", "synchronous=OFF")
+        for pragma in (*written, "cache_size=-32000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
         found = self.connection.exec_driver_sql("PRAGMA user_version").scalar()
         if found not in (0, SCHEMA_VERSION):

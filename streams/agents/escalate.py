@@ -11,6 +11,7 @@ from models import (
     Assignee,
     Decision,
     DecisionTarget,
+    Evidence,
     Group,
     Review,
     Sanction,
@@ -164,11 +165,11 @@ class Escalate:
         """Give the strike that the binding's ladder counts, or answer a fault of state, which brings no strike."""
         binding, violation_id = self._binding(noted), noted.violation.id
         if binding is not None and binding.ladder:
-            ledger.held[violation_id] = noted
+            ledger.held[violation_id] = _kept(noted)
             self._strike(ledger, noted, binding.ladder)
             self._reconcile(effects, ledger, noted.pack, binding.ladder)
         elif binding is not None and binding.response is not None:
-            ledger.held[violation_id] = noted
+            ledger.held[violation_id] = _kept(noted)
             for kind in binding.response.sanctions:
                 sanction_id = generations(digest("s", violation_id, kind), ledger.taken_back)[-1]
                 self._issue(effects, ledger, noted, kind, 0, sanction_id, assignee=binding.response.assignee)
@@ -304,7 +305,10 @@ class Escalate:
             ladder=ladder,
             strike_id=due.strike.id if due else None,
         )
-        ledger.sanctions[sanction_id] = sanction
+        # The notice goes out with the action; only a draft's is needed again.
+        ledger.sanctions[sanction_id] = (
+            sanction if sanction.needs_approval else msgspec.structs.replace(sanction, notice="")
+        )
         effects.plan(noted.group_key, Planned(sanction=sanction))
         if kind == "task":
             effects.plan(noted.group_key, Planned(task=self._task(sanction, noted, assignee, due)))
@@ -600,6 +604,13 @@ class Escalate:
             "publisher": next(iter(group.publishers), group.owner),
         }
         return Assignee(role, found.get(role))
+
+
+def _kept(noted: Noted) -> Noted:
+    """What a ledger keeps of a violation: of its evidence the categories only."""
+    categories = dict.fromkeys(item.category for item in noted.violation.evidence)
+    bare = tuple(Evidence("", one) for one in categories)
+    return msgspec.structs.replace(noted, violation=msgspec.structs.replace(noted.violation, evidence=bare))
 
 
 def _next(ladder: Ladder, due: Due) -> str | None:
