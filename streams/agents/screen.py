@@ -159,6 +159,8 @@ class Screen:
         self, effects: Effects, record: Record, case: Case, pack: CompiledPack, group: Group, found: Judgement
     ) -> None:
         """Findings on the message and findings on a state of affairs are separate verdicts: only the former have an id."""
+        if not found:
+            return
         seen = case.seen
         own = Judgement(
             [one for one in found.violations if one.cause is None],
