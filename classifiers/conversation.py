@@ -8,7 +8,12 @@ points: an announcement says what it is at its beginning, and whether it wants a
 import re
 from functools import lru_cache
 
+import numpy as np
+
 from classifiers.folding.table import EXPAND, table
+from classifiers.lazy import lazy
+
+_compile = lazy(re.compile)
 
 _FIRST, _LAST = 2000, 200
 # Code points of somebody else's words before them that are passed over.
@@ -22,24 +27,27 @@ _LONGEST_ASKING = 300
 # Who asks without a question mark is brief.
 _LONGEST_SENTENCE = 60
 
-_QUOTE = re.compile(r"(?s)\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
-_SENTENCE = re.compile(r"[^。!！;；\n?？]+[?？]*")
-_LINK = re.compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff，。]{1,500}")
+_QUOTE = _compile(r"(?s)\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
+_SENTENCE = _compile(r"[^。!！;；\n?？]+[?？]*")
+_LINK = _compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff，。]{1,500}")
 
 
 def _simplifying() -> dict[int, int]:
     """Traditional characters and full-width letters and digits to the plain ones, as folding has them."""
     fold = table().fold
     ranges = ((0x3400, 0xA000), (0xFF10, 0xFF1A), (0xFF21, 0xFF3B), (0xFF41, 0xFF5B))
-    plain = {one: int(fold[one]) for start, end in ranges for one in range(start, end)}
+    written = np.concatenate([np.arange(start, end) for start, end in ranges])
+    written = written[(fold[written] != written) & (fold[written] < EXPAND)]
+    plain = dict(zip(written.tolist(), fold[written].tolist(), strict=True))
     # Folding writes 么 as 幺, which is right for comparing and wrong for reading.
-    plain |= {one: ord("么") for one in map(ord, "么麼麽")}
-    return {one: to for one, to in plain.items() if to != one and to < EXPAND}
+    plain |= {one: ord("么") for one in map(ord, "麼麽")}
+    del plain[ord("么")]
+    return plain
 
 
 _SIMPLE = _simplifying()
 # Finding out that nothing has to be replaced costs a tenth of replacing.
-_TO_REPLACE = re.compile(f"[{re.escape(''.join(map(chr, _SIMPLE)))}]")
+_TO_REPLACE = _compile(f"[{re.escape(''.join(map(chr, _SIMPLE)))}]")
 
 
 # Callers ask several questions about the same message, one after the other.
@@ -60,7 +68,7 @@ def _read(text: str) -> str:
 
 # --- receipts -------------------------------------------------------------------------------------------------------
 
-_BETWEEN = re.compile(
+_BETWEEN = _compile(
     "(?:[\\s.。,，!！~～…、;；:：\\-—_/|·()（）【】“”\"'*^+☀-➿⭐️\u200d\u20e3\U0001f000-\U0001faff\ud800-\udfff]"
     "|\\[[^\\[\\]\\s]{1,8}\\])+"
 )
@@ -95,7 +103,7 @@ _STRONG = (
     r"|(?i:o了|okk*|okay|ok[的啦]|roger|copy|noted|got|received|understood))"
 )
 _WEAK = "(?:好|行|是|悉|收|可以|可|中|成|[嗯恩]{1,4}|1{1,6})"
-_AGREED = re.compile(r"[👌👍🙏🫡💪✅🆗✔☑]|\[(?i:ok|好的|收到|强|赞|抱拳|合十|敬礼|点赞|thumbsup|salute|worship)\]")
+_AGREED = _compile(r"[👌👍🙏🫡💪✅🆗✔☑]|\[(?i:ok|好的|收到|强|赞|抱拳|合十|敬礼|点赞|thumbsup|salute|worship)\]")
 _THANKS = (
     rf"(?:大家|领导|您|你们?|各位)?[多太]?(?:非常)?(?:谢谢|感谢|谢|辛苦|麻烦)(?>了|啦|啊|哈|您|你|大家|各位|领导|老师|提醒|通知|告知|支持|同事们?"
     rf"|{_HAN}{{1,2}}{_TITLE})*"
@@ -114,25 +122,25 @@ _PROMISE = (
     r"(?:办|落实|执行|处理|安排|整改|完成|上报|报|提交|交|发|反馈|回复|答复|核|查|看|准备|参加|到|过来|过去|改|弄|做|搞|跟进|联系|通知|传达|转达|学习|配合|组织|填"
     rf"|写|补|出发|贯彻|部署|更新|修改|调整|对接|协调|排查|检查|催|整理|汇总|推进|布置|注意|遵守|问|沟通|确认|开始|来|去)(?:{_HAN}|[A-Za-z0-9]){{0,8}}"
 )
-_ACKNOWLEDGES = re.compile(
+_ACKNOWLEDGES = _compile(
     rf"[嗯哦噢喔哈]{{0,3}}(?:{_WHO})?{_STRONG}(?>{_STRONG}|{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS}|[嗯哦噢喔哈])*+"
 )
-_NODS = re.compile(_WEAK)
-_STANDS_BESIDE = re.compile(rf"{_WHO}|(?>{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS})++|[嗯哦噢喔哈]{{1,3}}")
-_LISTED = re.compile("[0-9]{1,4}|[A-Za-z]{2,12}")
-_MENTION = re.compile(rf"@[^\s@，,:：]{{1,20}}?(?:(?={_STRONG}(?:[\s,，。!！]|$))|[\s,，:：]|$)")
+_NODS = _compile(_WEAK)
+_STANDS_BESIDE = _compile(rf"{_WHO}|(?>{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS})++|[嗯哦噢喔哈]{{1,3}}")
+_LISTED = _compile("[0-9]{1,4}|[A-Za-z]{2,12}")
+_MENTION = _compile(rf"@[^\s@，,:：]{{1,20}}?(?:(?={_STRONG}(?:[\s,，。!！]|$))|[\s,，:：]|$)")
 # What every receipt holds, but for a mere nod.
 # Alternatives that all begin with a plain letter are ten times as fast to look for.
-_RECEIPT_WORD = re.compile(
+_RECEIPT_WORD = _compile(
     "收[到悉]|明白|清楚|了解|知[道悉晓]|晓得|阅|悉|已[读看签传转]|看到|好[的嘞滴哒咧呢呀啊勒叻吧哦哈噢好]|没问题|没毛病|遵[命照]|照办|得令|执行|坚决|保证|服从|妥|必须的"
     "|欧了|👌|👍|🙏|🫡|💪|✅|🆗|✔|☑|\\[[强赞抱合敬点TSW]|o[kK了]|O[kK了]|roger|Roger|copy|Copy|noted|Noted|got|Got|received|Received"
     "|understood|Understood"
 )
-_NOD_WORD = re.compile("[好行是悉收可中成嗯恩1]")
+_NOD_WORD = _compile("[好行是悉收可中成嗯恩1]")
 _LONGEST_NOD = 16
-_ASKS_BACK = re.compile(r"[吗么呢?？谁哪]|多少|几[点个]|请(?!.{0,6}放心)|没有|(?:到|白|楚)没|不对|但")
+_ASKS_BACK = _compile(r"[吗么呢?？谁哪]|多少|几[点个]|请(?!.{0,6}放心)|没有|(?:到|白|楚)没|不对|但")
 # 好呢 and 好的呢 agree; every other 呢 asks.
-_AGREES = re.compile("好的?呢")
+_AGREES = _compile("好的?呢")
 
 
 def is_receipt(text: str) -> bool:
@@ -167,55 +175,53 @@ def is_receipt(text: str) -> bool:
 # --- notices --------------------------------------------------------------------------------------------------------
 
 _NOUN = "(?:通知|公告|通告|公示|启事|通报|(?:温馨|重要|友情|特别|安全|紧急)(?:提示|提醒))"
-_NOTICE_WORD = re.compile(
+_NOTICE_WORD = _compile(
     "通知|公告|通告|公示|启事|通报|提[示醒]|周知|转告|各位|全体|各[部科单中车村班处股室组项分支]|参[会加]人员|与会|特此|会议|培训|活动时间"
 )
 _START = r"\A[^\w【\[〔『@《]{0,8}(?:@[^\s@]{1,20}\s+){0,5}(?:@(?:所有人|全体成员|all)\s*)?[^\w【\[〔『@《]{0,8}"
-_TITLED = re.compile(
-    rf"{_START}[【\[〔『]{{1,2}}\s*([^】\]〕』\n]{{0,40}}?){_NOUN}[^】\]〕』\n]{{0,8}}[】\]〕』]{{1,2}}"
-)
-_HEADED = re.compile(
+_TITLED = _compile(rf"{_START}[【\[〔『]{{1,2}}\s*([^】\]〕』\n]{{0,40}}?){_NOUN}[^】\]〕』\n]{{0,8}}[】\]〕』]{{1,2}}")
+_HEADED = _compile(
     rf"{_START}(?:(?:各位|全体"
     rf"|各)[^\n，,:：!！]{{1,12}}[，,:：!！]\s*)?([^\n，,。:：!！?？@]{{0,16}}?){_NOUN}(?:[(（][^\n)）]{{1,12}}[)）])?\s*(?:[:：!！]"
     rf"|\n)\s*\S"
 )
-_ABOUT = re.compile(
+_ABOUT = _compile(
     rf"(?m)^\W{{0,6}}((?:[^\n，,。!！?？]{{1,24}}(?:{_ORGANISATION}|集团|政府|委|会))?\s*"
     rf"|转发?[:：]?\s*)关于[^\n。!！?？]{{2,60}}?的[^\n，。的]{{0,6}}?{_NOUN}"
     r"(?:[(（][^\n)）]{1,20}[)）])?[》】\]]?\s*(?:$|[:：])"
 )
-_CLOSED = re.compile(
+_CLOSED = _compile(
     r"(?:^|[\s,，。.;；!！])(?:以上[,，]?)?特此(?:通知|公告|通告|公示|告知|通报|函告)\s*(?:[。.!！;；\n]|$)"
 )
-_AS_FOLLOWS = re.compile(
+_AS_FOLLOWS = _compile(
     r"(?:通知|公告|通告|公示|通报)(?:事项)?如下|(?:^|[\n。])\s*现(?:通知|公告)[^\n。]{4}|(?m:^)\W{0,4}(?:现|特)?通知(?:大家|各位|各[部科][门室]|所有人"
     r"|全体\w{0,6})(?:一下|个事)?\s*[:：,，]\s*\S"
     r"|\A\W{0,4}(?:现|特)?通知(?:一下|个事|一个事)?\s*[:：]\s*\S"
     r"|\A(?:各位[^\n，,:：]{0,8}[，,:：])?刚?接到?(?:上级|总部|公司|集团|物业|[省市区县局镇乡厂]|街道|办公室|学校)[^\n,，:：]{0,10}通知[,，:：]"
 )
-_ADDRESSED = re.compile(
+_ADDRESSED = _compile(
     rf"{_START}(?:尊敬的|亲爱的)?(?:(?:各位|全体)(?!领导[:：,，!！\s])|各(?=[部科单中车村班处股室组项分支]))[^\n:：,，!！。?？]{{0,16}}(?:[:：,，!！]|\s)"
 )
-_ANNOUNCES = re.compile(
+_ANNOUNCES = _compile(
     r"定于|拟于|将于|经研究|现将|自[^\n，。]{1,16}起|周知|请知悉|转告|安排如下"
     r"|(?:[今明后]天|[今明]晚|周[一二三四五六日末]|\d[日号点]|[上下]午|中午)[^\n。]{0,24}(?:召开|举行|放假|停[电水气网机]|检修|维护|开会|演练)(?![了过的吗])"
 )
-_MEETING = re.compile(
+_MEETING = _compile(
     r"(?m)^\W{0,4}(?:[一二三四五六\d][、.．]\s*)?(会议时间|会议地点|参会人员|参加人员|与会人员|培训时间|培训地点|活动时间|活动地点|时间|地点|会议(?:议题|内容|主题))\s*[:：]"
 )
-_MINUTES = re.compile("纪要|会议记录|已(?:经)?召开|小结|总结")
+_MINUTES = _compile("纪要|会议记录|已(?:经)?召开|小结|总结")
 _SHORTEST_ANNOUNCEMENT = 16
 # 特此通知 by itself tells nothing.
 _SHORTEST_CLOSED = 8
 # Somebody who writes so before the word talks about a notice.
-_TALK = re.compile(
+_TALK = _compile(
     r"看[下了到看一]|看$|[发写改拟做出转](?:[了的个下过]|$)|收到|昨[天晚]|前天|[那这][个条份]|没|谁|催|什么|哪|上次|之前|刚才|等[着个]?$|^按|根据|按照|[见找等个份条说再下]$"
     r"|忘|我|你|他|记得|麻烦|起草|帮|一下|学习|传达|贯彻|落实|[了过到把跟和对]$|不是|是不|(?<!布|告)的$|有$"
 )
 # 关于…的 in a title, which may hold any word.
-_OF_WHAT = re.compile("关于.*的$")
+_OF_WHAT = _compile("关于.*的$")
 # What follows the word where it is talked about: 【通知】看到了吗, 通知：谁发的.
-_ANSWERED = re.compile(r"^\W*(?:(?:我|大家|你们?)?(?:已|都)?(?:收到|看到|转发|发了|阅|知道)|是谁|谁)")
+_ANSWERED = _compile(r"^\W*(?:(?:我|大家|你们?)?(?:已|都)?(?:收到|看到|转发|发了|阅|知道)|是谁|谁)")
 _SHORT = 16
 
 
@@ -245,7 +251,7 @@ def is_notice(text: str) -> bool:
 
 # --- replies --------------------------------------------------------------------------------------------------------
 
-_REPLY_WORD = re.compile("回|答复|收到|看到|接龙|确认|阅后|签收|扣|吱")
+_REPLY_WORD = _compile("回|答复|收到|看到|接龙|确认|阅后|签收|扣|吱")
 # 回复 with what may follow where the group is meant: 请回复收到, but not 请回复客户.
 _TO_US = (
     r"(?=$|[\s,，。.!！、;；:：~～)）】”\"'“「@…]|收到|确认|[1我本]|一?下|此(?:条|消息|通知)|是否|能否|姓名|部门|参加|人数|知悉|已|谢|为|或|并|即可|哈|哦|啊|呀|吧|到群"
@@ -256,19 +262,19 @@ _SOFT = (
     "(?:烦请|敬请|务请|请|望|麻烦|务必|均?需要?|要|都|一律|后|也|均|必须|的|者|人员|同志们?|同事们?|以后|之后|各位|大家|所有人|全体|及时|尽快|立即|马上|统一|在?群[里内]|逐一|逐个|给我"
     "|跟我|给个|一下)"
 )
-_ASKED = re.compile(
+_ASKED = _compile(
     rf"(?:收到|看到|看完|阅后|阅知|已阅|知悉|阅读|获悉|悉知)[”\"]?[,，。!！\s]{{0,2}}{_SOFT}{{1,6}}[,，\s]?(?:{_REPLY}|确认|回){_TO_US}"
     r"|(?:^|[\s,，。!！;；、])(?:收到|阅后)(?:回复|回执|扣|回|接龙)1?(?=[\s,，。!！~～]|$)"
     rf"|(?:请|麻烦|望|务必|均需)[^。!！?？\n请]{{0,8}}?(?:到的|我的|各|全体|大家|所有|相关|未)[^。!！?？\n请]{{0,12}}?(?:确认){_TO_US}"
 )
-_REQUESTED = re.compile(rf"([^。!！?？\n]{{0,10}})(?:请|麻烦|望|务必|均需)([^。!！?？\n请]{{0,20}}?){_REPLY}{_TO_US}")
+_REQUESTED = _compile(rf"([^。!！?？\n]{{0,10}})(?:请|麻烦|望|务必|均需)([^。!！?？\n请]{{0,20}}?){_REPLY}{_TO_US}")
 # Before or inside such a request: somebody else is to answer or to be answered, or the request itself is in question.
-_ELSEWHERE = re.compile(
+_ELSEWHERE = _compile(
     r"客户|对方|邮件|供应商|甲方|业主|他们|[他她]|要不要$|需不需要$|用不用$|是否需要$|我$|来[电函信]|投诉"
 )
 # Shopping together is no business of the group's: 要的请接龙.
-_SHOPPING = re.compile(r"(?:要|买|订|团|拼)[^，。\n]{0,4}$")
-_WAIVED = re.compile(
+_SHOPPING = _compile(r"(?:要|买|订|团|拼)[^，。\n]{0,4}$")
+_WAIVED = _compile(
     r"(?<!不是)(?:无[需须]|毋[需须]|不[用必]|不需要?|勿需|勿|免|(?<![特个分级差])别|不要|不再|可不|莫)"
     r"(?:再|逐[一个条]|一一|都|大家|各自|各位|在?群[内里]|集体|刷屏|单独|重复|另行?|专门|统一|全部){0,3}"
     rf"(?:(?:{_REPLY}|回应|[刷发报]收到){_TO_US}|回(?=$|[\s,，。.!！;；~～)）】]|了(?![吗么?？])))"
@@ -302,41 +308,41 @@ def waives_reply(text: str) -> bool:
 
 # --- questions ------------------------------------------------------------------------------------------------------
 
-_QUESTION_SIGN = re.compile(
+_QUESTION_SIGN = _compile(
     "\\?|？|吗|么|嘛|咋|啥|谁|哪|几|呢|没|否|多少|多久|多大|怎|何|请问|请教|求问|求助|问|想了解|想咨询|能不能|可不可|是不是|要不要"
     "|会不会|用不用|需不需|去不去|来不来|在不在|行不行|对不对"
 )
 # Answers nobody: talk to oneself, surprise, agreement sought, scolding.
-_RHETORICAL = re.compile(
+_RHETORICAL = _compile(
     r"^\W*(?:是吗|是吧|真的吗|真的假的|真的|对吧|不会吧|好的?呢|是不是|可不是吗?|不是吗|好吗|好吧|啊|哦|嗯)\W*$|难道|何必|何苦|岂[能有不]|谁不|凭什么|有没有搞错|谁知道呢|(?:还"
     r"|又)能怎么[样办]|至于吗|不是(?:很|挺)好吗"
 )
 # Such an ending is politeness where something is asked for, and a question elsewhere: 这样写好吗.
-_POLITE_END = re.compile(r"(?:好吗|好么|好不好|行吗|行不行|可以吗|OK吗|ok吗|是吧|对吧|知道吗|懂吗)\W*$")
-_ASKS_FAVOUR = re.compile(r"请|大家|各位|别|不要|麻烦|一点|点儿|注意|安静|都")
-_ASKED_FOR = re.compile(
+_POLITE_END = _compile(r"(?:好吗|好么|好不好|行吗|行不行|可以吗|OK吗|ok吗|是吧|对吧|知道吗|懂吗)\W*$")
+_ASKS_FAVOUR = _compile(r"请|大家|各位|别|不要|麻烦|一点|点儿|注意|安静|都")
+_ASKED_FOR = _compile(
     r"请问(?!题)|请教|求问|求助|想(?:咨询|了解|问一?下|问个|问问)|^\W*(?:各位\w{0,4}|大家|领导|老师)?[,，\s]?(?:我?想|麻烦|弱弱|跟大家|我)?问(?:一下|下|问|个问题"
     r"|个事)(?:[,，:：\s]|大家|各位|有)"
     r"|^\W*(?:有没有|有)(?:人|谁|哪位|同事|大佬|朋友)[^。]{0,8}(?:知道|会|能|用过|有|懂|遇到)|(?:^|[,，\s])(?:谁|哪位\w{0,3}|哪个)(?:知道|有|会|能|在|去|来"
     r"|负责|懂|那里?|手[上里]|带|拿|看到|看见|见过|管)(?!都|也|事)"
 )
-_ENDS_ASKING = re.compile(
+_ENDS_ASKING = _compile(
     r"(?:吗|(?<![什怎这那多要])么|(?:[了到好完过位齐上出成行定清发交]|收到|明白)没有?|没有?了没|[有在能行会要]没有?|在不在|什么|啥|谁|哪[里儿个些天位]?|多少|多久|多大"
     r"|几[点号个人份天台楼次]|为什么|为啥|为何|怎么[样办回]?事?|怎样|咋[样办整弄]|如何)\s*(?:[呀啊呢哈哦了来的]{0,2})[~～…\s,，.]*$"
 )
-_CLAUSE_ASKING = re.compile(
+_CLAUSE_ASKING = _compile(
     r"(?:[^什怎这那多要]么|吗)(?:[,，~～\s]|$)|怎么(?![都也])\w{1,6}$|(?:谁|哪[位家])(?![都也])|哪[个天种边](?![都也])\w{0,4}$|(?:什么时候"
     r"|啥时候|(?<!任)何时|几点|几号|哪天|在哪|去哪|哪里|多少钱|为什么|为啥|咋|什么情况|什么意思|什么原因|怎么回事|怎么[不没还])(?![都也])"
     r"|^\w{0,10}(?:能不能|可不可以|是不是|要不要|会不会|有没有|用不用|需不需要|去不去|来不来|在不在|行不行|对不对)(?!都|搞错)"
 )
 # 人呢, 报表呢: short, with nothing that tells of oneself.
-_WHERE_IS = re.compile(r"(?:^|[,，])\W*[^我在还着正,，没]{1,6}呢\W*$")
+_WHERE_IS = _compile(r"(?:^|[,，])\W*[^我在还着正,，没]{1,6}呢\W*$")
 # Words that make an interrogative part of a statement: 看看有没有问题, 不知道什么时候, 教大家怎么弄.
-_EMBEDDED = re.compile(
+_EMBEDDED = _compile(
     r"看看|看下|看一下|检查|确认|核[实对查]|讨论|商量|研究|不?知道|告诉|教|说明|想想|想办法|无论|不管|不论|谁\w{1,8}谁|学习|了解|明确|清楚|取决|关于|没有?什么|不怎么|什么都|哪里都|谁都|多少都"
     r"|有什么(?:问题|需要|情况|事)|记录|统计|反馈|说一下|问下|问一下|去问|问问|写明|注明|排查|通知"
 )
-_WHO_KNOWS = re.compile(r"(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)")
+_WHO_KNOWS = _compile(r"(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)")
 
 
 def is_question(text: str) -> bool:
@@ -389,36 +395,34 @@ _TO_DO = (
     r"|清[理点]|排查|到位|参[加会]|到场|集合|出席|改[好完名]?|做[好完]|弄好|整理|统计|检查|自查|安排|通知|组织|回复|传达|学习|打扫|盘点|登记|补[齐充交]|修[改好]|解决|跟进|执行|遵守"
     r"|值班|在岗|拿[来到]|带[好上来]|注意|配合|办[理好完]?|联系|对接|查[明清看一]?|到[会我]?)"
 )
-_INSTRUCTION_WORD = re.compile(
-    r"[请务须即快抓速前求天把备各体家点周需望限晚午早号底麻烦日]|马上|一律|所有人|相关人员|带"
-)
-_BY_WHEN = re.compile(rf"{_DEADLINE}(?:下班)?(?:之?前|以前|内|为止)[^。!！?？\n]{{0,24}}?{_TO_DO}.{{0,3}}")
-_ON_THE_DAY = re.compile(
+_INSTRUCTION_WORD = _compile(r"[请务须即快抓速前求天把备各体家点周需望限晚午早号底麻烦日]|马上|一律|所有人|相关人员|带")
+_BY_WHEN = _compile(rf"{_DEADLINE}(?:下班)?(?:之?前|以前|内|为止)[^。!！?？\n]{{0,24}}?{_TO_DO}.{{0,3}}")
+_ON_THE_DAY = _compile(
     rf"{_DEADLINE}[^。!！?？\n]{{0,16}}?(?:[上提]?交(?![通流期接叉货付])|上报|报[送给名数备到]|发我|发给我|完成|备[好齐足]|准备|参[加会]|到[会场齐]|集合|出席|汇总"
     rf"|核对|盘点|带[好上]).{{0,3}}"
 )
-_PLEASE = re.compile(r"请(?<![^,，:：\s]请)(?![假客问教示])[^。，,!！?？\n]{3,16}")
-_DEMANDED = re.compile(
+_PLEASE = _compile(r"请(?<![^,，:：\s]请)(?![假客问教示])[^。，,!！?？\n]{3,16}")
+_DEMANDED = _compile(
     rf"(?:请(?<![邀申]请)(?![假客问教示])|务必|必须|要求|烦请|麻烦|抓紧|立即|立刻|马上|尽快|火速|速速?|一律|限期|望)[^。!！?？\n，,]{{0,18}}?{_TO_DO}.{{0,3}}"
 )
-_HAND_OVER = re.compile(
+_HAND_OVER = _compile(
     r"把[^。，,!！?？\n]{1,16}?(?:发|交|报|给|拿|送|传|整理|做|改|弄|填|准备|备|打印|处理|搬|收|关)(?:给?我|给|一下|下|好|上来|过来|出来|到|完|齐).{0,2}"
 )
-_ALL_OF_YOU = re.compile(
+_ALL_OF_YOU = _compile(
     r"(?:^|[,，。!！\s])(?:全体|各(?:部门|科室|单位|中心|车间|村|班组?|处室|股室|组|项目部?|分公司|支部|门店|小组)|所有人|相关人员|大家)[^。!！?？\n]{0,16}?(?:参[加会]"
     r"|到[会场]|集合|出席|在岗|到位|配合|执行|遵守|落实|上报|报送|提交|交|准备|备|整改|自查|排查|盘点|完成|做好|汇总).{0,3}"
 )
-_PREPARED = re.compile(
+_PREPARED = _compile(
     r"(?:备好?|准备好?|带好|带上)[^。，,!！?？\n]{0,6}(?:材料|资料|台账|汇报|数据|PPT|ppt|发言|文件|方案|报告|表)"
 )
 # Words with which somebody speaks of what was done, of himself, or of others.
-_OF_ONESELF = re.compile(
+_OF_ONESELF = _compile(
     r"(?<![给发报交找和跟向到把])我(?!这[里儿]?(?:来|$)|办公室|邮箱|.{0,2}$)|本人|这边[会将已]|[他她]|客户|供应商|对方|厂家|甲方|争取|预计|计划[^表书]|已经?|正在|刚|昨"
     r"|给[您你]|发[您你]|向[您领]|报您|[了过]\W*$|[了过]$|没|未能|是不是|领导(?:审|批|指|过目)"
 )
-_ANSWERS = re.compile("收到|好的|明白|正在|已经?[^，,]{2,8}[，,]")
+_ANSWERS = _compile("收到|好的|明白|正在|已经?[^，,]{2,8}[，,]")
 # 请领导查收, 请各位放心: courtesies to those above.
-_UPWARD = re.compile(
+_UPWARD = _compile(
     "请[^。，,]{0,8}(?:审阅|审批|批示|指示|过目|查收|查阅|知悉|放心|稍等|稍候|谅解|见谅|关照|包涵|指教|批准|示下)|请(?:甲方|客户)"
 )
 

@@ -7,9 +7,12 @@ words with which somebody hands vouchers or red packets out. Talk about them, bu
 import re2
 from msgspec.structs import replace
 
+from classifiers.lazy import lazy
 from classifiers.patterns import Bare, bare
 from models import Evidence, Observation, Signal
 from models.observation import MESSAGE_TYPES
+
+_compile_re2 = lazy(re2.compile)
 
 _NOTHING: tuple[Signal, ...] = ()
 _WHY = {"red_packet": "红包", "transfer": "转账", "voucher": "电子礼券"}
@@ -33,7 +36,7 @@ _APPS = "(?:微信|企业微信|企微|QQ|qq|支付宝|钉钉|飞书|云闪付)?
 _SHOWN = (
     (
         "red_packet",
-        re2.compile(
+        _compile_re2(
             rf"^\s*(?:{_OPEN}{_APPS}(?:拼手[气氣]|普通|口令|语音|专属|定向|生日|拜年|新年|群)?红包(?:消息)?{_CLOSE}"
             rf"|{_OPEN}(?:Red Packet|red packet){_CLOSE}"
             r"|(?:你|您)?(?:收到|发出)(?:了)?(?:一个)?(?:微信|QQ|群|新)?红包[,，。!！\s]*(?:请|需)(?:您)?(?:在|使用|用).{0,8}(?:手机|客户端|新版).{0,8}(?:查看|查收|打开|领取)"
@@ -44,7 +47,7 @@ _SHOWN = (
     ),
     (
         "transfer",
-        re2.compile(
+        _compile_re2(
             rf"^\s*(?:{_OPEN}{_APPS}转[账帐](?:消息)?{_CLOSE}|{_OPEN}[Tt]ransfer{_CLOSE}"
             r"|(?:你|您)?收到(?:了)?(?:一笔|一条)?(?:微信|QQ)?转[账帐](?:消息)?(?:[\d.]{1,12}元)?[,，。!！\s]*(?:请|需|如需).{0,4}(?:在|使用|用|收钱).{0,12}(?:手机|客户端|新版|点此)"
             rf"|{_OPEN}收到一条微信转[账帐]消息"
@@ -54,13 +57,13 @@ _SHOWN = (
     ),
     (
         "voucher",
-        re2.compile(
+        _compile_re2(
             rf"^\s*{_OPEN}{_APPS}(?:电子)?(?:卡券|礼品卡|购物卡|优惠券|代金券|电子券|提货券|礼券|现金券|消费券){_CLOSE}"
         ),
     ),
 )
 
-_RED = re2.compile(
+_RED = _compile_re2(
     r"[红紅]包(?:雨)?[🧧🎉~～ ]{0,4}(?:来[啦了咯喽袭嘞]|走起|福利来|奉上|送上)"
     r"|发(?:了)?(?:一)?[个波点些几]{0,2}(?:大|小|开工|新年|节日|拼手气|微信|福利){0,2}[红紅]包.{0,4}(?:给大家|大家(?:来)?[抢领]|手慢|[快速来][抢领]|[抢领]起来|庆祝|祝大家|乐呵|啦|咯)"
     r"|给(?:大家|各位|群里|兄弟们|姐妹们|同事们|小伙伴们?)(?:发|包|塞)(?:了)?(?:一)?[个波点些几]{0,2}.{0,4}[红紅]包"
@@ -75,7 +78,7 @@ _NOUN = (
     r"(?:购物卡|礼品卡|提货[券卡]|代金券|优惠券|礼品?券|电子券|消费券|电子卡|现金[券卡]|京东(?:E|e)?卡|[Ee]卡|加油卡|充值卡"
     r"|超市卡|蛋糕[券卡]|电影券|月饼券|蟹[券卡]|抵扣券|储值卡|天猫卡|星巴克卡|咖啡券|餐券|卡券|兑换[券卡]|粽子券|话费券|打车券|奶茶券|体验券)"
 )
-_VOUCHER = re2.compile(
+_VOUCHER = _compile_re2(
     rf"{_NOUN}.{{0,10}}(?:(?:大家|各位|都|自己|自行|快来|速|快|来|抓紧|赶紧|点击|扫码|点链接|私信|私聊我?)(?:来|都)?(?:领|取|抢)|领一下|自取|手慢无|先到先得|拿走不谢|戳[链这]|奉上|送上|请笑纳|请查收|请收下|来[啦了咯])"
     rf"|(?:发|送|赠|分享)(?:给?大家|给?各位)?(?:了)?[一二三两几0-9]{{0,3}}[个张些波份点]?.{{0,8}}{_NOUN}.{{0,6}}(?:给大家|给各位|大家|各位|卡密|自取|请笑纳|来[领抢]|[快速][领抢]|每人一张|一人一张|收下|乐呵)"
     rf"|(?:给|送)(?:大家|各位|你|您|领导|兄弟们|同事们|小伙伴们?)(?:都)?(?:发|送|准备|备|安排|寄|带)?(?:了|来)?[一二三两几0-9]{{0,3}}[个张些波份点]?.{{0,8}}{_NOUN}"
@@ -83,7 +86,7 @@ _VOUCHER = re2.compile(
     rf"|(?:领|免费领|点击领取|来领|快领)[取个张]{{0,2}}.{{0,8}}{_NOUN}.{{0,10}}(?:https?://|[!！]|手慢|先到)"
 )
 # Budgets, rules, questions, reports: words of those who talk about it. None of them is said while handing out.
-_TALK = re2.compile(
+_TALK = _compile_re2(
     r"预算|审核|审批|报销|统计|请财务|财务部?(?:统一|审|已)|经费|标准|每人\d|登记|签字|签领|台账|盘点|采购|发票|合同|招标|比价|询价"
     r"|禁止|严禁|不得|不准|不许|不允许|不要|请勿|切勿|勿|不能|别发|别抢|别领|别点|别在|杜绝|抵制|规定|制度|纪律|违规|违纪|处罚|罚款|通报|案例|整治|廉洁|收受|收送|拒收|拒绝|上交|退回|退还"
     r"|谨防|警惕|当心|小心|诈骗|骗局|骗子|被骗|钓鱼|病毒|木马|假的|提醒"
@@ -96,7 +99,7 @@ _TALK = re2.compile(
 
 # Of these a client's own line is free: its wish may say nearly everything, but not these. Typed behind the emoticon of
 # the same name, they show that it is one.
-_TALK_IN_WISH = re2.compile(
+_TALK_IN_WISH = _compile_re2(
     r"预算|审核|审批|报销|登记|凭证|发票|合同|禁止|严禁|规定|制度|违规|违纪|处罚|拒收|上交|退回|退还|诈骗|骗局|骗子|被骗"
     r"|功能|bug|BUG|Bug|接口|测试|需求|页面|报错|表情|字段|文案|截图|怎么|如何|什么意思|没领|没抢|抢到了|领到了|领完|抢完|过期|打不开"
     r"|谢谢(?:老板|领导|分享|[^，。]?总)|谁发的?|谁的|吗\s*[?？]?\s*$|[?？]\s*$"
@@ -105,7 +108,7 @@ _TALK_IN_WISH = re2.compile(
 _OPENING_QUOTES = ("“", '"', "「", "『", "‘", "'")
 
 # 「name：quoted」 and a line of dashes: a reply that WeChat wrote into the text. What it quotes is not the sender's.
-_QUOTE = re2.compile(r"(?s)^\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
+_QUOTE = _compile_re2(r"(?s)^\s*「.*」[ \t]*\r?\n[-—─－ \t]{3,}(?:\r?\n|$)")
 
 
 def kind_signals(observation: Observation) -> tuple[Signal, ...]:

@@ -16,7 +16,11 @@ from stdnum import luhn
 from stdnum.cn import ric
 
 from classifiers.folding import Folded, fold
+from classifiers.lazy import lazy
 from models import Evidence, Observation
+
+_compile = lazy(re.compile)
+_compile_re2 = lazy(re2.compile)
 
 SIGNAL = "patterns"
 
@@ -30,13 +34,13 @@ _LONGEST_MATCH = 80
 _LONGEST_NAME = 1000
 
 # What nobody sees; put inside a marking or an address it hides nothing from a reader.
-_UNSEEN = re.compile(
+_UNSEEN = _compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
     "\uffa0\U000e0000-\U000e0fff]"
 )
 # 内 部 资 料: three or more characters, each set apart.
-_SPREAD = re.compile(r"(?<![一-鿿])[一-鿿](?:[ 　\xa0]+[一-鿿](?![一-鿿])){2,}")
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SPREAD = _compile(r"(?<![一-鿿])[一-鿿](?:[ 　\xa0]+[一-鿿](?![一-鿿])){2,}")
+_SURROGATES = _compile("[\ud800-\udfff]")
 
 
 class Bare(Struct, frozen=True):
@@ -68,54 +72,54 @@ def bare(text: str) -> Bare:
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 # The shortest number that counts has 11 digits; anything else in between is a sign of at most this length.
-_ELEVEN_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,2}[0-9]){10}")
+_ELEVEN_DIGITS = _compile(r"[0-9](?:[^0-9]{0,2}[0-9]){10}")
 # Eleven digits and more with one sign between them; folding leaves one of several.
-_GROUPED = re2.compile(r"[0-9](?:[^0-9\p{L}]?[0-9]){10,}(?:[^0-9\p{L}]?x)?")
-_GROUP = re.compile(r"[0-9]+")
+_GROUPED = _compile_re2(r"[0-9](?:[^0-9\p{L}]?[0-9]){10,}(?:[^0-9\p{L}]?x)?")
+_GROUP = _compile(r"[0-9]+")
 # Signs inside one telephone or card number. An identity number proves itself, whatever is put between.
 _JOINS = frozenset(" -–—_.·/*")
 _GAP = r"[^0-9a-z一-鿿]{0,3}$"
 # What stands right before a number of something else than a telephone.
-_OTHER_NUMBER = re.compile(
+_OTHER_NUMBER = _compile(
     r"(?:(?:[订运货面快]单|单号|订单号码?|编号|编码|流水|序列|批号|料号|货号|条码|发票|票号|凭证|合同|工号|会员号|物料|代码|税号|案号|设备号"
     rf"|机身号)号?码?|(?<![a-z])(?:imei|sn|no|qq|order|id)号?)[是为]?{_GAP}"
 )
 # For cards: every kind of number that is not said to be one of a card or an account.
-_CARD_LABEL = re.compile(rf"(?:卡|[账帐][户号]?|户头|存折)的?(?:号码?)?[是为]?{_GAP}")
-_OTHER_CARD = re.compile(
+_CARD_LABEL = _compile(rf"(?:卡|[账帐][户号]?|户头|存折)的?(?:号码?)?[是为]?{_GAP}")
+_OTHER_CARD = _compile(
     r"(?:会员|门禁|加油|电话|流量|sim|物联网?|手机|医保|社保|就诊|公交|购物|礼品|充值|上网|校园|饭|工|学生|健身|储值|提货)卡的?(?:卡?号码?)?[是为]?"
     + _GAP
 )
-_NO_CARD = re.compile(
+_NO_CARD = _compile(
     r"(?:[号码单表]|物流|快递|编号|凭证|合同|订单|流水|序列|发票|物料|代码|(?<![a-z])(?:imei|iccid|isbn|sn|no|qq|order|id))"
     rf"[是为]?{_GAP}"
 )
 # The place and date of an identity number: cheap, and no to nearly everything.
-_BIRTH = re.compile(r"[1-8][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
-_COMPANY_NUMBER = re.compile(r"(?:信用代码|税号|单号|代码证)[^0-9a-z]{0,3}$")
-_ABOUT_CARDS = re.compile(r"卡号|账号|帐号|账户|帐户|银行|开户|收款|储蓄卡|信用卡|打卡里|打到卡|工资卡")
-_ABOUT_IDENTITY = re.compile(r"身份证|证件号")
+_BIRTH = _compile(r"[1-8][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+_COMPANY_NUMBER = _compile(r"(?:信用代码|税号|单号|代码证)[^0-9a-z]{0,3}$")
+_ABOUT_CARDS = _compile(r"卡号|账号|帐号|账户|帐户|银行|开户|收款|储蓄卡|信用卡|打卡里|打到卡|工资卡")
+_ABOUT_IDENTITY = _compile(r"身份证|证件号")
 # Letters that label a telephone; other letters right before the digits make it a part of a code.
-_PHONE_LABEL = re.compile(r"(?<![a-z0-9])(?:tel|phone|mobile|mob|call|vx|wx|v|w)$")
+_PHONE_LABEL = _compile(r"(?<![a-z0-9])(?:tel|phone|mobile|mob|call|vx|wx|v|w)$")
 # UnionPay 62, 81 and the older domestic ranges; Visa, Mastercard and JCB with 16 digits.
-_CARD_PREFIX = re.compile(
+_CARD_PREFIX = _compile(
     r"(?:62|81[0-7]|9558|955100|966666|9400|9843|60[1-3]|685800|690755)[0-9]{10,17}$"
     r"|(?:4[0-9]|5[1-5]|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)|35(?:2[89]|[3-8][0-9]))[0-9]+$"
 )
-_MOBILE = re.compile(r"(?:(?:00)?86)?1(?:3[0-9]|4[0-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])[0-9]{8}")
+_MOBILE = _compile(r"(?:(?:00)?86)?1(?:3[0-9]|4[0-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])[0-9]{8}")
 # How people set a telephone number; 1500 2000 300 are prices.
 _PHONE_GROUPS = frozenset({(11,), (3, 4, 4), (3, 8), (7, 4), (1,) * 11})
 # 0.13812345678 and 192.168.13812345678; 1.13812345678 is the first of a list.
-_DECIMALS_BEFORE = re.compile(r"(?:[0-9]{3}|(?<![0-9])0|\.[0-9]{1,2})\.$")
-_FRACTION_AFTER = re.compile(r"\.[0-9]{1,2}(?![0-9])")
+_DECIMALS_BEFORE = _compile(r"(?:[0-9]{3}|(?<![0-9])0|\.[0-9]{1,2})\.$")
+_FRACTION_AFTER = _compile(r"\.[0-9]{1,2}(?![0-9])")
 # In evidence no long number stands whole, whoever's it is.
-_LONG_NUMBER = re.compile(r"\d(?:[ \-_.·]?\d){10,}[xX]?")
+_LONG_NUMBER = _compile(r"\d(?:[ \-_.·]?\d){10,}[xX]?")
 
 # -- addresses ---------------------------------------------------------------------------------------------------------
 
 # Full width letters and signs become plain ones, one for one, so that places stay the same.
 _PLAIN = {0xFF01 + i: 0x21 + i for i in range(94)} | {0x3000: 0x20, 0x3002: 0x2E}
-_DOTTED_BY_CIRCLE = re.compile(r"[A-Za-z0-9]。[A-Za-z]")
+_DOTTED_BY_CIRCLE = _compile(r"[A-Za-z0-9]。[A-Za-z]")
 _TOP_LEVEL = (
     "com|cn|net|org|gov|edu|top|xyz|vip|cc|info|club|shop|site|online|store|ink|me|io|tv|co|app|dev|link|wang|biz|pro"
     "|work|live|fun|icu|ltd|group|tech|cloud|mobi|life|world|website|space|cyou|wiki|win|ren|asia|ly|gl|la|ai|gg|im"
@@ -124,19 +128,19 @@ _TOP_LEVEL = (
 _IN_ADDRESS = r"[^\s<>\"'“”‘’()（）【】《》「」\[\]{}|，！？；、…\p{Han}\p{Hiragana}\p{Katakana}]"
 _HAN_TOP_LEVEL = "中国|公司|网络|网址|集团|在线|中文网|我爱你|商城|网店|网站|公益|政务"
 # Labels are counted: RE2 reads on as long as a match may still grow, with each match anew.
-_LINK = re2.compile(
+_LINK = _compile_re2(
     rf"(?i)(?:h[tx]{{2}}ps?|ftp)://(?:(?:[\p{{Han}}a-z0-9\-]+\.)+(?:{_HAN_TOP_LEVEL})(?:[:/?#]{_IN_ADDRESS}*)?"
     rf"|(?:[\p{{Han}}a-z0-9\-]+\.)*{_IN_ADDRESS}+)"
     rf"|(?:[a-z0-9][a-z0-9\-]*\.){{1,9}}(?:{_TOP_LEVEL})\b(?::[0-9]{{2,5}}\b)?(?:[/?#]{_IN_ADDRESS}*)?"
     r"|www\.[a-z0-9\-]+\.[a-z]{2,24}\b"
 )
-_EMAIL = re2.compile(r"(?i)[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]+\.){1,9}[a-z]{2,24}\b")
-_BEFORE_DOMAIN = re.compile(r"[A-Za-z0-9@._\-/\\]")
+_EMAIL = _compile_re2(r"(?i)[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]+\.){1,9}[a-z]{2,24}\b")
+_BEFORE_DOMAIN = _compile(r"[A-Za-z0-9@._\-/\\]")
 # A file name or a call goes on where a domain ends: main.dev.yaml, log.info(…).
-_AFTER_NAME = re.compile(r"[(_=]|\.[A-Za-z0-9]")
+_AFTER_NAME = _compile(r"[(_=]|\.[A-Za-z0-9]")
 # Names of software, and abbreviations, that look like a domain.
 _NO_LINK = frozenset({"asp.net", "vb.net", "ado.net", "ml.net", "paint.net", "java.io", "socket.io", "system.io"})
-_NO_DOMAIN = re.compile(
+_NO_DOMAIN = _compile(
     r"(?i)(?:com|cn|org|net|io|java|self|this|window|document|event|logger|log|console|user|config|application|session|obj|item"
     r"|model|main|np|process|request|req|response|res|module|mr|mrs|ms|dr|prof|[a-z]|v?[0-9]{1,2}(?:\.[0-9]+)*|[a-z]+[0-9]{1,2})"
     r"\.(?:[a-z]+\.)?(?:app|store|info|link|shop|live|site|top|pro|me|io|cc|dev|work|group|fun|wang|online|cloud|tech|space|world)"
@@ -150,28 +154,28 @@ _GRADE = "(?:[绝絕][ 　]{0,2}密|[机機][ 　]{0,2}密|秘[ 　]{0,2}密)"
 _STAR = "[★☆⭐✩✮✰✭✯＊*]"
 _YEARS = "(?:[0-9０-９]{1,2} ?年|[一二三五十廿]{1,3}年|[长長]期|[启啟]用前|解密前)"
 _OPEN, _CLOSE = r"[(（【\[〔［『「<〈《]", r"[)）】\]〕］』」>〉》]"
-_QUOTED = re.compile(r"[“\"『「‘'][^”\"』」’'\n]{0,8}$")
+_QUOTED = _compile(r"[“\"『「‘'][^”\"』」’'\n]{0,8}$")
 # Star and retention, or the word in brackets or alone at the head of a document. An asterisk alone may be a footnote.
-_STARRED = re2.compile(rf"{_GRADE}[ 　]*(?:[★☆⭐✩✮✰✭✯][ 　]*{_YEARS}?|[＊*][ 　]*{_YEARS})")
-_RETAINED = re2.compile(rf"(?:^|[\n 　({{（【\[〔《])({_GRADE}[ 　·:：]*{_YEARS})(?:$|[\n 　)）】\]〕》,，。;；])")
-_STATED_GRADE = re2.compile(
+_STARRED = _compile_re2(rf"{_GRADE}[ 　]*(?:[★☆⭐✩✮✰✭✯][ 　]*{_YEARS}?|[＊*][ 　]*{_YEARS})")
+_RETAINED = _compile_re2(rf"(?:^|[\n 　({{（【\[〔《])({_GRADE}[ 　·:：]*{_YEARS})(?:$|[\n 　)）】\]〕》,，。;；])")
+_STATED_GRADE = _compile_re2(
     rf"密[ 　]{{0,2}}级[ 　]*(?:[:：]|{_OPEN})[ 　]*({_GRADE})级?{_CLOSE}?(?:$|[\n 　,，。;；])"
     rf"|密级[ 　]+({_GRADE})[ 　]+保密期限"
 )
-_BRACKETED_GRADE = re2.compile(rf"[(（【\[〔［『「<][ 　]*{_GRADE}[ 　]*[)）】\]〕］』」>]")
-_GRADE_LINE = re2.compile(rf"^[ 　]*{_GRADE}[ 　]*$")
-_DOCUMENT_WORDS = re.compile(r"关于|關於|通知|报告|方案|纪要|意见|决定|请示|批复|文件|会议|〔|明细|名单|规划|总结|汇报")
+_BRACKETED_GRADE = _compile_re2(rf"[(（【\[〔［『「<][ 　]*{_GRADE}[ 　]*[)）】\]〕］』」>]")
+_GRADE_LINE = _compile_re2(rf"^[ 　]*{_GRADE}[ 　]*$")
+_DOCUMENT_WORDS = _compile(r"关于|關於|通知|报告|方案|纪要|意见|决定|请示|批复|文件|会议|〔|明细|名单|规划|总结|汇报")
 # Who speaks about a marking does not carry one. Right before it:
-_TALK_BEFORE = re.compile(
+_TALK_BEFORE = _compile(
     r"(?:标有|标注|标着|标上|标明|标成|标为|注明|注有|印有|印着|写着|写上|写有|写成|带有|盖有|盖上|加盖|加上|加一句|打上|凡是?|所谓|比如|例如"
     r"|什么是|误标|误写|应为|应该是|改为|改成|叫|封皮|样式是)[^，。！？!?;；\n]{0,4}$"
 )
 # Anywhere before it in its line:
-_TALK_IN_LINE = re.compile(
+_TALK_IN_LINE = _compile(
     r"培训|讲的?|考[题试]|答[:：案]|选[:：]?$|示例|举例|格式|写法|样式|期限|标志|标识|怎么|什么|谁|有人|刚才|那个|请问|求|凡|提醒|发现|看到"
     r"|[不勿][能要得许准可会]?|没有?|严禁|禁止|封面|页脚|[★☆]"
 )
-_TALK_AFTER = re.compile(
+_TALK_AFTER = _compile(
     r"^[”\"』」’'）)】\]]?(?:[的是这那不能可在也就还吧吗呢都]|[中里]的?[★文间]|[和或与及、/][ 　]?(?:绝密|机密|秘密)"
     r"|[ 　]?(?:等?字样|等字|[和与或]【|表示|代表|指的?|标密|[几三两]个?字|格式|样式|示例|怎么|如何|什么|意思|赶紧撤|快撤"
     r"|这[种类个句几]"
@@ -186,47 +190,47 @@ _KEEP = (
     r"(?:对外|随意|擅自|私自|向外)?(?:外[传傳泄发發流露借]|[传傳]播|[转轉][发發载]|翻印|复制|泄[露漏密])"
     r"|[阅閱]后(?:即焚|销毁|收回)|[仅僅][供限](?:[内內]部|本单位|本公司|本部门)|不公[开開])"
 )
-_INTERNAL_PAIR = re2.compile(
+_INTERNAL_PAIR = _compile_re2(
     rf"(?:(?:以上|以下|上述|此|该|本|这|这是|此为)[^，。！？!?；;\n]{{0,6}})?"
     rf"{_INTERNAL}{_CLOSE}?[ 　,，、:：;；。!！\-—·★\n]{{0,3}}"
     rf"(?:{_OPEN})?(?:[请請]|大家|各位|务必|千万|一定|要){{0,3}}{_KEEP}"
     rf"|{_KEEP}{_CLOSE}?[ 　,，、:：;；。!！\-—·★\n]{{0,3}}{_OPEN}?{_INTERNAL}"
 )
-_INTERNAL_BRACKETED = re2.compile(
+_INTERNAL_BRACKETED = _compile_re2(
     rf"{_OPEN}[ 　]*(?:{_INTERNAL}|[仅僅][供限][内內]部(?:使用|参考|[传傳][阅閱]|交流|[查阅]阅|[学學][习習])?)"
     rf"[ 　]*{_CLOSE}"
 )
-_INTERNAL_ONLY = re2.compile(
+_INTERNAL_ONLY = _compile_re2(
     r"(?:^|[\n。！!])[ 　*※★]*([仅僅][供限][内內]部(?:使用|参考|[传傳][阅閱]|交流|[学學][习習])"
     r"(?:[ 　,，、]{0,2}(?:[请請])?(?:[严嚴]禁|勿|不得|切勿|禁止)[^，。\n]{0,6})?)[ 　!！。*※]*(?:$|\n)"
 )
 # Who points at what he sends carries the marking, whatever he said before.
-_THIS = re2.compile(r"^(?:以上|以下|上述|此|该|本|这)")
+_THIS = _compile_re2(r"^(?:以上|以下|上述|此|该|本|这)")
 # Rules about internal documents, reminders of them, places where they are kept.
-_RULE_BEFORE = re.compile(
+_RULE_BEFORE = _compile(
     r"提醒|强调|重申|要求|规定|制度|培训|学习|学会|牢记|遵守|纪律|所有|任何|凡|涉及|各类|对于|关于|怎么|管理|保管|抽查|检查|有人|谁|不是|并非|如果|若"
     r"|封面|页[脚眉]|写|印|承诺|第.{1,2}条|记住|三遍|再说一遍|说$"
     r"|(?:各位[^，,]{0,4}|大家|同事们|注意)[，,：:！! ]{0,2}(?:我们|咱们)?(?:公司|单位)?的?$|(?:我们|咱们|公司|单位)的?$"
 )
-_RULE_AFTER = re.compile(
+_RULE_AFTER = _compile(
     r"^[”\"』」’']?(?:的?(?:规定|制度|要求|纪律|原则|培训|通知|处罚|行为)|是(?:规定|纪律|底线)|[，,。]?(?:违者|否则|违反|抽查|发现)|好|的?[吗吧呢]"
     r"|[?？]|[，,。—\- ]{0,3}这(?:[几两]个字|句)|字样)"
 )
-_NO_CARRIER = re.compile(r"^(?:栏目|专区|频道|系统|平台|的|培训|板块)")
+_NO_CARRIER = _compile(r"^(?:栏目|专区|频道|系统|平台|的|培训|板块)")
 
 _DOCUMENT_FILE = r"\.(?:pdf|docx?|wps|ofd|xlsx?|et|pptx?|txt|zip|rar|7z|jpe?g|png|tiff?|bmp)"
-_INTERNAL_FILE = re2.compile(
+_INTERNAL_FILE = _compile_re2(
     rf"(?i)[内內]部(?:[资資]料|文件|材料|掌握|[传傳][阅閱]|使用|[参參]考)[^\s，。！？,!?]{{0,40}}{_DOCUMENT_FILE}"
 )
-_INTERNAL_NAME = re2.compile(
+_INTERNAL_NAME = _compile_re2(
     r"[内內]部(?:[资資]料|文件|材料|掌握|[传傳][阅閱]|使用|[参參]考)|[(（【\[][内內]部[)）】\]]"
     r"|(?:[严嚴]禁|[请請]勿|不得|切勿|禁止)外[传傳泄发發]|注意(?:保存|保密)|[仅僅][供限][内內]部"
 )
-_ABOUT_FILES = re.compile(
+_ABOUT_FILES = _compile(
     r"^.{0,3}(?:说明|采购|价(?!格)|室|库|柜|架|管理|登记|清单|目录|借阅|归档|制度|办法|规定|规范|流程|保管员|销毁|培训|要求|须知|模板|格式|系统|平台|承诺|检查|整改)"
 )
 # 发文字号: an agency's short name, the year in brackets, a running number.
-_NUMBER = re2.compile(
+_NUMBER = _compile_re2(
     r"(\p{Han}{1,16})[ 　]?([〔﹝\[(（【［〈])[ 　]?(?:19|20|１９|２０)[0-9０-９]{2}[ 　]?年?[〕﹞\])）】］〉]"
     r"[ 　]?第?[ 　]?[0-9０-９]{1,4}[ 　]?[号號]"
 )
@@ -253,24 +257,24 @@ _NO_DOCUMENT = (
     "仲字",
     "会议",
 )
-_NUMBER_LINE = re2.compile(
+_NUMBER_LINE = _compile_re2(
     r"^[ 　]*[\p{Han}A-Z×]{2,16}[ 　]?[〔﹝\[(（【［〈](?:19|20|１９|２０)[0-9０-９]{2}[〕﹞\])）】］〉]"
     r"[ 　]?第?[0-9０-９]{1,4}[号號][ 　]*$"
 )
-_FILE_AFTER_NUMBER = re2.compile(rf"(?i)^[^\n，。！？]{{0,80}}{_DOCUMENT_FILE}")
-_ABOUT_MATTER = re2.compile(
+_FILE_AFTER_NUMBER = _compile_re2(rf"(?i)^[^\n，。！？]{{0,80}}{_DOCUMENT_FILE}")
+_ABOUT_MATTER = _compile_re2(
     r"[关關][于於].{1,60}的(?:通知|决定|意[见見]|通[报報]|批[复復]|[请請]示|函|命令|[纪紀]要|[办辦]法|方案|公告)"
 )
-_SCANNED = re.compile(r"扫描|掃描|盖章|蓋章|签发|印发版|红头|紅頭|原件")
-_RED_HEADER = re.compile(r"[红紅][头頭](?:文件|扫描|掃描|原件|文|$|[^一-鿿])")
-_ABOUT_RED_HEADERS = re.compile(
+_SCANNED = _compile(r"扫描|掃描|盖章|蓋章|签发|印发版|红头|紅頭|原件")
+_RED_HEADER = _compile(r"[红紅][头頭](?:文件|扫描|掃描|原件|文|$|[^一-鿿])")
+_ABOUT_RED_HEADERS = _compile(
     r"模板|样式|格式|规范|培训|管理|写法|制作|字体|字号|设计|排版|教程|说明|版头|目录|台账|登记|怎么|如何|什么"
 )
-_SHARES = re.compile(
+_SHARES = _compile(
     r"发群里|发到群|发在群|发这|发给大家|发出来|发你们|发上来|传群里|传上来|传一份|传给|上传了|给大家看|大家看看|看一下|看看吧|分享|转给|转发|如下"
     r"|附上|见附件|附件|扫描|掃描|拍了|拍给|拍照|先睹为快|请查收|原文|全文|刚拿到|截图"
 )
-_NOT_SHARED = re.compile(
+_NOT_SHARED = _compile(
     r"不得|不要|不能|不可|不准|不许|严禁|禁止|勿|别|没有|尚未|还没|未印发|挂网|官网|官方网站|门户网站|公开|公告栏|公示|OA|oa|系统里|机要|什么时候|何时|吗|？|\?|谁|哪"
 )
 
@@ -632,7 +636,7 @@ def _is_document_number(agency: str, bracket: str) -> bool:
 
 # -- file names --------------------------------------------------------------------------------------------------------
 
-_SECRET_NAME = re2.compile(
+_SECRET_NAME = _compile_re2(
     rf"{_GRADE}[ 　\x{{fe0f}}]*{_STAR}|(?:^|[ 　_\-—({{（【\[〔《·.、]){_GRADE}[ 　·:：_\-]*{_YEARS}"
     rf"|{_OPEN}[ 　]*{_GRADE}(?:文件|[级級])?[ 　]*{_CLOSE}"
     rf"|^(?:[绝絕]密|[机機]密)[ 　_\-—·.、，,:：]"

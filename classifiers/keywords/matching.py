@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from classifiers.folding import FoldedBatch
 from classifiers.keywords.lists import GAP, WordList
+from classifiers.lazy import lazy
 
 # Folded text never contains it, so texts joined by it are searched in one go and no word spans two of them.
 _BETWEEN = "\x00"
@@ -21,6 +22,8 @@ _BETWEEN = "\x00"
 # with one another. A word with gaps is looked for this far around its longest part.
 _GAP = f"[^。!?\n{_BETWEEN}]{{0,8}}?"
 _AROUND = 40
+# Hundreds of words have gaps; few are ever met.
+_compile = lazy(re.compile)
 
 # Odd multipliers of a hash of two or three code points, and how many of its 32 bits go: 2^18 places stay, of which
 # 20,000 words fill 8 %.
@@ -105,7 +108,7 @@ class Keywords:
             if len(parts) == 1:
                 whole[folded] = ours
             else:
-                pattern = re.compile(_GAP.join(map(re.escape, parts)))
+                pattern = _compile(_GAP.join(map(re.escape, parts)))
                 longest, other, *_ = sorted(parts, key=len, reverse=True)
                 gapped.setdefault(longest, []).append((other, pattern, _Entry(0, "", "", ours)))
         for sought in sorted({*whole, *gapped}):
@@ -169,13 +172,13 @@ class _Beginnings:
     def __init__(self, words: Iterable[str]) -> None:
         self._two = np.zeros(_PLACES, dtype=np.bool_)
         self._three = np.zeros(_PLACES, dtype=np.bool_)
-        for word in words:
-            codes = np.array([ord(character) for character in (word + _BETWEEN)[:3]], dtype=np.uint32)
-            two, three = _hashes(codes)
-            if len(word) == 2:
-                self._two[two] = True
-            else:
-                self._three[three] = True
+        known = list(words)
+        begins = "".join((word + _BETWEEN)[:3] for word in known)
+        # Of three in a row only those that begin a word count.
+        two, three = (places[::3] for places in _hashes(np.frombuffer(begins.encode("utf-32-le"), np.uint32)))
+        short = np.fromiter((len(word) == 2 for word in known), np.bool_, len(known))
+        self._two[two[short]] = True
+        self._three[three[~short]] = True
 
     def texts_of(self, batch: FoldedBatch) -> list[int]:
         """Which texts to search. Code points of neighbouring texts may be taken together; that only adds some."""

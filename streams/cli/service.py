@@ -1,6 +1,5 @@
 """`run` and `doctor`."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +35,8 @@ def run(
 
     Settings come from the environment (XUNQUN_…, see docs/settings.md); options win.
     """
+    import asyncio
+
     from streams.settings import read_settings
 
     settings = read_settings(dir=dir, host=host, port=port, fleet=fleet, packs=tuple(packs or ()), model=model)
