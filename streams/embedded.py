@@ -1,5 +1,6 @@
 """The embedded host: runs the agents over one SQLite store. Offset, state and outputs of a chunk are one transaction."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,8 @@ class Embedded:
         self.agents: tuple[Agent, ...] = (self.screen, escalate, Enforce(), RecordViews())
         self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
         self._states: _States = {}
+        # Up to this offset nothing is left for any agent.
+        self._quiet = -1
         self._encode = msgspec.json.Encoder().encode
         self._decoders = {agent.name: msgspec.json.Decoder(agent.State) for agent in self.agents if agent.State}
         self._rewind()
@@ -107,19 +110,29 @@ class Embedded:
     def step(self) -> list[Done]:
         """Give each agent its next chunk, all in one transaction. Returns what was done; nothing when nothing was left."""
         done: list[Done] = []
+        if self.store.head() == self._quiet:
+            return done
         before = dict(self._offsets)
         pending: _States = {}
         try:
             with self.store.transaction():
+                quiet, upstream = True, set[str]()
                 for agent in self.agents:
+                    upstream.update(agent.reads)
                     records = self.store.read(agent.reads, self._offsets[agent.name], self.chunk)
                     if records:
-                        done += self._run(agent, records, pending)
+                        fresh = self._run(agent, records, pending)
+                        done += fresh
                         self._offsets[agent.name] = records[-1].offset
+                        back = any(topic in upstream for one in fresh for topic, *_ in one.effects.records)
+                        quiet = quiet and not back and len(records) < self.chunk
+                head = self.store.head()
         except BaseException:
             self._offsets = before
             self.screen.forget_groups()
             raise
+        if quiet:
+            self._quiet = head
         self._remember(pending)
         return done
 
@@ -173,7 +186,7 @@ class Embedded:
             return []
         try:
             effects, states = self._handle(agent, records, pending)
-        except OperationalError:
+        except (OperationalError, sqlite3.OperationalError):
             # The store is in trouble, not the record: the step is tried again as a whole.
             raise
         except Exception as error:

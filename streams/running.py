@@ -22,7 +22,7 @@ from streams.settings import Settings, SettingsError
 from streams.store import HostLock, Store
 
 # Under load a step takes at most this many records, so that posts never wait long for the store.
-_CHUNK = 128
+_CHUNK = 256
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from connectors.webhook import backoff
 from models import Action, Observation, Verdict
 from models.observation import Millis
 from streams import desk, outbox
+from streams.agents import Enforce
 from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
 from streams.metrics import Metrics
@@ -227,7 +228,8 @@ class Service:
                 self._count(done)
                 if self._watch:
                     self._watch(done)
-                self._sendable.set()
+                if any(one.agent == Enforce.name for one in done):
+                    self._sendable.set()
                 continue
             self._news.clear()
             with suppress(TimeoutError):

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -225,14 +226,8 @@ def _written(statement: Insert, columns: tuple[str, ...]) -> str:
     return str(statement.compile(dialect=_NAMED, column_keys=list(columns)))
 
 
-@cache
-def _next_records(topics: tuple[str, ...]) -> sa.Select[Any]:
-    return (
-        sa.select(log.c.topic, log.c.key, log.c.value, log.c.offset, log.c.appended_at)
-        .where(log.c.offset > sa.bindparam("after"), log.c.topic.in_(topics))
-        .order_by(log.c.offset)
-        .limit(sa.bindparam("most"))
-    )
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
 
 
 class StoreUnavailable(Unavailable):
@@ -266,7 +261,9 @@ class Store:
 
     def _open(self, durable: bool) -> None:
         self.connection = self.engine.connect()
-        written = ("journal_mode=WAL", "synchronous=FULL") if durable else ("journal_mode=MEMORY", "synchronous=OFF")
+        # Commits append to the write-ahead log; moving it into the file costs far more, so that waits for 32 MB.
+        durably = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000")
+        written = durably if durable else ("journal_mode=MEMORY", "synchronous=OFF")
         for pragma in (*written, "cache_size=-32000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
         found = self.connection.exec_driver_sql("PRAGMA user_version").scalar()
@@ -290,9 +287,9 @@ class Store:
             self.connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield self.connection
             self.connection.commit()
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
             self.connection.rollback()
-            raise StoreUnavailable(f"the store cannot write: {error.orig}") from error
+            raise StoreUnavailable(f"the store cannot write: {getattr(error, 'orig', error)}") from error
         except BaseException:
             self.connection.rollback()
             raise
@@ -301,6 +298,11 @@ class Store:
         """Write a page that changes nothing; StoreUnavailable where that is not possible."""
         with self.transaction() as connection:
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    @property
+    def _driver(self) -> Any:
+        """The connection below SQLAlchemy, for what every step does: composing these queries costs more than they do."""
+        return self.connection.connection.driver_connection
 
     def _enter(self, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
         for columns, some in groupby(rows, key=tuple):
@@ -316,17 +318,21 @@ class Store:
 
     def first_seen(self, ids: Sequence[str]) -> list[bool]:
         """Enter ids and say for each whether it is new; inside a transaction."""
-        driver = self.connection.connection.driver_connection
-        fresh = []
-        for one in ids:
-            cursor = driver.execute("INSERT OR IGNORE INTO seen(id) VALUES (?)", (one,))  # type: ignore[union-attr]
-            fresh.append(cursor.rowcount == 1)
-        return fresh
+        cursor = self._driver.cursor()
+        return [cursor.execute("INSERT OR IGNORE INTO seen(id) VALUES (?)", (one,)).rowcount == 1 for one in ids]
 
     def read(self, topics: Sequence[str], after: int, limit: int) -> list[Record]:
         """The next records of these topics after an offset, oldest first."""
-        rows = self.connection.execute(_next_records(tuple(topics)), {"after": after, "most": limit})
+        rows = self._driver.execute(
+            f"SELECT topic, key, value, offset, appended_at FROM log WHERE offset > ? AND topic IN ({_marks(topics)}) "
+            "ORDER BY offset LIMIT ?",
+            (after, *topics, limit),
+        )
         return [Record(*row) for row in rows]
+
+    def head(self) -> int:
+        """The offset of the newest record of any topic."""
+        return self._driver.execute("SELECT max(offset) FROM log").fetchone()[0] or 0
 
     def offset(self, agent: str) -> int:
         return self.connection.scalar(sa.select(offsets.c.offset).where(offsets.c.agent == agent)) or 0
@@ -349,10 +355,12 @@ class Store:
         wanted = list(keys)
         found: dict[str, bytes] = {}
         for start in range(0, len(wanted), 500):
-            query = sa.select(state.c.key, state.c.value).where(
-                state.c.agent == agent, state.c.key.in_(wanted[start : start + 500])
+            some = wanted[start : start + 500]
+            found.update(
+                self._driver.execute(
+                    f"SELECT key, value FROM state WHERE agent = ? AND key IN ({_marks(some)})", (agent, *some)
+                )
             )
-            found.update((key, value) for key, value in self.connection.execute(query))
         return found
 
     def dues(self, agent: str, until: Millis, limit: int = 1000) -> list[tuple[str, Millis]]:
