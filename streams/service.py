@@ -14,7 +14,6 @@ from connectors.webhook import backoff
 from models import Action, Observation, Verdict
 from models.observation import Millis
 from streams import desk, outbox
-from streams.agents import Enforce
 from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
 from streams.metrics import Metrics
@@ -228,7 +227,7 @@ class Service:
                 self._count(done)
                 if self._watch:
                     self._watch(done)
-                if any(one.agent == Enforce.name for one in done):
+                if any(table == "outbox" for one in done for table, _ in one.effects.rows):
                     self._sendable.set()
                 continue
             self._news.clear()
