@@ -1,6 +1,6 @@
 """Posts observations over HTTP at a steady rate into a real service and times each from its post to its stored verdict.
 
-    python benchmarks/ingest.py --data DIR [--rate 1000] [--seconds 30] [--pack xianchuang] [--json]
+    python benchmarks/ingest.py [--data DIR] [--rate 1000] [--seconds 30] [--pack xianchuang] [--json]
 
 The service runs in a process of its own with the webhook door, the store on disk with `synchronous=FULL`, and signed
 posts; this process signs and posts, one observation a request over 32 kept connections, on a fixed schedule: a late post
@@ -122,7 +122,7 @@ def measured(folder: Path, bodies: Sequence[tuple[str, bytes]], rate: int) -> di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--pack", default="xianchuang")
