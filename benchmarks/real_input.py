@@ -4,7 +4,7 @@
 
 DIR holds qqgroup, tgspam_zh, nus_sms_zh and crosswoz as `*.train.jsonl.gz` ({"text", ...} a line); no text is printed.
 Without it the project's own texts are taken, of which most are offences or look like them.
-Messages are dealt out to 40 groups with 25 members each, one every two seconds in each group. With more messages than
+Messages are dealt out to 200 groups with 50 members each, one every two seconds in each group. With more messages than
 texts, texts come again under new ids. Memory is read from /proc at ten points of the replay.
 
 Machines differ, and the same one differs by the minute. So jieba cuts a sample of the same messages into words right
@@ -32,7 +32,7 @@ from streams.replay import replaying, summarise
 OWN = Path(__file__).parents[1] / "classifiers" / "trained" / "texts"
 SOURCES = ("qqgroup", "tgspam_zh", "nus_sms_zh", "crosswoz")
 START = 1_795_051_800_000
-GROUPS, MEMBERS = 40, 25
+GROUPS, MEMBERS = 200, 50
 
 
 def texts(data: Path | None, sources: Sequence[str] = SOURCES) -> list[str]:

@@ -29,7 +29,8 @@ from streams.topics import (
 
 # Windows reach back this far; after a start the log is read back this long with effects off.
 REWOUND: Millis = 15 * 60 * 1000
-_MOST_CACHED = 50_000
+# Bytes of states at hand, as they are stored; as values they take about five times as much.
+_MOST_CACHED = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Embedded:
         self.agents: tuple[Agent, ...] = (self.screen, escalate, Enforce(), RecordViews())
         self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
         self._states: _States = {}
+        self._cached = 0
         # Up to this offset nothing is left for any agent.
         self._quiet = -1
         self._encode = msgspec.json.Encoder().encode
@@ -225,11 +227,12 @@ class Embedded:
 
     def _remember(self, pending: "_States") -> None:
         """Keep what was stored at hand; the oldest give way."""
-        for key, value in pending.items():
-            self._states.pop(key, None)
-            self._states[key] = value
-        while len(self._states) > _MOST_CACHED:
-            del self._states[next(iter(self._states))]
+        for key, held in pending.items():
+            former = self._states.pop(key, None)
+            self._cached += len(held.stored) - (len(former.stored) if former else 0)
+            self._states[key] = held
+        while self._cached > _MOST_CACHED:
+            self._cached -= len(self._states.pop(next(iter(self._states))).stored)
 
 
 class _Held:
