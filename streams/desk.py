@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from models import Action, Decision, DecisionTarget, Review, Sanction, Verdict, digest
 from models.observation import Millis
+from streams.agents import AGENTS
 from streams.errors import NotFound, WrongUse
 from streams.outbox import done_by_hand, pause_scope
 from streams.replay import with_evidence
@@ -32,7 +33,7 @@ from streams.store import (
     verdicts,
     violations,
 )
-from streams.topics import JUDGEMENTS, OBSERVATIONS, Appeal, Judged, Noted, noted
+from streams.topics import JUDGEMENTS, OBSERVATIONS, TOPICS, Appeal, Judged, Noted, noted
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "verdict": ("uphold", "overturn"),
@@ -259,13 +260,21 @@ def redrive(store: Store, *, cause: str | None = None, dry_run: bool = False) ->
 
 
 def purge(store: Store, *, now: Millis, keep_text: Millis) -> dict[str, int]:
-    """Remove message text that is past its time: observations from the log, evidence that has expired."""
+    """Remove text that is past its time: records that every agent has handled, dead letters, expired evidence.
+
+    Verdicts, sanctions and reviews stay, with the words that their explanations quote.
+    """
+    past, records = now - keep_text, 0
     with store.transaction() as connection:
-        gone = connection.execute(
-            sa.delete(log).where(log.c.topic == OBSERVATIONS, log.c.appended_at < now - keep_text)
-        ).rowcount
-        expired = connection.execute(sa.delete(evidence).where(evidence.c.expires_at < now)).rowcount
-    return {"observations": gone, "evidence": expired}
+        for topic in TOPICS:
+            handled = min((store.offset(agent.name) for agent in AGENTS if topic in agent.reads), default=0)
+            old = sa.delete(log).where(log.c.topic == topic, log.c.appended_at < past, log.c.offset <= handled)
+            records += connection.execute(old).rowcount
+        return {
+            "records": records,
+            "dead_letters": connection.execute(sa.delete(dead_letters).where(dead_letters.c.at < past)).rowcount,
+            "evidence": connection.execute(sa.delete(evidence).where(evidence.c.expires_at < now)).rowcount,
+        }
 
 
 def status(store: Store) -> dict[str, Any]:

@@ -5,4 +5,6 @@ from streams.agents.escalate import Escalate
 from streams.agents.record import RecordViews
 from streams.agents.screen import Screen
 
-__all__ = ["Enforce", "Escalate", "RecordViews", "Screen"]
+AGENTS = (Screen, Escalate, Enforce, RecordViews)
+
+__all__ = ["AGENTS", "Enforce", "Escalate", "RecordViews", "Screen"]

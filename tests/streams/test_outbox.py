@@ -263,3 +263,9 @@ def test_a_sanction_without_a_platform_call_is_no_action(house):
 def test_an_action_says_when_it_was_planned(house):
     house.say(at=MINUTE, **GIFT)
     assert house.actuator.asked[0].planned_at == START + MINUTE
+
+
+def test_the_account_that_wrote_is_addressed_not_another_of_the_same_person(house):
+    house.say(by="a1-phone")
+    house.say(by="a1")
+    assert [one.params["target"] for one in house.actuator.asked] == ["a1-phone", "a1"]
