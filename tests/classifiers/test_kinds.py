@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers.kinds import kind_signals
-from models import Change, Money, Observation, Signal
+from models import Change, Link, Money, Observation, Signal
 
 HANDED_OUT: dict[str, tuple[str, ...]] = {
     "red_packet": (
@@ -301,3 +301,10 @@ def test_any_text_is_read(text: str) -> None:
 @pytest.mark.parametrize("piece", ["红包", "「", "「」\n---\n", "购物卡", "[红包]", " 红 包"])
 def test_a_megabyte_is_read_through(piece: str) -> None:
     assert len(signals(piece * (1_000_000 // len(piece)))) <= 3
+
+
+def test_a_voucher_in_the_title_of_a_link_counts_and_has_no_place_in_the_text() -> None:
+    link = Link(url="https://shop.example/1", title="超市电子购物卡200元,点击领取")
+    (signal,) = signals("看看这个", links=(link,), kind="link")
+    assert (signal.category, [item.span for item in signal.evidence]) == ("voucher", [None])
+    assert signals("看看这个", links=(Link(url="https://shop.example/2", title="购物卡采购合同"),)) == ()
