@@ -118,10 +118,13 @@ def weigh(case: Case, category: str) -> Finding | None:
     if not signals:
         return None
     budget = case.budgets(category)
-    review, act = case.cuts(category, share(budget.review)), case.cuts(category, share(budget.act))
-    review, act = max(review, ASK), max(act, SURE)
+    review = max(case.cuts(category, share(budget.review)), ASK)
     trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
     plain = [one for one in signals if not one.classifier.startswith("trained")]
+    if not plain and (trained is None or trained < review):
+        # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
+        return None
+    act = max(case.cuts(category, share(budget.act)), SURE)
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
