@@ -306,7 +306,7 @@ class Store:
 
     def _enter(self, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
         for columns, some in groupby(rows, key=tuple):
-            self.connection.exec_driver_sql(_written(statement, columns), list(some))
+            self._driver.executemany(_written(statement, columns), list(some))
 
     # log
 
