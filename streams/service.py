@@ -23,6 +23,10 @@ from streams.topics import DEAD_LETTERS, Appended, Judged, Planned
 T = TypeVar("T")
 # Posts that arrive together become durable together; more than this wait for the next commit.
 _MOST_PER_COMMIT = 512
+# A step has a price of its own, some milliseconds. Where this many records come at once, more are on their way: waiting
+# a moment for them leaves the processor to those who post.
+_BUSY = 8
+_LINGER_SECONDS = 0.02
 # How often to look for records that another process appended (decisions on the command line).
 _POLL_SECONDS = 0.2
 # How long to wait before trying again when the disk is full or the file locked.
@@ -229,6 +233,8 @@ class Service:
                     self._watch(done)
                 if any(table == "outbox" for one in done for table, _ in one.effects.rows):
                     self._sendable.set()
+                if _BUSY <= max(len(one.records) for one in done) < self.host.chunk:
+                    await asyncio.sleep(_LINGER_SECONDS)
                 continue
             self._news.clear()
             with suppress(TimeoutError):
