@@ -1,5 +1,6 @@
 """Rules on what a message says or carries."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ from msgspec import Struct
 from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
-from policies.rules.base import Case, Finding, Place, Rule
+from policies.rules.base import Case, Finding, Place, Rule, own_text
 
 NAMES = {
     "ads": "广告",
@@ -55,6 +56,8 @@ WARNED_OF = SOLICITED | {"porn"}
 # is wrong too often to ask a person because of it; below the second the message is more likely none of the category, and
 # no single word beside it makes it certain; below the third it is never certain by itself.
 ASK, EVEN, SURE = 0.3, 0.5, 0.8
+# Somebody else's words; a single word in quotation marks may be anybody's.
+_QUOTATION = re.compile('[“「『"].{2,}[”」』"]')
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
 SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak"})
 
@@ -132,7 +135,8 @@ def weigh(case: Case, category: str) -> Finding | None:
     called = read == 2 and not warned and category in SOLICITED and has(case.signals, "solicitation")
     weight = 3 if strong else read + weak + called - warned if read else 0
     if warned and category in WARNED_OF:
-        weight = min(weight, 2)
+        # The trained score reads what is quoted as well. Words that stand outside the quotation count all the same.
+        weight = 0 if not plain and _QUOTATION.search(own_text(case.seen)) else min(weight, 2)
     if trained is not None and trained >= review and not warned:
         weight = max(weight, 2)
     if weight < 2:

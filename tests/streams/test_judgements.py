@@ -227,3 +227,24 @@ def test_the_same_advert_quoted_is_none(packs: dict[str, Pack], classifiers: Cla
     advert = "代理名额只剩两个，加我微信"
     assert found(advert, packs["xianchuang"], classifiers)[0] == {"广告"}
     assert found(f"发现有人发“{advert}”，是骗子", packs["xianchuang"], classifiers)[0] == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "大家别点这个：“诚招代理，日赚千元，加我微信”，是骗子",
+        "提醒：收到“恭喜您中奖，点击链接领取”之类短信不要点",
+        "谨防诈骗！凡是说「刷单日结三百，先垫付再返现」的都是骗局",
+    ],
+)
+def test_a_warning_that_quotes_asks_nobody_either(text: str, packs: dict[str, Pack], classifiers: Classifiers) -> None:
+    assert {slug: found(text, pack, classifiers) for slug, pack in packs.items()} == dict.fromkeys(
+        packs, (set(), set())
+    )
+
+
+def test_a_warning_around_an_advert_of_ones_own_does_not_hide_it(
+    packs: dict[str, Pack], classifiers: Classifiers
+) -> None:
+    certain, asked = found("谨防“骗子”！正规代理名额只剩两个，想赚钱的加我微信", packs["xianchuang"], classifiers)
+    assert certain | asked
