@@ -57,7 +57,7 @@ WARNED_OF = SOLICITED | {"porn"}
 # no single word beside it makes it certain; below the third it is never certain by itself.
 ASK, EVEN, SURE = 0.3, 0.5, 0.8
 # Somebody else's words; a single word in quotation marks may be anybody's.
-_QUOTATION = re.compile('[“「『"].{2,}[”」』"]')
+_QUOTATION = re.compile('[“「『"].{6,}[”」』"]')
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
 SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak"})
 
