@@ -51,6 +51,5 @@ class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):
     why: str
     options: tuple[str, ...] = ()
     status: Literal["open", "decided", "withdrawn"] = "open"
-    decided_by: str | None = None
     observation_id: str | None = None
     detail: dict[str, Any] = {}

@@ -140,13 +140,6 @@ def generations(name: str, taken_back: Container[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def next_rung(strikes: Sequence[Strike], ladder: Ladder, at: Millis, given: int) -> str | None:
-    """Name the sanctions that one more strike would bring after rung `given`, for `check` and the notice."""
-    if given >= len(ladder.rungs):
-        return None
-    return "+".join(ladder.rungs[given].sanctions)
-
-
 def _enough(ladder: Ladder) -> int:
     """So many of the newest strikes, each weighing at least one, reach the highest rung whatever decay takes off.
 

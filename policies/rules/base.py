@@ -66,7 +66,8 @@ class Case:
         author = seen.sender or (seen.target if seen.type == "file.uploaded" else None)
         if author is not None:
             self.person = self.directory.person(seen.platform, author.id)
-            self.sender_id = self.directory.subject(seen.platform, author.id)
+            known = self.person
+            self.sender_id = known.id if known else self.directory.subject(seen.platform, author.id)
 
     @property
     def state(self) -> GroupState:

@@ -187,12 +187,6 @@ def _explain(category: str, evidence: tuple[Evidence, ...], *, certain: bool, sh
     return f"{told}，依据：{shown}" if shown else told
 
 
-class FileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which markings a file's name or the text of a message may not carry."""
-
-    category: str | tuple[str, ...]
-
-
 class RestrictedFile(ContentCategory):
     """A file with a confidentiality marking, an internal marking or a red header is uploaded.
 

@@ -41,7 +41,6 @@ class _Words:
         self.packs = trial.packs
         self.groups = {one.id: one for one in trial.groups}
         self.clauses = {one.clause: one for one in trial.clauses}
-        self.pack_of = {one.clause: one.pack for one in trial.clauses}
 
     def who(self, name: str) -> Markup:
         return shown(self.masking.name(plain(name, LONGEST_NAME)))
