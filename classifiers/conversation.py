@@ -50,8 +50,11 @@ _SIMPLE = _simplifying()
 _TO_REPLACE = _compile(f"[{re.escape(''.join(map(chr, _SIMPLE)))}]")
 
 
-# Callers ask several questions about the same message, one after the other.
-@lru_cache(maxsize=16)
+# Callers ask several questions about the same message, one after the other, and some of them twice.
+_asked_again = lru_cache(maxsize=16)
+
+
+@_asked_again
 def _read(text: str) -> str:
     """The sender's own words, bounded and simplified."""
     if text.lstrip()[:1] == "「":
@@ -143,6 +146,7 @@ _ASKS_BACK = _compile(r"[吗么呢?？谁哪]|多少|几[点个]|请(?!.{0,6}放
 _AGREES = _compile("好的?呢")
 
 
+@_asked_again
 def is_receipt(text: str) -> bool:
     """Say whether the message only acknowledges: 收到, 明白, 好的, 已阅, 1, 👌, 遵照执行.
 
@@ -225,6 +229,7 @@ _ANSWERED = _compile(r"^\W*(?:(?:我|大家|你们?)?(?:已|都)?(?:收到|看�
 _SHORT = 16
 
 
+@_asked_again
 def is_notice(text: str) -> bool:
     """Say whether the message itself is a notice or announcement to the group, one passed on to it included.
 
@@ -281,6 +286,7 @@ _WAIVED = _compile(
 )
 
 
+@_asked_again
 def asks_reply(text: str) -> bool:
     """Say whether the message wants the group to acknowledge or answer: 收到请回复, 请大家接龙, 请各部门回复.
 
@@ -364,7 +370,7 @@ def _asks(text: str) -> bool:
         sentences = [sentences[0], sentences[-1]] if sentences else []
     elif len(text) > _LONGEST_UNMARKED:
         sentences = [one for one in sentences[:-1] if one[-1] in "?？"] + sentences[-1:]
-    return any(_sentence_asks(one) for one in sentences)
+    return any(_sentence_asks(one) for one in sentences if _QUESTION_SIGN.search(one))
 
 
 def _sentence_asks(sentence: str) -> bool:

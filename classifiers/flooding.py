@@ -60,11 +60,6 @@ class Recent:
     def __len__(self) -> int:
         return len(self._entries)
 
-    @property
-    def newest_at(self) -> Millis | None:
-        """Group time of the newest message; None before the first."""
-        return self._entries[-1][0] if self._entries else None
-
     def add(self, sent_at: Millis, fingerprint: int, observation_id: str, expected: bool) -> None:
         """Enter one message, in any order. A known id, or one 15 minutes older than the newest, changes nothing.
 
@@ -94,7 +89,7 @@ class Recent:
     def _knows(self, observation_id: str) -> bool:
         if self._ids is None:
             if len(self._entries) <= _FEW:
-                return any(entry[2] == observation_id for entry in self._entries)
+                return observation_id in [entry[2] for entry in self._entries]
             self._ids = {entry[2] for entry in self._entries}
         return observation_id in self._ids
 
@@ -203,9 +198,9 @@ class Windows:
     def _drop_idle(self, group: _Group, now: Millis, asked: Recent) -> None:
         """Two, where one comes in: so the idle ones shrink even while nobody but newcomers posts."""
         for _ in range(2):
-            sender, oldest = next(iter(group.senders.items()))
-            newest_at = oldest.newest_at
-            if oldest is asked or (newest_at is not None and newest_at > now - KEEP):
+            sender = next(iter(group.senders))
+            oldest = group.senders[sender]
+            if oldest is asked or (oldest._entries and oldest._entries[-1][0] > now - KEEP):
                 return
             del group.senders[sender]
             self._size -= 1

@@ -47,16 +47,22 @@ class Directory:
 
     def group_key(self, seen: Observation) -> str:
         """The key of the group an observation belongs to: the fleet's, where it lists the group."""
+        key = seen.group_key
+        if key in self.groups:
+            return key
         found = self.group(seen)
-        return f"{found.platform}:{found.id}" if found is not None else seen.group_key
+        return f"{found.platform}:{found.id}" if found is not None else key
 
     def person(self, platform: str, account: str) -> Person | None:
         """Find who stands behind an account; a directory id serves as an account of any platform."""
         return self._accounts.get((platform, account)) or self.people.get(account)
 
     def subject(self, platform: str, account: str) -> str:
-        person = self.person(platform, account)
-        if person:
+        return self.named(platform, account, self.person(platform, account))
+
+    def named(self, platform: str, account: str, person: Person | None) -> str:
+        """The subject id of an account of which is known who stands behind it."""
+        if person is not None:
             return person.id
         return account if account in self._packs else f"{platform}:{account}"
 

@@ -1,7 +1,7 @@
 """Judging: signals and state in, violations out. Sees no clock, no network, no settings but what a case carries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ class CompiledPack:
         self.by_category: dict[str, list[Bound]] = defaultdict(list)
         self.by_type: dict[str, list[Bound]] = defaultdict(list)
         self.standing: list[Bound] = []
+        self.pictures: list[Bound] = []
         for clause_id, clause in pack.clauses.items():
             for index, binding in enumerate(clause.bindings):
                 self._add(clause_id, index, clause, binding)
@@ -70,8 +71,10 @@ class CompiledPack:
         self.bound[clause_id, index] = bound
         if rule.standing:
             self.standing.append(bound)
-        for kind in rule.watches:
-            if bound.reads is None:
+        if rule.name == "image.content":
+            self.pictures.append(bound)
+        elif bound.reads is None:
+            for kind in rule.watches:
                 self.by_type[kind].append(bound)
         for category in bound.reads or ():
             self.by_category[category].append(bound)
@@ -114,17 +117,16 @@ def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
     return sorted(reached, key=lambda one: (one.due_at, one.id))
 
 
-def _called(case: Case, pack: CompiledPack) -> Iterator[Bound]:
-    watched = pack.by_type.get(case.seen.type)
-    if watched:
-        yield from watched
-    if case.signals:
-        called: set[tuple[str, int]] = set()
-        for category in sorted({one.category for one in case.signals}):
-            for bound in pack.by_category.get(category, ()):
-                if (bound.clause_id, bound.index) not in called and case.seen.type in bound.rule.watches:
-                    called.add((bound.clause_id, bound.index))
-                    yield bound
+def _called(case: Case, pack: CompiledPack) -> Iterable[Bound]:
+    watched = pack.by_type.get(case.seen.type, ())
+    if not case.signals:
+        return watched
+    read: dict[Place, Bound] = {}
+    for category in sorted({one.category for one in case.signals}):
+        for bound in pack.by_category.get(category, ()):
+            if case.seen.type in bound.rule.watches:
+                read.setdefault(bound.place, bound)
+    return [*watched, *read.values()]
 
 
 def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:
@@ -132,17 +134,16 @@ def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:
         if signal.unavailable:
             for bound in pack.by_category.get(signal.category, ()):
                 found.unavailable.append(Unavailable(bound.clause_id, signal.category, signal.unavailable))
-    if case.seen.is_message and case.seen.kind == "image":
-        for bound in pack.by_type.get(case.seen.type, ()):
-            if bound.rule.name == "image.content":
-                found.unavailable.append(Unavailable(bound.clause_id, "image", bound.rule.blind(bound.params) or ""))
+    if case.seen.kind == "image" and case.seen.is_message:
+        for bound in pack.pictures:
+            found.unavailable.append(Unavailable(bound.clause_id, "image", bound.rule.blind(bound.params) or ""))
 
 
 def _judge_standing(found: Judgement, case: Case, pack: CompiledPack) -> None:
     """Compare the faults that stand with those counted: a new one is found once, a mended one is closed."""
     # The day counts as looked at even where nothing is owed: who keeps time for the group asks only once.
-    subjects = list(_look_at(case))
-    if _is_over(case):
+    subjects = _look_at(case)
+    if not subjects or _is_over(case):
         return
     for subject in subjects:
         for bound in pack.standing:
@@ -157,7 +158,7 @@ def _is_over(case: Case) -> bool:
     return case.state.dissolved_at is not None or case.view.group.status == "dissolved"
 
 
-def _look_at(case: Case) -> Iterable[str | None]:
+def _look_at(case: Case) -> tuple[str | None, ...]:
     """Say what to look at: all and the group (None) when it is new, changed, or a new day; else the members concerned."""
     today = case.calendar.local_day(case.now)
     state = case.state

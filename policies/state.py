@@ -60,10 +60,14 @@ _ROLES = {"admin": "administrator", "管理员": "administrator", "群主": "own
 
 
 class GroupView:
-    """A group as it stands now: what the fleet says, changed by what the stream has shown since."""
+    """A group as it stands now: what the fleet says, changed by what the stream has shown since.
 
-    def __init__(self, group: Group, state: GroupState, directory: Directory) -> None:
+    `known`: the fleet lists the group.
+    """
+
+    def __init__(self, group: Group, state: GroupState, directory: Directory, *, known: bool = True) -> None:
         self.group = group
+        self.known = known
         self.state = state
         self.directory = directory
 
@@ -116,11 +120,15 @@ class GroupView:
         return self.state.facts.get(name, self.group.facts.get(name))
 
 
-def remember(state: GroupState, seen: Observation, now: Millis, directory: Directory) -> bool:
-    """Bring the state up to an observation, before anything is judged on it. True where a member, nickname or role is new."""
+def remember(state: GroupState, seen: Observation, sender: str | None, now: Millis, directory: Directory) -> bool:
+    """Bring the state up to an observation of `sender`, before anything is judged on it.
+
+    True where a member, nickname or role is new.
+    """
     state.clock = max(state.clock, now)
+    if seen.is_message:
+        return sender is not None and _meet(state, seen, sender, now, directory)
     target = directory.subject(seen.platform, seen.target.id) if seen.target else None
-    sender = directory.subject(seen.platform, seen.sender.id) if seen.sender else None
     change = seen.change
     match seen.type:
         case "member.invited" if target and sender:
@@ -156,8 +164,6 @@ def remember(state: GroupState, seen: Observation, now: Millis, directory: Direc
             state.facts[key] = seen.fact.value if seen.fact.value is not None else (seen.fact.at or now)
         case _:
             pass
-    if seen.is_message and sender:
-        return _meet(state, seen, sender, now, directory)
     return seen.type == "member.renamed"
 
 

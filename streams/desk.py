@@ -33,7 +33,7 @@ from streams.store import (
     verdicts,
     violations,
 )
-from streams.topics import JUDGEMENTS, OBSERVATIONS, TOPICS, Appeal, Judged, Noted, noted
+from streams.topics import JUDGEMENTS, OBSERVATIONS, TOPICS, Appeal, Judged, Noted, Record, noted, record_of
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "verdict": ("uphold", "overturn"),
@@ -121,7 +121,7 @@ def decide(
     )
     about = _about(store, target, subject)
     with store.transaction():
-        store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(decision=decision, about=about)), at)])
+        store.append([record_of(JUDGEMENTS, key, Judged(decision=decision, about=about), at)])
         if (target.kind, outcome) == ("action", "done"):
             done_by_hand(store, target.id, by=by, at=at)
     return dict(msgspec.to_builtins(decision))
@@ -198,7 +198,7 @@ def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Mill
     )
     key = store.connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
     with store.transaction():
-        store.append(JUDGEMENTS, [(key, msgspec.json.encode(Judged(appeal=filed)), at)])
+        store.append([record_of(JUDGEMENTS, key, Judged(appeal=filed), at)])
         if text:
             kept = {"violation_id": filed.id, "number": 0, "matched": text[:2000], "expires_at": at + 90 * 86_400_000}
             store.write_rows([("evidence", kept)])
@@ -254,7 +254,7 @@ def redrive(store: Store, *, cause: str | None = None, dry_run: bool = False) ->
         with store.transaction() as connection:
             for row in rows:
                 key = connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
-                store.append(OBSERVATIONS, [(key, row.body, _now())])
+                store.append([Record(OBSERVATIONS, key, row.body, -1, _now())])
                 connection.execute(sa.delete(dead_letters).where(dead_letters.c.offset == row.offset))
     return len(rows)
 

@@ -25,6 +25,7 @@ from streams.topics import (
     Record,
     Unusable,
     decode_observation,
+    record_of,
 )
 
 # Windows reach back this far; after a start the log is read back this long with effects off.
@@ -85,29 +86,29 @@ class Embedded:
         with self.store.transaction():
             fresh = self.store.first_seen([one.id for _, one, _ in usable if one.type != "clock.tick"])
             news = iter(fresh)
-            rows: list[tuple[str, bytes, Millis]] = []
+            records: list[Record] = []
             for index, one, body in usable:
                 if one.type == "clock.tick":
-                    rows += self._ticks(one.sent_at, now)
+                    records += self._ticks(one.sent_at, now)
                 elif next(news):
-                    rows.append((one.group_key, body, now))
+                    records.append(Record(OBSERVATIONS, one.group_key, body, -1, now, one))
                 else:
                     results[index] = Appended("duplicate", one.id)
-            self.store.append(OBSERVATIONS, rows)
+            self.store.append(records)
         return results
 
     def append_dead(self, body: bytes, cause: str, now: Millis) -> None:
         """Keep what could not be read, so that it can be looked at and sent again."""
         with self.store.transaction():
             dead = DeadLetter(cause=cause, topic=OBSERVATIONS, offset=0, tries=1, body=body)
-            self.store.append(DEAD_LETTERS, [("", msgspec.json.encode(dead), now)])
+            self.store.append([record_of(DEAD_LETTERS, "", dead, now)])
 
     def tick(self, now: Millis) -> int:
         """Let time pass in every group where something is due; returns how many groups were ticked."""
         with self.store.transaction():
-            rows = self._ticks(now, now)
-            self.store.append(OBSERVATIONS, rows)
-        return len(rows)
+            records = self._ticks(now, now)
+            self.store.append(records)
+        return len(records)
 
     def step(self) -> list[Done]:
         """Give each agent its next chunk, all in one transaction. Returns what was done; nothing when nothing was left."""
@@ -167,8 +168,8 @@ class Embedded:
         """The groups in which something falls due by `until`, each with that time, earliest first."""
         return self.store.dues(self.screen.name, until)
 
-    def _ticks(self, sent_at: Millis, now: Millis) -> list[tuple[str, bytes, Millis]]:
-        return [(key, tick_body(key, sent_at), now) for key in self.groups_due(sent_at)]
+    def _ticks(self, sent_at: Millis, now: Millis) -> list[Record]:
+        return [Record(OBSERVATIONS, key, tick_body(key, sent_at), -1, now) for key in self.groups_due(sent_at)]
 
     def _rewind(self) -> None:
         done = self._offsets[self.screen.name]

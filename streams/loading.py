@@ -1,5 +1,6 @@
 """Loads what a command needs: packs, fleet, classifiers. Every failure is one sentence that says what to do."""
 
+import gc
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def read_packs(load: Callable[[Sequence[Path]], dict[str, Pack]], paths: Sequenc
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise LoadError(f"{where}the pack cannot be read: {error.strerror}") from error
+
+
+def rest_collector() -> None:
+    """Let Python look for cycles seldom, and never among what was loaded: messages leave none behind.
+
+    At the usual thresholds looking takes a tenth of a replay's time. For a process that judges many messages.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _no_pack(slug: str, known: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from models import Action, DecisionTarget, Review, digest
 from models.observation import Millis
 from streams.errors import WrongUse
 from streams.store import Store, outbox, pauses, reviews
-from streams.topics import OUTCOMES, Outcome
+from streams.topics import OUTCOMES, Outcome, record_of
 
 # After this many tries an action that still fails waits for a person.
 MOST_TRIES = 12
@@ -185,7 +185,7 @@ def _publish_outcome(store: Store, action: Action, status: str, at: Millis, deta
         at=at,
         detail=detail,
     )
-    store.append(OUTCOMES, [(str(action.params.get("group_key", "")), msgspec.json.encode(outcome), at)])
+    store.append([record_of(OUTCOMES, str(action.params.get("group_key", "")), outcome, at)])
 
 
 def _update(store: Store, action_id: str, **values: object) -> None:

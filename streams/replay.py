@@ -22,6 +22,7 @@ from policies.schema import Pack
 from streams import outbox
 from streams.embedded import Embedded, tick_body
 from streams.errors import LoadError
+from streams.loading import rest_collector
 from streams.store import Store, dead_letters, evidence, groups_seen, reviews, sanctions, tasks, verdicts
 from streams.store import outbox as outbox_table
 from streams.topics import MAX_RECORD_BYTES, OBSERVATIONS, DeadLetter, Record, Unusable, decode_observation
@@ -148,6 +149,7 @@ def replaying(
     classifiers: Classifiers, packs: dict[str, Pack], directory: Directory, *, chunk: int = CHUNK
 ) -> Iterator[Replay]:
     """A replay over a store in a temporary folder, removed at the end."""
+    rest_collector()
     with tempfile.TemporaryDirectory(prefix="xunqun-replay-") as folder:
         store = Store(Path(folder) / "replay.db", durable=False)
         try:

@@ -16,7 +16,7 @@ from policies.directory import Directory
 from streams.cli.output import console, errors
 from streams.embedded import Embedded
 from streams.http import Serving, is_loopback, serve
-from streams.loading import classifiers_from, fleet_from, model_folder, packs_from
+from streams.loading import classifiers_from, fleet_from, model_folder, packs_from, rest_collector
 from streams.metrics import Metrics
 from streams.service import Service
 from streams.settings import Settings, SettingsError
@@ -40,6 +40,7 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
     fleet = fleet_from(settings.fleet)
     packs = packs_from(settings.packs, fleet)
     classifiers = classifiers_from(settings.model, settings.lists)
+    rest_collector()
     lock = HostLock(settings.dir)
     # The store's thread computes while the loop answers: at the usual 5 ms each answer would wait that long for its turn.
     sys.setswitchinterval(0.001)

@@ -6,20 +6,21 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from models.observation import Millis
 from streams.errors import Unavailable
-from streams.topics import Effects, Record
+from streams.topics import Effects, Record, record_of
 
 SCHEMA_VERSION = 1
+# Bytes of appended records at hand; with their values they take some five times as much.
+_MOST_TAIL = 2 << 20
 meta = sa.MetaData()
 
 log = sa.Table(
@@ -213,7 +214,7 @@ def _replacing(table: sa.Table, keep: Sequence[str] = ()) -> Insert:
 
 
 # Composed once: composing a statement, and looking at every value of every row, costs more than SQLite itself.
-_SAVE_STATE, _SAVE_OFFSET, _APPEND = _replacing(state), _replacing(offsets), insert(log)
+_SAVE_STATE, _SAVE_OFFSET = _replacing(state), _replacing(offsets)
 _ENTER = {
     name: _replacing(table, ("first_seen", "offset")) if name in _REPLACED else insert(table).on_conflict_do_nothing()
     for name, table in _ROW_TABLES.items()
@@ -228,6 +229,37 @@ def _written(statement: Insert, columns: tuple[str, ...]) -> str:
 
 def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
+
+
+class _Tail:
+    """The newest records of the log as they were appended, so that the agents that follow need not read them back.
+
+    Offsets in it have no gaps: where another process has appended meanwhile, it begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._bytes = 0
+
+    def extend(self, records: Sequence[Record]) -> None:
+        if self._records and records[0].offset != self._records[-1].offset + 1:
+            self.clear()
+        self._records += records
+        self._bytes += sum(len(one.value) for one in records)
+        while self._bytes > _MOST_TAIL and self._records:
+            half = len(self._records) // 2 + 1
+            self._bytes -= sum(len(one.value) for one in self._records[:half])
+            del self._records[:half]
+
+    def clear(self) -> None:
+        self._records, self._bytes = [], 0
+
+    def read(self, topics: Sequence[str], after: int, limit: int) -> list[Record] | None:
+        """The next records of these topics; None where only the log can tell."""
+        if not self._records or not self._records[0].offset - 1 <= after < self._records[-1].offset:
+            return None
+        later = islice(self._records, after + 1 - self._records[0].offset, None)
+        return list(islice((one for one in later if one.topic in topics), limit)) or None
 
 
 class StoreUnavailable(Unavailable):
@@ -250,6 +282,7 @@ class Store:
         if str(path) != ":memory:":
             self.path.parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{path}"
+        self._tail = _Tail()
         self.engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
         try:
             self._open(durable)
@@ -288,11 +321,15 @@ class Store:
             yield self.connection
             self.connection.commit()
         except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
-            self.connection.rollback()
+            self._undo()
             raise StoreUnavailable(f"the store cannot write: {getattr(error, 'orig', error)}") from error
         except BaseException:
-            self.connection.rollback()
+            self._undo()
             raise
+
+    def _undo(self) -> None:
+        self._tail.clear()
+        self.connection.rollback()
 
     def try_write(self) -> None:
         """Write a page that changes nothing; StoreUnavailable where that is not possible."""
@@ -310,11 +347,19 @@ class Store:
 
     # log
 
-    def append(self, topic: str, rows: Sequence[tuple[str, bytes, Millis]]) -> None:
-        """Append records `(key, value, appended_at)`; inside a transaction."""
-        if rows:
-            values = [{"topic": topic, "key": key, "value": value, "appended_at": at} for key, value, at in rows]
-            self._enter(_APPEND, values)
+    def append(self, records: Sequence[Record]) -> None:
+        """Append records, which get their offsets by it; inside a transaction."""
+        if not records:
+            return
+        self._driver.executemany(
+            "INSERT INTO log(topic, key, value, appended_at) VALUES (?, ?, ?, ?)",
+            [(one.topic, one.key, one.value, one.appended_at) for one in records],
+        )
+        # Rows of one statement get offsets without gaps.
+        first = self._driver.execute("SELECT last_insert_rowid()").fetchone()[0] - len(records) + 1
+        for offset, one in enumerate(records, first):
+            one.offset = offset
+        self._tail.extend(records)
 
     def first_seen(self, ids: Sequence[str]) -> list[bool]:
         """Enter ids and say for each whether it is new; inside a transaction."""
@@ -323,6 +368,9 @@ class Store:
 
     def read(self, topics: Sequence[str], after: int, limit: int) -> list[Record]:
         """The next records of these topics after an offset, oldest first."""
+        at_hand = self._tail.read(topics, after, limit)
+        if at_hand is not None:
+            return at_hand
         rows = self._driver.execute(
             f"SELECT topic, key, value, offset, appended_at FROM log WHERE offset > ? AND topic IN ({_marks(topics)}) "
             "ORDER BY offset LIMIT ?",
@@ -381,11 +429,7 @@ class Store:
             ]
             self._enter(_SAVE_STATE, rows)
         if effects.records:
-            values = [
-                {"topic": topic, "key": key, "value": msgspec.json.encode(value), "appended_at": at}
-                for topic, key, value, at in effects.records
-            ]
-            self._enter(_APPEND, values)
+            self.append([record_of(topic, key, value, at) for topic, key, value, at in effects.records])
         self.write_rows(effects.rows)
         self._enter(_SAVE_OFFSET, [{"agent": agent, "offset": offset}])
 

@@ -126,7 +126,7 @@ class Appended:
 
 @dataclass
 class Record:
-    """One record of a topic. `decoded` keeps what `keys` has read, so that `handle` does not read it again."""
+    """One record of a topic. `decoded` keeps what was read of it, so that nobody reads it again; nobody changes it."""
 
     topic: str
     key: str
@@ -134,6 +134,18 @@ class Record:
     offset: int
     appended_at: Millis
     decoded: Any = None
+
+
+def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Record:
+    """A record that is to be appended; its offset is not known yet."""
+    return Record(topic, key, msgspec.json.encode(value), -1, appended_at, value)
+
+
+def value_of(record: Record) -> Any:
+    """What a record of any topic but `observations` holds. Read once; what this process wrote is still at hand."""
+    if record.decoded is None:
+        record.decoded = _DECODERS[record.topic].decode(record.value)
+    return record.decoded
 
 
 @dataclass
@@ -170,6 +182,12 @@ class Unusable(Exception):
     """A record that cannot be used; the message is one sentence for people."""
 
 
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    JUDGEMENTS: msgspec.json.Decoder(Judged),
+    ACTIONS: msgspec.json.Decoder(Planned),
+    OUTCOMES: msgspec.json.Decoder(Outcome),
+    DEAD_LETTERS: msgspec.json.Decoder(DeadLetter),
+}
 _OBSERVATION = msgspec.json.Decoder(Observation)
 # 1970 to 2100. What is later is in micro- or nanoseconds by mistake, and no calendar reaches what is far outside.
 _EARLIEST, _LATEST = 0, 4_102_444_800_000

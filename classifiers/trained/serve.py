@@ -38,7 +38,7 @@ class ModelUnavailable(Exception):
 class Model:
     """Scores of every category for a batch of folded texts."""
 
-    def __init__(self, card: Card, weights: npt.NDArray[np.float16] | npt.NDArray[np.float32], version: str) -> None:
+    def __init__(self, card: Card, weights: npt.NDArray[np.float32], version: str) -> None:
         self.card = card
         self.version = version
         self.categories: tuple[str, ...] = tuple(head.category for head in card.heads)
@@ -81,8 +81,8 @@ class Model:
             parts.append(np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)))
         if not parts or any(part.ndim != 2 or part.shape[0] != card.rows for part in parts):
             raise ModelUnavailable(f"The weights in {folder} do not have the {card.rows} rows of the card: {again}.")
-        # One file is used as it lies on the disk, shared by all processes; several have to be joined.
-        weights = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        # Half precision is for the disk; turned to single once, for turning what each batch gathers costs more.
+        weights = np.concatenate(parts, axis=1).astype(np.float32)
         if weights.shape[1] != len(card.heads):
             raise ModelUnavailable(f"The weights in {folder} do not have a column for each category: {again}.")
         return cls(card, weights, digest.hexdigest()[:12])
@@ -99,7 +99,7 @@ class Model:
             last = int(np.searchsorted(found.starts, found.starts[first] + _ROWS_AT_ONCE, side="right")) - 1
             last = min(max(last, first + 1), count)
             begin, end = found.starts[first], found.starts[last]
-            gathered = self._weights.take(found.rows[begin:end], axis=0).astype(np.float32)
+            gathered = self._weights.take(found.rows[begin:end], axis=0)
             np.add.reduceat(gathered, found.starts[first:last] - begin, axis=0, out=sums[first:last])
             first = last
         sums *= found.value[:, None]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from models import Cause, Evidence, Observation, Person, Signal, Subject
+from models import Cause, Evidence, Observation, Person, Signal, Subject, digest
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
 from policies.directory import Directory
@@ -42,7 +42,7 @@ class Case:
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 
     `explain` shows what moved the trained score of a category; it is asked only for what was found, because it costs.
-    `known`: the fleet lists the group. `news`: this observation shows a member, nickname or role for the first time.
+    `news`: this observation shows a member, nickname or role for the first time.
     """
 
     seen: Observation
@@ -54,8 +54,7 @@ class Case:
     budgets: Callable[[str], Budget]
     cuts: Cuts
     flood: Callable[[int, Millis, int], tuple[int, int, str] | None] | None = None
-    explain: Callable[[str], tuple[Evidence, ...]] = lambda category: ()
-    known: bool = True
+    explain: Callable[[Observation, str], tuple[Evidence, ...]] = lambda seen, category: ()
     news: bool = False
     sender_id: str | None = field(init=False, default=None)
     person: Person | None = field(init=False, default=None)
@@ -66,8 +65,7 @@ class Case:
         author = seen.sender or (seen.target if seen.type == "file.uploaded" else None)
         if author is not None:
             self.person = self.directory.person(seen.platform, author.id)
-            known = self.person
-            self.sender_id = known.id if known else self.directory.subject(seen.platform, author.id)
+            self.sender_id = self.directory.named(seen.platform, author.id, self.person)
 
     @property
     def state(self) -> GroupState:
@@ -137,8 +135,6 @@ class Place:
         self, case: Case, *, subject: str, cause: str, due_at: Millis, data: dict[str, Any] | None = None
     ) -> None:
         """Ask to look again at `due_at`. Its id follows from clause, subject, cause and due time."""
-        from models import digest
-
         name = digest("d", case.view.key, self.clause, self.binding, subject, cause, due_at)
         case.state.deadlines[name] = Deadline(
             id=name,

@@ -143,7 +143,7 @@ def weigh(case: Case, category: str) -> Finding | None:
         return None
     evidence = tuple(item for one in plain for item in one.evidence)
     if trained is not None and not evidence:
-        evidence = case.explain(category)
+        evidence = case.explain(case.seen, category)
     evidence = evidence[:8]
     certain = weight >= 3
     shielded = category in SHIELDED and is_complaint(case.signals)

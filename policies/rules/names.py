@@ -135,7 +135,7 @@ class GroupName(Rule):
     needs = "the registered name of the group"
 
     def faults(self, case: Case, params: GroupNameParams, subject: str | None) -> Iterable[Finding]:
-        if subject is not None or not case.known:
+        if subject is not None or not case.view.known:
             return
         name, declared = case.view.name, case.view.group.name
         wrong = None

@@ -43,7 +43,7 @@ class Approval(Rule):
     needs = "the status of each group in the fleet"
 
     def faults(self, case: Case, params: ApprovalParams, subject: str | None) -> Iterable[Finding]:
-        if subject is None and (not case.known or case.view.group.status in ("applied", "rejected")):
+        if subject is None and (not case.view.known or case.view.group.status in ("applied", "rejected")):
             by = f"须经{params.by}同意" if params.by else "须先审批"
             yield group_finding(case, f"本群未经批准，{by}")
 
@@ -64,7 +64,7 @@ class Filing(Rule):
     needs = "the filed facts of each group"
 
     def faults(self, case: Case, params: FilingParams, subject: str | None) -> Iterable[Finding]:
-        if subject is not None or not case.known:
+        if subject is not None or not case.view.known:
             return
         missing = [one for one in params.fields if not self._filed(case, one)]
         if missing:
@@ -113,7 +113,7 @@ class Roles(Rule):
 
     def faults(self, case: Case, params: RolesParams, subject: str | None) -> Iterable[Finding]:
         group = case.view.group
-        if not case.known or (params.types and group.type not in params.types) or case.view.fact(params.exception):
+        if not case.view.known or (params.types and group.type not in params.types) or case.view.fact(params.exception):
             return
         if subject is None:
             yield from self._owner(case, params)

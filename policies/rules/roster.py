@@ -30,7 +30,7 @@ class RosterDifference(Rule):
     needs = "the directory and the members of each group"
 
     def faults(self, case: Case, params: RosterParams, subject: str | None) -> Iterable[Finding]:
-        if not case.known or not case.directory.people:
+        if not case.view.known or not case.directory.people:
             return
         group = case.view.group
         members = case.view.members if subject is None else {subject} & case.view.members
@@ -86,7 +86,7 @@ class MustJoin(Rule):
     needs = "the directory and the members of each group"
 
     def faults(self, case: Case, params: MustJoinParams, subject: str | None) -> Iterable[Finding]:
-        if not case.known or not case.view.group.members:
+        if not case.view.known or not case.view.group.members:
             return
         members = case.view.members
         for person in case.directory.active():

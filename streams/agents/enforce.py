@@ -5,9 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from streams.topics import ACTIONS, Effects, Planned, Record
-
-_PLANNED = msgspec.json.Decoder(Planned)
+from streams.topics import ACTIONS, Effects, Record, value_of
 
 
 class Enforce:
@@ -26,7 +24,7 @@ class Enforce:
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
         effects = Effects()
         for record in records:
-            action = _PLANNED.decode(record.value).action
+            action = value_of(record).action
             if action is not None:
                 effects.rows.append(
                     (

@@ -40,6 +40,7 @@ from streams.topics import (
     Record,
     Withdrawal,
     noted,
+    value_of,
 )
 
 # One's own message, recalled within this time, leaves no strike; secrets excepted, they were seen.
@@ -115,9 +116,7 @@ class Escalate:
     def keys(self, records: Sequence[Record]) -> set[str]:
         wanted: set[str] = set()
         for record in records:
-            if record.decoded is None:
-                record.decoded = _decode(record)
-            wanted |= set(_subjects(record.decoded))
+            wanted.update(_subjects(value_of(record)))
         return wanted
 
     def next_due(self, value: Any) -> None:
@@ -127,7 +126,7 @@ class Escalate:
         effects = _Changes()
         ledgers: dict[str, Ledger] = {}
         for record in records:
-            one, effects.cause, effects.decided_at = record.decoded, record, None
+            one, effects.cause, effects.decided_at = value_of(record), record, None
             for subject in _subjects(one):
                 if subject not in ledgers:
                     ledgers[subject] = state.get(subject) or Ledger()
@@ -635,14 +634,6 @@ def _cause(noted: Noted) -> str:
 
 def _is_secret(noted: Noted) -> bool:
     return any(item.category in NO_GRACE for item in noted.violation.evidence)
-
-
-_JUDGED = msgspec.json.Decoder(Judged)
-_OUTCOME = msgspec.json.Decoder(Outcome)
-
-
-def _decode(record: Record) -> Judged | Outcome:
-    return _OUTCOME.decode(record.value) if record.topic == OUTCOMES else _JUDGED.decode(record.value)
 
 
 def _subjects(one: Judged | Outcome) -> list[str]:

@@ -9,11 +9,19 @@ import msgspec
 from models import Decision, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
 from streams.agents.escalate import CALLS, GRACE
-from streams.topics import ACTIONS, DEAD_LETTERS, JUDGEMENTS, Appeal, DeadLetter, Effects, Judged, Planned, Record
+from streams.topics import (
+    ACTIONS,
+    DEAD_LETTERS,
+    JUDGEMENTS,
+    Appeal,
+    DeadLetter,
+    Effects,
+    Judged,
+    Planned,
+    Record,
+    value_of,
+)
 
-_JUDGED = msgspec.json.Decoder(Judged)
-_PLANNED = msgspec.json.Decoder(Planned)
-_DEAD = msgspec.json.Decoder(DeadLetter)
 # Matched words are kept this long, then `purge` removes them.
 EVIDENCE_KEPT: Millis = 90 * 24 * 60 * 60 * 1000
 
@@ -35,11 +43,11 @@ class RecordViews:
         effects = Effects()
         for record in records:
             if record.topic == DEAD_LETTERS:
-                effects.rows.append(("dead_letters", _dead_row(record, _DEAD.decode(record.value))))
+                effects.rows.append(("dead_letters", _dead_row(record, value_of(record))))
             elif record.topic == JUDGEMENTS:
-                self._judged(effects, record, _JUDGED.decode(record.value))
+                self._judged(effects, record, value_of(record))
             else:
-                self._planned(effects, record, _PLANNED.decode(record.value))
+                self._planned(effects, record, value_of(record))
         return effects
 
     def _judged(self, effects: Effects, record: Record, one: Judged) -> None:

@@ -1,7 +1,6 @@
 """Screen: measures every observation and judges it under its group's pack. Observations in, verdicts out."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -65,7 +64,8 @@ class Screen:
         seen = [record.decoded for record in records]
         usable = [one for one in seen if isinstance(one, Observation)]
         signals = dict(zip(map(id, usable), self.classifiers.measure(usable), strict=True))
-        current: dict[str, GroupState] = {}
+        states: dict[str, GroupState] = {}
+        views: dict[str, GroupView] = {}
         for record, one in zip(records, seen, strict=True):
             if isinstance(one, DeadLetter):
                 effects.publish(DEAD_LETTERS, one, record)
@@ -73,10 +73,16 @@ class Screen:
             if one.group is None:
                 continue
             key = record.key
-            if key not in current:
-                current[key] = state.get(key) or GroupState()
-            self._judge_one(effects, record, one, signals[id(one)], current[key])
-        effects.state.update(current)
+            if key not in states:
+                states[key] = state.get(key) or GroupState()
+            view = views.get(key)
+            if view is None:
+                view = self._view(one, states[key])
+                # What an unknown group is called, each observation says anew.
+                if view.known:
+                    views[key] = view
+            self._judge_one(effects, record, one, signals[id(one)], view)
+        effects.state.update(states)
         if usable:
             effects.rows.append(("judged", _summary(records, usable)))
         return effects
@@ -92,19 +98,23 @@ class Screen:
         for record in records:
             one = _decode(record)
             if isinstance(one, Observation) and one.group is not None:
-                self._watch(self.directory.group_key(one), one, one.group_time(record.appended_at))
+                sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
+                self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at))
 
     def forget_groups(self) -> None:
         """Enter every group again: what was entered in the last step was not stored."""
         self._known_groups.clear()
 
+    def _view(self, seen: Observation, state: GroupState) -> GroupView:
+        group, known = group_of(seen, self.directory)
+        return GroupView(group, state, self.directory, known=known)
+
     def _judge_one(
-        self, effects: Effects, record: Record, seen: Observation, signals: Sequence[Any], state: GroupState
+        self, effects: Effects, record: Record, seen: Observation, signals: Sequence[Any], view: GroupView
     ) -> None:
         now = seen.group_time(record.appended_at)
-        group, known = group_of(seen, self.directory)
+        group, state = view.group, view.state
         pack = self.packs.get(pack_name(group, self.directory.fleet)) or self.packs["baseline"]
-        view = GroupView(group, state, self.directory)
         case = Case(
             seen=seen,
             signals=signals,
@@ -114,14 +124,13 @@ class Screen:
             calendar=self.calendar,
             budgets=pack.pack.budget,
             cuts=self.classifiers.cut,
-            explain=partial(self.classifiers.explain, seen),
-            known=known,
+            explain=self.classifiers.explain,
         )
         if state.deadlines:
             self._fire(effects, record, case, pack, group)
         if self._may_state(case):
-            case.news = remember(state, seen, now, self.directory)
-        recent = self._watch(record.key, seen, now)
+            case.news = remember(state, seen, case.sender_id, now, self.directory)
+        recent = self._watch(record.key, seen, case.sender_id, now)
         if recent is not None:
             case.flood = _flood(recent, now)
         self._publish(effects, record, case, pack, group, judge(case, pack))
@@ -131,11 +140,13 @@ class Screen:
             self._appeal(effects, record, case)
         if record.key not in self._known_groups:
             self._known_groups.add(record.key)
-            effects.rows.append(("groups_seen", _group_row(record.key, seen, group, known=known, pack=pack.pack.pack)))
+            effects.rows.append(
+                ("groups_seen", _group_row(record.key, seen, group, known=view.known, pack=pack.pack.pack))
+            )
 
     def _may_state(self, case: Case) -> bool:
         """Facts count only from those who answer for the group; every other kind of observation always counts."""
-        if case.seen.type != "task.stated" or case.seen.sender is None or not case.known:
+        if case.seen.type != "task.stated" or case.seen.sender is None or not case.view.known:
             return True
         return case.sender_role != "member" or case.directory.is_leader(case.person)
 
@@ -151,7 +162,6 @@ class Screen:
                 calendar=case.calendar,
                 budgets=case.budgets,
                 cuts=case.cuts,
-                known=case.known,
             )
             self._publish(effects, record, then, pack, group, judge_due(then, pack, deadline))
 
@@ -194,12 +204,12 @@ class Screen:
             )
             effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)
 
-    def _watch(self, key: str, seen: Observation, now: Millis) -> Recent | None:
+    def _watch(self, key: str, seen: Observation, sender: str | None, now: Millis) -> Recent | None:
         """Enter a message into its sender's window. Receipts are expected after a notice and never count."""
-        if seen.type != "message.created" or seen.sender is None:
+        if seen.type != "message.created" or sender is None:
             return None
         text = seen.text or ""
-        recent = self.windows.of(key, self.directory.subject(seen.platform, seen.sender.id))
+        recent = self.windows.of(key, sender)
         if is_notice(text) or asks_reply(text):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
         expected = self.windows.receipts_expected(key, now) and is_receipt(text)
@@ -229,9 +239,9 @@ class Screen:
 
 def _flood(recent: Recent, now: Millis) -> Any:
     def measured(limit: int, window: Millis, repeats: int) -> tuple[int, int, str] | None:
-        posts = posts_within(recent, now, window)
-        if posts <= repeats:
+        if len(recent) <= repeats:
             return None
+        posts = posts_within(recent, now, window)
         repeated = repeats_within(recent, now, window)
         if posts <= limit and repeated <= repeats:
             return None

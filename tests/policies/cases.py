@@ -75,19 +75,18 @@ class House:
                 **given,
             }
         )
-        news = remember(self.state, seen, now, directory)
-        return Case(
+        case = Case(
             seen=seen,
             signals=(),
             now=now,
-            view=GroupView(self.group, self.state, directory),
+            view=GroupView(self.group, self.state, directory, known=self.known),
             directory=directory,
             calendar=WorkingCalendar(),
             budgets=lambda category: Budget(),
             cuts=lambda category, share: 1.0,
-            known=self.known,
-            news=news,
         )
+        case.news = remember(self.state, seen, case.sender_id, now, directory)
+        return case
 
 
 def found(rule: str, case: Case, **params: Any) -> list[Finding]:
