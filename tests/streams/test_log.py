@@ -1,8 +1,7 @@
 """The embedded log: what was appended is read back as it stands in the file, whoever appended it."""
 
+from contextlib import suppress
 from pathlib import Path
-
-import pytest
 
 from models import Decision, DecisionTarget
 from streams.store import Store
@@ -54,10 +53,10 @@ def test_what_another_process_appends_in_between_is_not_missed(tmp_path: Path) -
 def test_what_is_rolled_back_is_never_read(tmp_path: Path) -> None:
     store = Store(tmp_path / "log.db")
     append(store, a_record(1))
-    with pytest.raises(ZeroDivisionError), store.transaction():
+    with suppress(ZeroDivisionError), store.transaction():
         store.append([a_record(2)])
         assert offsets(store.read(EVERY, 1, 10)) == [2]
-        1 / 0  # noqa: B018
+        raise ZeroDivisionError
     assert store.read(EVERY, 1, 10) == []
     append(store, a_record(3))
     assert [one.key for one in store.read(EVERY, 1, 10)] == ["g3"]
