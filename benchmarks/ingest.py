@@ -25,7 +25,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import numpy as np
-from real_input import fleet, observations, texts
+from real_input import GROUPS, fleet, observations, texts
 
 from connectors.webhook import sign
 from models import Observation
@@ -129,7 +129,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     rate, seconds = min(given.rate, MOST_RATE), min(given.seconds, MOST_SECONDS)
-    bodies = [(f"real-{n}", body) for n, body in enumerate(observations(texts(given.data), rate * seconds))]
+    # As if each were sent when it is posted: of old ones the deadlines are over, and every tick would ask after them.
+    sent = observations(texts(given.data), rate * seconds, round(time.time() * 1000), 1000 * GROUPS / rate)
+    bodies = [(f"real-{n}", body) for n, body in enumerate(sent)]
     with tempfile.TemporaryDirectory(prefix="xunqun-ingest-") as name:
         folder = Path(name)
         (folder / "fleet.yaml").write_bytes(msgspec.yaml.encode(fleet(given.pack)))

@@ -59,8 +59,11 @@ def jieba_seconds(words: list[str]) -> float:
     return (time.process_time() - began) / len(sample)
 
 
-def observations(words: list[str], count: int) -> Iterator[bytes]:
-    """`count` messages, each text in turn; the order mixes the sources so that every chunk holds all of them."""
+def observations(words: list[str], count: int, start: int = START, every: float = 2000) -> Iterator[bytes]:
+    """`count` messages, each text in turn; the order mixes the sources so that every chunk holds all of them.
+
+    In each group one is sent every so many milliseconds from `start` on.
+    """
     step = 7919  # a prime: walks through all texts in an order that mixes the files
     for number in range(count):
         group, turn = number % GROUPS, number // GROUPS
@@ -72,7 +75,7 @@ def observations(words: list[str], count: int) -> Iterator[bytes]:
                 "platform": "jsonl",
                 "group": {"id": f"g{group}"},
                 "sender": {"id": f"u{group}-{turn % MEMBERS}"},
-                "sent_at": START + turn * 2000,
+                "sent_at": start + round(turn * every),
                 "kind": "text",
                 "text": words[(number * step) % len(words)],
             }

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
+from classifiers.lazy import compile_all
 from classifiers.patterns import find_in_file_names, find_patterns
 from classifiers.trained.registry import default_dir
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
@@ -237,6 +238,11 @@ class Classifiers:
         if texts:
             self._read(signals, places, words, texts)
         return signals
+
+    def warm_up(self) -> None:
+        """Do now what the first message would have to wait for, some 0.3 seconds."""
+        compile_all()
+        self.measure([Observation(type="message.created", sent_at=0, text="大家好")])
 
     def explain(self, observation: Observation, category: str) -> tuple[Evidence, ...]:
         """What moved the trained score of a message most, in the original text: at most three places.

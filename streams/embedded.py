@@ -66,6 +66,9 @@ class Embedded:
         self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
         self._states: _States = {}
         self._cached = 0
+        # Listed groups of which nothing was ever seen: they owe something all the same.
+        stated = store.stated(self.screen.name)
+        self._unseen = {key: None for key in directory.groups if key not in stated}
         # Up to this offset nothing is left for any agent.
         self._quiet = -1
         self._encode = msgspec.json.Encoder().encode
@@ -160,9 +163,7 @@ class Embedded:
 
     def groups_due(self, now: Millis) -> list[str]:
         """The groups to tick: those where something is due, and listed groups that nothing was ever seen of."""
-        due = self.store.dues(self.screen.name, now)
-        known = self.store.load(self.screen.name, self.directory.groups)
-        return [*(key for key, _ in due), *(key for key in self.directory.groups if key not in known)]
+        return [*(key for key, _ in self.store.dues(self.screen.name, now)), *self._unseen]
 
     def next_dues(self, until: Millis) -> list[tuple[str, Millis]]:
         """The groups in which something falls due by `until`, each with that time, earliest first."""
@@ -229,6 +230,8 @@ class Embedded:
     def _remember(self, pending: "_States") -> None:
         """Keep what was stored at hand; the oldest give way."""
         for key, held in pending.items():
+            if key[0] == self.screen.name:
+                self._unseen.pop(key[1], None)
             former = self._states.pop(key, None)
             self._cached += len(held.stored) - (len(former.stored) if former else 0)
             self._states[key] = held

@@ -40,6 +40,7 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
     fleet = fleet_from(settings.fleet)
     packs = packs_from(settings.packs, fleet)
     classifiers = classifiers_from(settings.model, settings.lists)
+    classifiers.warm_up()
     rest_collector()
     lock = HostLock(settings.dir)
     # The store's thread computes while the loop answers: at the usual 5 ms each answer would wait that long for its turn.

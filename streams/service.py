@@ -26,7 +26,7 @@ _MOST_PER_COMMIT = 512
 # A step has a price of its own, some milliseconds. Where this many records come at once, more are on their way: waiting
 # a moment for them leaves the processor to those who post.
 _BUSY = 8
-_LINGER_SECONDS = 0.02
+_LINGER_SECONDS = 0.01
 # How often to look for records that another process appended (decisions on the command line).
 _POLL_SECONDS = 0.2
 # How long to wait before trying again when the disk is full or the file locked.

@@ -411,6 +411,10 @@ class Store:
             )
         return found
 
+    def stated(self, agent: str) -> set[str]:
+        """All keys that have a state."""
+        return set(self.connection.scalars(sa.select(state.c.key).where(state.c.agent == agent)))
+
     def dues(self, agent: str, until: Millis, limit: int = 1000) -> list[tuple[str, Millis]]:
         """The keys whose state asked to be looked at by `until`, with that time, earliest first."""
         query = (
