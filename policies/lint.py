@@ -128,10 +128,10 @@ def _check_struct(document: Document, value: Any, struct: type[msgspec.Struct], 
         document.report(path, f"{what} has to be a mapping")
         return False
     known = _fields(struct)
-    for key in value:
+    for key in (key for key in value if key not in known):
         hint = did_you_mean(key, known)
         # A fleet may carry columns of its own; what looks like a slip of the pen is one there too.
-        if key not in known and (hint or struct not in _OPEN):
+        if hint or struct not in _OPEN:
             document.report((*path, key), f'{what} has no key "{key}"', hint)
     for key, info in known.items():
         if key not in value:

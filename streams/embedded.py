@@ -121,7 +121,8 @@ class Embedded:
         before = dict(self._offsets)
         pending: _States = {}
         try:
-            with self.store.transaction():
+            # What goes out is claimed in a transaction of its own, which waits for the disk, and so for this one.
+            with self.store.transaction(durable=False):
                 quiet, upstream = True, set[str]()
                 for agent in self.agents:
                     upstream.update(agent.reads)

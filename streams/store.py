@@ -293,6 +293,7 @@ class Store:
             ) from error
 
     def _open(self, durable: bool) -> None:
+        self._durable = durable
         self.connection = self.engine.connect()
         # Commits append to the write-ahead log; moving it into the file costs far more, so that waits for 32 MB.
         durably = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000")
@@ -313,8 +314,14 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
-        """All or nothing. StoreUnavailable where the disk is full or the file is locked; nothing is then stored."""
+    def transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        """All or nothing. StoreUnavailable where the disk is full or the file is locked; nothing is then stored.
+
+        What is not `durable` outlives the process, but a machine that loses its power may lose it up to the next
+        transaction that is: enough for what would be computed again just the same.
+        """
+        if self._durable:
+            self.connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         try:
             # The write lock is taken at once: a reader that turns writer half-way could not wait for another writer.
             self.connection.exec_driver_sql("BEGIN IMMEDIATE")
