@@ -182,6 +182,12 @@ class Classifiers:
         """Names the trained model; None without one."""
         return self._model.version if self._model else None
 
+    def can_measure(self, category: str) -> bool:
+        """Whether a category is measured now: what was *unavailable* when it was not can be measured again."""
+        if category in TRAINED_CATEGORIES:
+            return self._model is not None and category in self._model.categories
+        return category in _PATTERN_CATEGORIES or category in _KIND_CATEGORIES
+
     def cut(self, category: str, budget: float) -> float:
         """The trained score from which on at most `budget` (a share) of normal messages lie.
 

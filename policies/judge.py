@@ -83,13 +83,22 @@ class CompiledPack:
 def judge(case: Case, pack: CompiledPack) -> Judgement:
     """Say which clauses an observation breaks. Brings the deadlines and standing faults of the group's state along."""
     found = Judgement()
-    for bound in _called(case, pack):
-        for finding in bound.rule.see(case, bound.params, bound.place):
-            _add(found, case, bound, finding, _violation_id(case, bound, finding))
-    _note_unavailable(found, case, pack)
+    _see(found, case, pack.by_type.get(case.seen.type, ()))
+    _judge_content(found, case, pack)
     _judge_standing(found, case, pack)
     if case.state.episodes:
         prune_episodes(case.state.episodes, case.now)
+    return _without_doubled(found)
+
+
+def judge_again(case: Case, pack: CompiledPack) -> Judgement:
+    """Judge once more what an observation says, after a classifier was away; the state of the group is left alone."""
+    found = Judgement()
+    _judge_content(found, case, pack)
+    return _without_doubled(found)
+
+
+def _without_doubled(found: Judgement) -> Judgement:
     if found.uncertain:
         # What one binding of a clause is sure of, another need not ask about.
         sure = {one.id for one in found.violations}
@@ -117,16 +126,21 @@ def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
     return sorted(reached, key=lambda one: (one.due_at, one.id))
 
 
-def _called(case: Case, pack: CompiledPack) -> Iterable[Bound]:
-    watched = pack.by_type.get(case.seen.type, ())
-    if not case.signals:
-        return watched
-    read: dict[Place, Bound] = {}
-    for category in sorted({one.category for one in case.signals}):
-        for bound in pack.by_category.get(category, ()):
-            if case.seen.type in bound.rule.watches:
-                read.setdefault(bound.place, bound)
-    return [*watched, *read.values()]
+def _see(found: Judgement, case: Case, called: Iterable[Bound]) -> None:
+    for bound in called:
+        for finding in bound.rule.see(case, bound.params, bound.place):
+            _add(found, case, bound, finding, _violation_id(case, bound, finding))
+
+
+def _judge_content(found: Judgement, case: Case, pack: CompiledPack) -> None:
+    if case.signals:
+        read: dict[Place, Bound] = {}
+        for category in sorted({one.category for one in case.signals}):
+            for bound in pack.by_category.get(category, ()):
+                if case.seen.type in bound.rule.watches:
+                    read.setdefault(bound.place, bound)
+        _see(found, case, read.values())
+    _note_unavailable(found, case, pack)
 
 
 def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:

@@ -30,6 +30,7 @@ from streams.store import (
     reviews,
     sanctions,
     tasks,
+    unmeasured,
     verdicts,
     violations,
 )
@@ -274,6 +275,7 @@ def purge(store: Store, *, now: Millis, keep_text: Millis) -> dict[str, int]:
             "records": records,
             "dead_letters": connection.execute(sa.delete(dead_letters).where(dead_letters.c.at < past)).rowcount,
             "evidence": connection.execute(sa.delete(evidence).where(evidence.c.expires_at < now)).rowcount,
+            "unmeasured": connection.execute(sa.delete(unmeasured).where(unmeasured.c.at < past)).rowcount,
         }
 
 
@@ -301,6 +303,7 @@ def status(store: Store) -> dict[str, Any]:
             dict(row._mapping)
             for row in store.connection.execute(sa.select(groups_seen).where(~groups_seen.c.known).limit(100))
         ],
+        "unmeasured": store.connection.scalar(sa.select(sa.func.count(unmeasured.c.offset.distinct()))) or 0,
         "paused": paused(store),
     }
 

@@ -102,6 +102,9 @@ def _store(settings: Settings) -> Iterator[Finding]:
         )
     if found["dead_letters"]:
         yield Finding("note", "dead letters", f"{found['dead_letters']}: see `xunqun deadletters list`")
+    if found["unmeasured"]:
+        told = "observations could not be measured; they are screened again when the classifier is back"
+        yield Finding("note", "unmeasured", f"{found['unmeasured']} {told}")
     for one in found["paused"]:
         yield Finding("note", "paused", f"{one['scope']} by {one['by']}: {one['reason']}")
     waiting = sum(found["reviews_open"].values())

@@ -16,6 +16,7 @@ from policies.schema import Pack
 from streams.agents import Enforce, Escalate, RecordViews, Screen
 from streams.store import Store
 from streams.topics import (
+    AGAIN,
     DEAD_LETTERS,
     OBSERVATIONS,
     Agent,
@@ -110,6 +111,19 @@ class Embedded:
         """Let time pass in every group where something is due; returns how many groups were ticked."""
         with self.store.transaction():
             records = self._ticks(now, now)
+            self.store.append(records)
+        return len(records)
+
+    def screen_again(self, now: Millis, limit: int = 2000) -> int:
+        """Append once more what a classifier could not measure and can measure now; returns how many.
+
+        The oldest first. What was removed from the log meanwhile is struck off: nobody can measure it any more.
+        """
+        able = [one for one in self.store.unmeasured_categories() if self.screen.classifiers.can_measure(one)]
+        if not able:
+            return 0
+        with self.store.transaction():
+            records = [Record(AGAIN, key, body, -1, now) for key, body in self.store.take_unmeasured(able, limit)]
             self.store.append(records)
         return len(records)
 

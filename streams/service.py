@@ -18,7 +18,7 @@ from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
 from streams.metrics import Metrics
 from streams.store import Store, StoreUnavailable
-from streams.topics import DEAD_LETTERS, Appended, Judged, Planned
+from streams.topics import DEAD_LETTERS, OBSERVATIONS, Appended, Judged, Planned
 
 T = TypeVar("T")
 # Posts that arrive together become durable together; more than this wait for the next commit.
@@ -175,7 +175,7 @@ class Service:
         now = self.clock()
         for one in done:
             for record in one.records if one.agent == "screen" else ():
-                if isinstance(record.decoded, Observation):
+                if isinstance(record.decoded, Observation) and record.topic == OBSERVATIONS:
                     self.metrics.observed(record.decoded.type)
                     self.metrics.verdict_took((now - record.appended_at) / 1000)
             for topic, _, value, _ in one.effects.records:
@@ -274,6 +274,8 @@ class Service:
     async def _keep_time(self) -> None:
         rounds = 0
         while True:
+            if await self._patiently(self.host.screen_again, self.clock()):
+                self._news.set()
             await asyncio.sleep(self._tick_seconds)
             if await self._patiently(self.host.tick, self.clock()):
                 self._news.set()

@@ -175,6 +175,15 @@ groups_seen = sa.Table(
     sa.Column("known", sa.Boolean, nullable=False),
     sa.Column("first_seen", sa.Integer, nullable=False),
 )
+unmeasured = sa.Table(
+    "unmeasured",
+    meta,
+    sa.Column("offset", sa.Integer, primary_key=True),
+    sa.Column("category", sa.Text, primary_key=True),
+    sa.Column("observation_id", sa.Text, nullable=False, index=True),
+    sa.Column("at", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
 pauses = sa.Table(
     "pauses",
     meta,
@@ -201,6 +210,7 @@ _ROW_TABLES = {
         judged,
         groups_seen,
         outbox,
+        unmeasured,
     )
 }
 
@@ -404,6 +414,19 @@ class Store:
         query = sa.select(log.c.appended_at).order_by(log.c.offset.desc()).limit(1)
         return self.connection.scalar(query) or 0
 
+    def unmeasured_categories(self) -> list[str]:
+        """The categories in which observations wait to be screened again."""
+        return list(self.connection.scalars(sa.select(unmeasured.c.category).distinct()))
+
+    def take_unmeasured(self, categories: Sequence[str], limit: int) -> list[tuple[str, bytes]]:
+        """Strike off the oldest that wait for these categories; group key and body of each. Inside a transaction."""
+        of = unmeasured.c.category.in_(categories)
+        oldest = sa.select(unmeasured.c.offset).where(of).distinct().order_by(unmeasured.c.offset).limit(limit)
+        places = list(self.connection.scalars(oldest))
+        self.connection.execute(unmeasured.delete().where(unmeasured.c.offset.in_(places), of))
+        bodies = sa.select(log.c.key, log.c.value).where(log.c.offset.in_(places)).order_by(log.c.offset)
+        return [(row[0], row[1]) for row in self.connection.execute(bodies)]
+
     # state
 
     def load(self, agent: str, keys: Iterable[str]) -> dict[str, bytes]:
@@ -464,6 +487,12 @@ class Store:
                 of = (reviews.c.observation_id == row["observation_id"], asked, reviews.c.status == "open")
                 open_ones = reviews.update().where(*of)
                 self.connection.execute(open_ones.values(status="withdrawn"))
+                forgiven = (
+                    unmeasured.c.observation_id == row["observation_id"],
+                    unmeasured.c.at.between(row["since"], row["until"]),
+                    unmeasured.c.category.not_in(row["kept"]),
+                )
+                self.connection.execute(unmeasured.delete().where(*forgiven))
             return
         if name == "reopened_actions":
             for row in rows:

@@ -13,11 +13,13 @@ from models.fleet import GroupMode
 from models.observation import Millis
 
 OBSERVATIONS = "observations"
+# Observations that a classifier could not measure, once more, when it can.
+AGAIN = "observations-again"
 JUDGEMENTS = "judgements"
 ACTIONS = "actions"
 OUTCOMES = "outcomes"
 DEAD_LETTERS = "dead-letters"
-TOPICS = (OBSERVATIONS, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
+TOPICS = (OBSERVATIONS, AGAIN, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
 
 MAX_RECORD_BYTES = 256 * 1024
 
@@ -142,7 +144,7 @@ def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Recor
 
 
 def value_of(record: Record) -> Any:
-    """What a record of any topic but `observations` holds. Read once; what this process wrote is still at hand."""
+    """What a record holds, but for observations. Read once; what this process wrote is still at hand."""
     if record.decoded is None:
         record.decoded = _DECODERS[record.topic].decode(record.value)
     return record.decoded

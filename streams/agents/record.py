@@ -8,7 +8,7 @@ import msgspec
 
 from models import Decision, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
-from streams.agents.escalate import CALLS, GRACE
+from streams.agents.escalate import CALLS, GRACE, NO_GRACE
 from streams.topics import (
     ACTIONS,
     DEAD_LETTERS,
@@ -96,7 +96,12 @@ class RecordViews:
             effects.rows.append(("reviews", _review_row(record, one.review)))
         elif one.withdrawal:
             until = one.withdrawal.withdrawn_at
-            row = {"observation_id": one.withdrawal.observation_id, "since": until - GRACE, "until": until}
+            row = {
+                "observation_id": one.withdrawal.observation_id,
+                "since": until - GRACE,
+                "until": until,
+                "kept": NO_GRACE,
+            }
             effects.rows.append(("withdrawn", row))
 
 

@@ -7,15 +7,16 @@ from typing import Any, ClassVar
 from classifiers.conversation import asks_reply, is_notice, is_receipt
 from classifiers.flooding import Recent, Windows, fingerprint, posts_within, repeats_within
 from classifiers.measure import Classifiers
-from models import Group, Observation, Verdict, digest
+from models import Observation, Verdict, digest
 from models.observation import Millis
 from policies.calendar import DAY, WorkingCalendar
 from policies.directory import Directory
-from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_due
+from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_again, judge_due
 from policies.rules.base import Case
 from policies.schema import Pack
 from policies.state import GroupState, GroupView, group_of, pack_name, remember
 from streams.topics import (
+    AGAIN,
     DEAD_LETTERS,
     JUDGEMENTS,
     OBSERVATIONS,
@@ -37,7 +38,7 @@ class Screen:
     """Judges. State per group: `GroupState`; windows of the last minutes live in memory and are rebuilt by `rewind`."""
 
     name: ClassVar[str] = "screen"
-    reads: ClassVar[tuple[str, ...]] = (OBSERVATIONS,)
+    reads: ClassVar[tuple[str, ...]] = (OBSERVATIONS, AGAIN)
     State: ClassVar[type[Any] | None] = GroupState
 
     def __init__(self, classifiers: Classifiers, packs: Mapping[str, Pack], directory: Directory) -> None:
@@ -81,7 +82,11 @@ class Screen:
                 # What an unknown group is called, each observation says anew.
                 if view.known:
                     views[key] = view
-            self._judge_one(effects, record, one, signals[id(one)], view)
+            case, pack = self._case(record, one, signals[id(one)], view)
+            if record.topic == AGAIN:
+                self._publish(effects, record, case, pack, judge_again(case, pack))
+            else:
+                self._judge_one(effects, record, case, pack)
         effects.state.update(states)
         if usable:
             effects.rows.append(("judged", _summary(records, usable)))
@@ -109,16 +114,14 @@ class Screen:
         group, known = group_of(seen, self.directory)
         return GroupView(group, state, self.directory, known=known)
 
-    def _judge_one(
-        self, effects: Effects, record: Record, seen: Observation, signals: Sequence[Any], view: GroupView
-    ) -> None:
-        now = seen.group_time(record.appended_at)
-        group, state = view.group, view.state
-        pack = self.packs.get(pack_name(group, self.directory.fleet)) or self.packs["baseline"]
+    def _case(
+        self, record: Record, seen: Observation, signals: Sequence[Any], view: GroupView
+    ) -> tuple[Case, CompiledPack]:
+        pack = self.packs.get(pack_name(view.group, self.directory.fleet)) or self.packs["baseline"]
         case = Case(
             seen=seen,
             signals=signals,
-            now=now,
+            now=seen.group_time(record.appended_at),
             view=view,
             directory=self.directory,
             calendar=self.calendar,
@@ -126,23 +129,25 @@ class Screen:
             cuts=self.classifiers.cut,
             explain=self.classifiers.explain,
         )
-        if state.deadlines:
-            self._fire(effects, record, case, pack, group)
+        return case, pack
+
+    def _judge_one(self, effects: Effects, record: Record, case: Case, pack: CompiledPack) -> None:
+        seen, now, view = case.seen, case.now, case.view
+        if view.state.deadlines:
+            self._fire(effects, record, case, pack)
         if self._may_state(case):
-            case.news = remember(state, seen, case.sender_id, now, self.directory)
+            case.news = remember(view.state, seen, case.sender_id, now, self.directory)
         recent = self._watch(record.key, seen, case.sender_id, now)
         if recent is not None:
             case.flood = _flood(recent, now)
-        self._publish(effects, record, case, pack, group, judge(case, pack))
+        self._publish(effects, record, case, pack, judge(case, pack))
         if seen.type == "message.recalled":
             self._withdraw(effects, record, case)
         elif seen.type == "appeal.filed":
             self._appeal(effects, record, case)
         if record.key not in self._known_groups:
             self._known_groups.add(record.key)
-            effects.rows.append(
-                ("groups_seen", _group_row(record.key, seen, group, known=view.known, pack=pack.pack.pack))
-            )
+            effects.rows.append(("groups_seen", _group_row(record.key, seen, view, pack.pack.pack)))
 
     def _may_state(self, case: Case) -> bool:
         """Facts count only from those who answer for the group; every other kind of observation always counts."""
@@ -150,7 +155,7 @@ class Screen:
             return True
         return case.sender_role != "member" or case.directory.is_leader(case.person)
 
-    def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, group: Group) -> None:
+    def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack) -> None:
         for deadline in due_deadlines(case, case.now):
             case.state.deadlines.pop(deadline.id, None)
             then = Case(
@@ -163,15 +168,17 @@ class Screen:
                 budgets=case.budgets,
                 cuts=case.cuts,
             )
-            self._publish(effects, record, then, pack, group, judge_due(then, pack, deadline))
+            self._publish(effects, record, then, pack, judge_due(then, pack, deadline))
 
-    def _publish(
-        self, effects: Effects, record: Record, case: Case, pack: CompiledPack, group: Group, found: Judgement
-    ) -> None:
+    def _publish(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, found: Judgement) -> None:
         """Findings on the message and findings on a state of affairs are separate verdicts: only the former have an id."""
         if not found:
             return
-        seen = case.seen
+        seen, group = case.seen, case.view.group
+        if found.unavailable:
+            away = {one.category for one in case.signals if one.unavailable}
+            for category in sorted(away & {one.category for one in found.unavailable}):
+                effects.rows.append(("unmeasured", _unmeasured_row(record, case, category)))
         own = Judgement(
             [one for one in found.violations if one.cause is None],
             [one for one in found.uncertain if one.cause is None],
@@ -267,13 +274,22 @@ def _summary(records: Sequence[Record], usable: Sequence[Observation]) -> dict[s
     return {"first": first, "last": last, "count": len(usable), "digest": hashed.hexdigest()}
 
 
-def _group_row(key: str, seen: Observation, group: Group, *, known: bool, pack: str) -> dict[str, Any]:
-    name = group.name or (seen.group.name if seen.group else None) or ""
+def _unmeasured_row(record: Record, case: Case, category: str) -> dict[str, Any]:
+    return {
+        "offset": record.offset,
+        "category": category,
+        "observation_id": case.seen.origin_id,
+        "at": case.now,
+    }
+
+
+def _group_row(key: str, seen: Observation, view: GroupView, pack: str) -> dict[str, Any]:
+    name = view.group.name or (seen.group.name if seen.group else None) or ""
     return {
         "key": key,
         "name": name,
         "pack": pack,
-        "mode": group.mode,
-        "known": known,
+        "mode": view.group.mode,
+        "known": view.known,
         "first_seen": seen.sent_at,
     }
