@@ -103,7 +103,7 @@ async def test_a_loop_that_broke_once_is_well_again_and_repeats_no_words(host, m
 
 
 async def test_a_service_that_refused_a_post_finds_out_by_itself_that_it_can_store_again(host, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise StoreUnavailable("the store cannot write: database or disk is full")
 
     async with running(host) as service:
