@@ -60,6 +60,10 @@ class Recent:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def are_more_than(self, count: int, since: Millis) -> bool:
+        """Whether more than `count` messages were sent later than `since`, expected ones and later ones included."""
+        return len(self._entries) > count and self._entries[-count - 1][0] > since
+
     def add(self, sent_at: Millis, fingerprint: int, observation_id: str, expected: bool) -> None:
         """Enter one message, in any order. A known id, or one 15 minutes older than the newest, changes nothing.
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import groupby, islice
+from itertools import compress, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +237,11 @@ def _written(statement: Insert, columns: tuple[str, ...]) -> str:
     return str(statement.compile(dialect=_NAMED, column_keys=list(columns)))
 
 
+def _batches(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """As many as one statement asks for at once."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
 def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
@@ -380,8 +385,17 @@ class Store:
 
     def first_seen(self, ids: Sequence[str]) -> list[bool]:
         """Enter ids and say for each whether it is new; inside a transaction."""
-        cursor = self._driver.cursor()
-        return [cursor.execute("INSERT OR IGNORE INTO seen(id) VALUES (?)", (one,)).rowcount == 1 for one in ids]
+        known: set[str] = set()
+        for some in _batches(ids):
+            known.update(
+                one for (one,) in self._driver.execute(f"SELECT id FROM seen WHERE id IN ({_marks(some)})", some)
+            )
+        fresh: list[bool] = []
+        for one in ids:
+            fresh.append(one not in known)
+            known.add(one)
+        self._driver.executemany("INSERT INTO seen(id) VALUES (?)", [(one,) for one in compress(ids, fresh)])
+        return fresh
 
     def read(self, topics: Sequence[str], after: int, limit: int) -> list[Record]:
         """The next records of these topics after an offset, oldest first."""
@@ -430,10 +444,8 @@ class Store:
     # state
 
     def load(self, agent: str, keys: Iterable[str]) -> dict[str, bytes]:
-        wanted = list(keys)
         found: dict[str, bytes] = {}
-        for start in range(0, len(wanted), 500):
-            some = wanted[start : start + 500]
+        for some in _batches(list(keys)):
             found.update(
                 self._driver.execute(
                     f"SELECT key, value FROM state WHERE agent = ? AND key IN ({_marks(some)})", (agent, *some)

@@ -37,7 +37,7 @@ class Finding:
     mend: str | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Case:
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 

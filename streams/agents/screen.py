@@ -246,7 +246,7 @@ class Screen:
 
 def _flood(recent: Recent, now: Millis) -> Any:
     def measured(limit: int, window: Millis, repeats: int) -> tuple[int, int, str] | None:
-        if len(recent) <= repeats:
+        if not recent.are_more_than(repeats, now - window):
             return None
         posts = posts_within(recent, now, window)
         repeated = repeats_within(recent, now, window)
