@@ -33,12 +33,11 @@ class StandingFault(Struct, kw_only=True):
 class GroupState(Struct, kw_only=True, omit_defaults=True):
     """Everything remembered of one group. Encoded as one value under the key of the group.
 
-    `clock` is the latest group time seen; `audited_on` the local day of the last look at all standing faults.
+    `audited_on` is the local day of the last look at all standing faults.
     `roles` were changed before our eyes; `shown_roles` is whom messages show as owner or administrator, which the fleet may
     not know. `invited` says who brought in whom.
     """
 
-    clock: Millis = 0
     audited_on: str = ""
     name: str | None = None
     owner: str | None = None
@@ -125,7 +124,6 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
 
     True where a member, nickname or role is new.
     """
-    state.clock = max(state.clock, now)
     if seen.is_message:
         return sender is not None and _meet(state, seen, sender, now, directory)
     target = directory.subject(seen.platform, seen.target.id) if seen.target else None
