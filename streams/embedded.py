@@ -219,8 +219,9 @@ class Embedded:
     def _handle(
         self, agent: Agent, records: Sequence[Record], pending: "_States"
     ) -> tuple[Effects, dict[str, tuple[bytes, Millis | None]]]:
-        held = self._load(agent, agent.keys(records), pending)
-        loaded = {key: one.taken(self._decoders[agent.name]) for key, one in held.items()}
+        keys = agent.keys(records)
+        held = self._load(agent, keys, pending)
+        loaded = {key: held[key].taken(self._decoders[agent.name]) if key in held else None for key in keys}
         effects = agent.handle(records, loaded)
         changed: dict[str, tuple[bytes, Millis | None]] = {}
         for key, value in effects.state.items():

@@ -166,6 +166,7 @@ class Effects:
 class Agent(Protocol):
     """A pure function with a name. `State` is the type of the values kept under `keys(records)`.
 
+    `state` has an entry for each key that a call is about, None where nothing is stored; other keys are left alone.
     `next_due` says when a state has to be looked at again although nothing was observed; the ticker asks for it.
     """
 

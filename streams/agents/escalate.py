@@ -127,9 +127,12 @@ class Escalate:
         ledgers: dict[str, Ledger] = {}
         for record in records:
             one, effects.cause, effects.decided_at = value_of(record), record, None
-            for subject in _subjects(one):
+            named = [subject for subject in _subjects(one) if subject in state]
+            for subject in named:
                 if subject not in ledgers:
-                    ledgers[subject] = state.get(subject) or Ledger()
+                    ledgers[subject] = state[subject] or Ledger()
+            if not named:
+                continue
             if isinstance(one, Outcome):
                 self._delivered(effects, one, ledgers[one.subject])
             elif one.verdict:
@@ -151,8 +154,8 @@ class Escalate:
             *((one, True) for one in verdict.violations),
             *((one, False) for one in verdict.uncertain),
         ):
-            ledger = ledgers[violation.subject.id]
-            if violation.id in ledger.held or violation.id in ledger.settled:
+            ledger = ledgers.get(violation.subject.id)
+            if ledger is None or violation.id in ledger.held or violation.id in ledger.settled:
                 continue
             case = noted(verdict, violation)
             if certain and violation.mode == "automatic":

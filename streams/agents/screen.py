@@ -134,7 +134,8 @@ class Screen:
     def _judge_one(self, effects: Effects, record: Record, case: Case, pack: CompiledPack) -> None:
         seen, now, view = case.seen, case.now, case.view
         if view.state.deadlines:
-            self._fire(effects, record, case, pack)
+            # Not before the log's own clock has reached it: a sender's may run ahead.
+            self._fire(effects, record, case, pack, min(now, record.appended_at))
         if self._may_state(case):
             case.news = remember(view.state, seen, case.sender_id, now, self.directory)
         recent = self._watch(record.key, seen, case.sender_id, now)
@@ -155,8 +156,8 @@ class Screen:
             return True
         return case.sender_role != "member" or case.directory.is_leader(case.person)
 
-    def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack) -> None:
-        for deadline in due_deadlines(case, case.now):
+    def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, until: Millis) -> None:
+        for deadline in due_deadlines(case, until):
             case.state.deadlines.pop(deadline.id, None)
             then = Case(
                 seen=case.seen,

@@ -1,0 +1,287 @@
+"""Kafka as the fleet uses it: the topics and their settings, confirmed sending, reading back. Bare aiokafka."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from models.observation import Millis
+from streams.errors import Unavailable
+from streams.topics import ACTIONS, AGAIN, DEAD_LETTERS, JUDGEMENTS, MAX_RECORD_BYTES, OBSERVATIONS, OUTCOMES, Record
+
+VIEWS = "views"
+LEDGER = "ledger"
+GROUP_STATE = "group-state"
+
+# A record of `views` carries the rows of a chunk, `ledger` and `group-state` whole states.
+_LARGEST = 4 << 20
+_DAY: Millis = 86_400_000
+_SEND_SECONDS = 30.0
+_READ_MILLIS = 500
+# So many empty answers, half a second each, and reading back is given up.
+_MOST_SILENT = 40
+
+
+class KafkaUnavailable(Unavailable):
+    """Kafka cannot be reached or does not confirm; one sentence for people."""
+
+
+@dataclass(frozen=True)
+class TopicSettings:
+    """How a topic is kept. `keyed` topics have the same number of partitions, so that a group has one place in each."""
+
+    keyed: bool = True
+    compacted: bool = False
+    # The broker's clock, where arrival is what counts; elsewhere records carry the time of what caused them.
+    arrival: bool = False
+    largest: int = 2 * MAX_RECORD_BYTES
+
+    def configs(self, keep: Millis) -> dict[str, str]:
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": "-1" if self.compacted else str(keep),
+            "message.timestamp.type": "LogAppendTime" if self.arrival else "CreateTime",
+            "max.message.bytes": str(self.largest),
+        }
+
+
+TOPIC_SETTINGS: Mapping[str, TopicSettings] = {
+    OBSERVATIONS: TopicSettings(arrival=True),
+    AGAIN: TopicSettings(arrival=True),
+    JUDGEMENTS: TopicSettings(),
+    OUTCOMES: TopicSettings(),
+    ACTIONS: TopicSettings(),
+    VIEWS: TopicSettings(largest=_LARGEST),
+    DEAD_LETTERS: TopicSettings(),
+    LEDGER: TopicSettings(compacted=True, largest=_LARGEST),
+    GROUP_STATE: TopicSettings(compacted=True, largest=_LARGEST),
+}
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """Where Kafka is, and what our topics are called there: `prefix` lets several fleets share one cluster."""
+
+    brokers: str
+    prefix: str = ""
+
+    def named(self, topic: str) -> str:
+        return self.prefix + topic
+
+    def plain(self, named: str) -> str:
+        return named.removeprefix(self.prefix)
+
+
+async def create_topics(kafka: Kafka, *, partitions: int, replication: int = 1, keep: Millis = 30 * _DAY) -> list[str]:
+    """Make the topics that are missing; their names. What is there is left alone, see `check_topics`."""
+    admin = await _admin(kafka)
+    try:
+        there = set(await admin.list_topics())
+        missing = [
+            NewTopic(kafka.named(name), partitions, replication, topic_configs=settings.configs(keep))
+            for name, settings in TOPIC_SETTINGS.items()
+            if kafka.named(name) not in there
+        ]
+        if missing:
+            answer = await admin.create_topics(missing, timeout_ms=15_000)
+            for _, code, *_ in answer.topic_errors:
+                if code and for_code(code) is not TopicAlreadyExistsError:
+                    raise KafkaUnavailable(f"a topic could not be made: {for_code(code).__name__}")
+        return [one.name for one in missing]
+    except KafkaError as error:
+        raise KafkaUnavailable(f"{kafka.brokers}: {type(error).__name__} while topics were made") from error
+    finally:
+        await admin.close()
+
+
+async def check_topics(kafka: Kafka, *, keep: Millis = 30 * _DAY) -> list[str]:
+    """What is wrong with the topics, a sentence each; empty where all is as it should be."""
+    admin = await _admin(kafka)
+    try:
+        named = {kafka.named(name): name for name in TOPIC_SETTINGS}
+        found = {one["topic"]: one for one in await admin.describe_topics(list(named)) if not one["error_code"]}
+        wrong = [f"topic {name} is missing: run `xunqun topics create`" for name in named if name not in found]
+        counts = {name: len(one["partitions"]) for name, one in found.items() if TOPIC_SETTINGS[named[name]].keyed}
+        if len(set(counts.values())) > 1:
+            shown = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            wrong.append(f"topics keyed by group need the same number of partitions, they have: {shown}")
+        for name in found:
+            wrong += await _wrong_configs(admin, name, TOPIC_SETTINGS[named[name]].configs(keep))
+        return wrong
+    finally:
+        await admin.close()
+
+
+async def _wrong_configs(admin: AIOKafkaAdminClient, name: str, wanted: Mapping[str, str]) -> list[str]:
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    there = {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
+    return [
+        f"topic {name}: {key} is {there.get(key)}, it should be {value}"
+        for key, value in wanted.items()
+        # How long records are kept is the operator's affair; the rest is not.
+        if there.get(key) != value and key != "retention.ms"
+    ]
+
+
+async def _admin(kafka: Kafka) -> AIOKafkaAdminClient:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, request_timeout_ms=15_000)
+    try:
+        await admin.start()
+    except (KafkaError, OSError) as error:
+        await admin.close()
+        raise KafkaUnavailable(
+            f"no Kafka answers at {kafka.brokers}: start it (`make up`) or set XUNQUN_KAFKA"
+        ) from error
+    return admin
+
+
+class Producer:
+    """Sends records and says so only when every one of them is stored: `acks=all`, idempotent."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self.kafka = kafka
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=kafka.brokers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            max_batch_size=256 << 10,
+            max_request_size=_LARGEST,
+            compression_type="lz4",
+            request_timeout_ms=int(_SEND_SECONDS * 1000),
+        )
+
+    async def start(self) -> None:
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise KafkaUnavailable(f"no Kafka answers at {self.kafka.brokers}") from error
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def send(self, records: Iterable[Record], *, timed: bool = True) -> list[int]:
+        """Store records and give their offsets, in order. `timed` records carry their own `appended_at`.
+
+        KafkaUnavailable where one was not confirmed; some of them may be stored then, and all have to be sent again.
+        """
+        try:
+            waiting = [
+                await self._producer.send(
+                    self.kafka.named(one.topic),
+                    one.value,
+                    key=one.key.encode("utf-8", "surrogatepass") or None,
+                    timestamp_ms=one.appended_at if timed and one.appended_at > 0 else None,
+                )
+                for one in records
+            ]
+            return [one.offset for one in await asyncio.gather(*waiting)]
+        except KafkaError as error:
+            raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
+
+    async def send_to(self, topic: str, partition: int, value: bytes) -> int:
+        """Store one record in one partition, without a key."""
+        try:
+            sent = await self._producer.send_and_wait(self.kafka.named(topic), value, partition=partition)
+        except KafkaError as error:
+            raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
+        return int(sent.offset)
+
+    async def partitions(self, topic: str) -> list[int]:
+        return sorted(await self._producer.partitions_for(self.kafka.named(topic)))
+
+    def partition_of(self, key: str, count: int) -> int:
+        """The partition of `count` in which records of this key lie."""
+        return int(self._producer._partitioner(key.encode("utf-8", "surrogatepass"), range(count), range(count)))
+
+
+def record_from(kafka: Kafka, found: ConsumerRecord) -> Record:
+    """Our record for one of Kafka's. Its time is the append time, or the time of what caused it."""
+    key = (found.key or b"").decode("utf-8", "replace")
+    return Record(kafka.plain(found.topic), key, found.value or b"", found.offset, found.timestamp)
+
+
+async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, reach: Millis) -> list[Record]:
+    """The records before offset `until` that are at most `reach` older than the last of them."""
+    place = TopicPartition(kafka.named(topic), partition)
+    async with _reader(kafka) as consumer:
+        consumer.assign([place])
+        first = (await consumer.beginning_offsets([place]))[place]
+        if until <= first:
+            return []
+        last = await _next(consumer, place, until - 1)
+        if last is None:
+            return []
+        since = await consumer.offsets_for_times({place: max(0, last.timestamp - reach)})
+        start = since[place].offset if since[place] is not None else first
+        consumer.seek(place, max(start, first))
+        return [record_from(kafka, one) for one in await _upto(consumer, place, until)]
+
+
+async def read_whole(kafka: Kafka, topic: str) -> list[Record]:
+    """Every record that a topic holds now, of all partitions."""
+    name = kafka.named(topic)
+    async with _reader(kafka) as consumer:
+        places = [
+            TopicPartition(name, one)
+            for one in sorted(consumer.partitions_for_topic(name) or await _parts(consumer, name))
+        ]
+        found: list[Record] = []
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        for place in places:
+            consumer.assign([place])
+            await consumer.seek_to_beginning(place)
+            found += [record_from(kafka, one) for one in await _upto(consumer, place, ends[place])]
+        return found
+
+
+async def committed(kafka: Kafka, group: str, topic: str, partition: int) -> int:
+    """The offset from which a consumer group would go on; 0 where it has committed nothing."""
+    place = TopicPartition(kafka.named(topic), partition)
+    admin = await _admin(kafka)
+    try:
+        found = await admin.list_consumer_group_offsets(group, partitions=[place])
+    finally:
+        await admin.close()
+    return max(0, found[place].offset) if place in found else 0
+
+
+async def _parts(consumer: AIOKafkaConsumer, name: str) -> Sequence[int]:
+    await consumer._client.force_metadata_update()
+    return sorted(consumer.partitions_for_topic(name) or ())
+
+
+def _reader(kafka: Kafka) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=kafka.brokers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=_LARGEST,
+        fetch_max_wait_ms=_READ_MILLIS,
+    )
+
+
+async def _next(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> ConsumerRecord | None:
+    """The first record at or after an offset."""
+    consumer.seek(place, offset)
+    found = await consumer.getmany(place, timeout_ms=5_000, max_records=1)
+    return found[place][0] if found.get(place) else None
+
+
+async def _upto(consumer: AIOKafkaConsumer, place: TopicPartition, until: int) -> list[ConsumerRecord]:
+    """From where the consumer stands, all before offset `until`; a log that ends in gaps ends it too."""
+    records: list[ConsumerRecord] = []
+    silent = 0
+    while await consumer.position(place) < until:
+        found = (await consumer.getmany(place, timeout_ms=_READ_MILLIS)).get(place, [])
+        silent = 0 if found else silent + 1
+        if silent > _MOST_SILENT:
+            raise KafkaUnavailable(f"reading {place.topic} back stopped before offset {until}")
+        records += [one for one in found if one.offset < until]
+    return records
