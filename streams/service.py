@@ -9,11 +9,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from connectors.actuator import CALLS, Actuator, Outcome
-from connectors.webhook import backoff
-from models import Action, Observation, Verdict
+from connectors.actuator import Actuator
+from models import Observation, Verdict
 from models.observation import Millis
 from streams import desk, outbox
+from streams.dispatch import Dispatcher
 from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
 from streams.metrics import Metrics
@@ -52,9 +52,9 @@ class Service:
     ) -> None:
         self.host = host
         self.store: Store = host.store
-        self.actuator = actuator
         self.metrics = metrics
         self.clock = clock
+        self._dispatcher = Dispatcher(host.store, actuator, metrics, clock, self._patiently)
         self._tick_seconds = tick_seconds
         self._keep_text = keep_text
         self._watch = watch
@@ -69,8 +69,7 @@ class Service:
 
     async def start(self) -> None:
         """Take up what a former process left, then run. Call once, inside the loop."""
-        repeatable = {call for call in CALLS if self.actuator.idempotent(call)}
-        await self._in_store(outbox.recover, self.store, repeatable)
+        await self._dispatcher.recover()
         loops = (self._commit_posts, self._work, self._dispatch, self._keep_time)
         self._tasks = [asyncio.create_task(self._guard(loop), name=loop.__name__) for loop in loops]
         self._news.set()
@@ -242,34 +241,12 @@ class Service:
 
     async def _dispatch(self) -> None:
         while True:
-            now = await self._patiently(self.store.log_time)
-            actions = await self._patiently(outbox.claim, self.store, max(now, self.clock()))
-            if actions:
-                await asyncio.gather(*map(self._carry_out, actions))
+            if await self._dispatcher.round():
                 self._news.set()
                 continue
             self._sendable.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._sendable.wait(), 1.0)
-
-    async def _carry_out(self, action: Action) -> None:
-        able = self.actuator.can(action)
-        if able.answer != "yes":
-            status, detail, retry_at = "manual", able.why, None
-        else:
-            try:
-                outcome = await self.actuator.send(action)
-            except Exception as error:
-                # Connectors promise not to raise. One that does must not leave its action, and with it the group, waiting.
-                again = self.actuator.idempotent(action.call)
-                outcome = Outcome("retry" if again else "unconfirmed", f"the connector broke ({type(error).__name__})")
-            status, detail = outcome.status, outcome.detail
-            wait = outcome.retry_after or backoff(action.tries, key=action.id)
-            retry_at = self.clock() + int(wait * 1000)
-        self.metrics.acted(action.platform, status)
-        await self._patiently(
-            partial(outbox.settle, at=self.clock(), detail=detail, retry_at=retry_at), self.store, action, status
-        )
 
     async def _keep_time(self) -> None:
         rounds = 0

@@ -19,6 +19,8 @@ JUDGEMENTS = "judgements"
 ACTIONS = "actions"
 OUTCOMES = "outcomes"
 DEAD_LETTERS = "dead-letters"
+# Rows that agents ask for, where judging must not wait for the database. The embedded host enters them at once.
+VIEWS = "views"
 TOPICS = (OBSERVATIONS, AGAIN, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
 
 MAX_RECORD_BYTES = 256 * 1024
@@ -98,6 +100,13 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     offset: int
     tries: int
     body: bytes
+    partition: int = 0
+
+
+class Rows(Struct, frozen=True):
+    """A record of `views`: rows as an agent asked for them, each with its table."""
+
+    rows: list[tuple[str, dict[str, Any]]]
 
 
 def noted(verdict: Verdict, violation: Violation) -> Noted:
@@ -136,6 +145,7 @@ class Record:
     offset: int
     appended_at: Millis
     decoded: Any = None
+    partition: int = 0
 
 
 def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Record:
@@ -190,6 +200,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     ACTIONS: msgspec.json.Decoder(Planned),
     OUTCOMES: msgspec.json.Decoder(Outcome),
     DEAD_LETTERS: msgspec.json.Decoder(DeadLetter),
+    VIEWS: msgspec.json.Decoder(Rows),
 }
 _OBSERVATION = msgspec.json.Decoder(Observation)
 # 1970 to 2100. What is later is in micro- or nanoseconds by mistake, and no calendar reaches what is far outside.

@@ -13,6 +13,7 @@ from streams.topics import (
     ACTIONS,
     DEAD_LETTERS,
     JUDGEMENTS,
+    VIEWS,
     Appeal,
     DeadLetter,
     Effects,
@@ -30,7 +31,7 @@ class RecordViews:
     """All text-free topics in, rows out. Every row can be built again from the log."""
 
     name: ClassVar[str] = "record"
-    reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, ACTIONS, DEAD_LETTERS)
+    reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, ACTIONS, DEAD_LETTERS, VIEWS)
     State: ClassVar[type[Any] | None] = None
 
     def keys(self, records: Sequence[Record]) -> set[str]:
@@ -44,6 +45,8 @@ class RecordViews:
         for record in records:
             if record.topic == DEAD_LETTERS:
                 effects.rows.append(("dead_letters", _dead_row(record, value_of(record))))
+            elif record.topic == VIEWS:
+                effects.rows += value_of(record).rows
             elif record.topic == JUDGEMENTS:
                 self._judged(effects, record, value_of(record))
             else:

@@ -11,9 +11,18 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from models.observation import Millis
 from streams.errors import Unavailable
-from streams.topics import ACTIONS, AGAIN, DEAD_LETTERS, JUDGEMENTS, MAX_RECORD_BYTES, OBSERVATIONS, OUTCOMES, Record
+from streams.topics import (
+    ACTIONS,
+    AGAIN,
+    DEAD_LETTERS,
+    JUDGEMENTS,
+    MAX_RECORD_BYTES,
+    OBSERVATIONS,
+    OUTCOMES,
+    VIEWS,
+    Record,
+)
 
-VIEWS = "views"
 LEDGER = "ledger"
 GROUP_STATE = "group-state"
 
@@ -203,7 +212,9 @@ class Producer:
 def record_from(kafka: Kafka, found: ConsumerRecord) -> Record:
     """Our record for one of Kafka's. Its time is the append time, or the time of what caused it."""
     key = (found.key or b"").decode("utf-8", "replace")
-    return Record(kafka.plain(found.topic), key, found.value or b"", found.offset, found.timestamp)
+    return Record(
+        kafka.plain(found.topic), key, found.value or b"", found.offset, found.timestamp, partition=found.partition
+    )
 
 
 async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, reach: Millis) -> list[Record]:

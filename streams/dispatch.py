@@ -1,0 +1,63 @@
+"""Carries planned actions out: leases from the outbox, asks the connector, settles what became of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol
+
+from connectors.actuator import CALLS, Actuator, Outcome
+from connectors.webhook import backoff
+from models import Action
+from models.observation import Millis
+from streams import outbox
+from streams.metrics import Metrics
+
+
+class InStore(Protocol):
+    """Does the store's work off the event loop, and again until the store can."""
+
+    def __call__(self, work: Callable[..., Any], *arguments: Any) -> Awaitable[Any]: ...
+
+
+class Dispatcher:
+    """One connector's side of the outbox. Several may share an outbox: an action is leased by one of them."""
+
+    def __init__(
+        self, store: Any, actuator: Actuator, metrics: Metrics, clock: Callable[[], Millis], in_store: InStore
+    ) -> None:
+        self._store = store
+        self._actuator = actuator
+        self._metrics = metrics
+        self._clock = clock
+        self._in_store = in_store
+
+    async def recover(self) -> None:
+        """Take up what a former process left half done. Call before the first round."""
+        repeatable = {call for call in CALLS if self._actuator.idempotent(call)}
+        await self._in_store(outbox.recover, self._store, repeatable)
+
+    async def round(self) -> int:
+        """Carry out what can go out now; how many actions were tried."""
+        now = await self._in_store(self._store.log_time)
+        actions = await self._in_store(outbox.claim, self._store, max(now, self._clock()))
+        await asyncio.gather(*map(self._carry_out, actions))
+        return len(actions)
+
+    async def _carry_out(self, action: Action) -> None:
+        able = self._actuator.can(action)
+        retry_at: Millis | None = None
+        if able.answer != "yes":
+            status, detail = "manual", able.why
+        else:
+            try:
+                outcome = await self._actuator.send(action)
+            except Exception as error:
+                # Connectors promise not to raise. One that does must not leave its action, and with it the group, waiting.
+                again = self._actuator.idempotent(action.call)
+                outcome = Outcome("retry" if again else "unconfirmed", f"the connector broke ({type(error).__name__})")
+            status, detail = outcome.status, outcome.detail
+            wait = outcome.retry_after or backoff(action.tries, key=action.id)
+            retry_at = self._clock() + int(wait * 1000)
+        self._metrics.acted(action.platform, status)
+        settled = partial(outbox.settle, at=self._clock(), detail=detail, retry_at=retry_at)
+        await self._in_store(settled, self._store, action, status)
