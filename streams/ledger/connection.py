@@ -1,0 +1,107 @@
+"""One Redis: calls with a time limit, scripts by their hash, and errors in one sentence."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, Self, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from streams.errors import LoadError, Unavailable
+
+T = TypeVar("T")
+
+# A call takes a millisecond. One that takes this long will not come back, and a worker has to say so before the
+# coordinator of its consumer group gives up on it.
+CALL_SECONDS = 5.0
+CONNECTIONS = 16
+
+
+class StateUnavailable(Unavailable):
+    """Redis is away or cannot take it now. The same call may be sent again, also where its answer was lost."""
+
+
+class StateLost(Unavailable):
+    """Redis is there, but the fleet's state is not, or not yet complete. What was read before counts no longer."""
+
+
+@cache
+def script(name: str) -> tuple[str, str]:
+    """The text of a script and its hash. Every one begins with `common.lua`."""
+    folder = files("streams.ledger").joinpath("scripts")
+    text = "".join(folder.joinpath(f"{one}.lua").read_text("utf-8") for one in ("common", name))
+    return text, hashlib.sha1(text.encode()).hexdigest()
+
+
+class Connection:
+    """Calls one Redis. Connects by itself and anew; sends nothing twice, that is for the caller to decide."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=CALL_SECONDS,
+                socket_timeout=CALL_SECONDS,
+                socket_connect_timeout=CALL_SECONDS,
+                retry=Retry(NoBackoff(), 0),
+                protocol=2,
+            )
+        except ValueError as error:
+            # Without the address itself, which may hold a password.
+            raise LoadError("The address of Redis cannot be read; write it like redis://127.0.0.1:6379/0.") from error
+        known = pool.connection_kwargs
+        self.place = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+        self.redis: Redis = Redis.from_pool(pool)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Connect. StateUnavailable if Redis is away, LoadError if it may throw state away to make room."""
+        made = cls(url)
+        try:
+            memory = await made.call(lambda redis: redis.info("memory"))
+            if memory["maxmemory"] and memory["maxmemory_policy"] != "noeviction":
+                raise LoadError(
+                    f"Redis at {made.place} removes keys when it is full ({memory['maxmemory_policy']}); "
+                    "set maxmemory-policy to noeviction, for agents' state must not vanish."
+                )
+        except BaseException:
+            await made.close()
+            raise
+        return made
+
+    async def close(self) -> None:
+        await self.redis.aclose()
+
+    async def call(self, ask: Callable[[Redis], Awaitable[T]]) -> T:
+        """What Redis answers, or StateUnavailable within `CALL_SECONDS`, connecting included."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await ask(self.redis)
+        except TimeoutError as error:
+            raise StateUnavailable(
+                f"Redis at {self.place} does not answer within {CALL_SECONDS:.0f} s; see that it runs."
+            ) from error
+        except (RedisError, OSError) as error:
+            why = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+            raise StateUnavailable(f"Redis at {self.place} cannot be used ({why}); see that it runs.") from error
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
+        """What a script answers; None where its first key, the marker, is missing.
+
+        Redis forgets scripts when it starts: then it is sent the text.
+        """
+        text, sha = script(name)
+
+        async def ask(redis: Redis) -> Any:
+            try:
+                return await redis.evalsha(sha, len(keys), *keys, *args)
+            except NoScriptError:
+                return await redis.eval(text, len(keys), *keys, *args)
+
+        return await self.call(ask)

@@ -1,0 +1,172 @@
+"""States of groups, ledgers of subjects, the decisions kept with them, and what falls due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, Self, cast
+
+from streams.ledger.connection import Connection, StateLost
+from streams.ledger.keys import Keys
+from streams.ledger.rebuild import Rebuild, begin
+from streams.ledger.stored import Stored, pack, read_stored, unpack
+
+# A decision is removed once its offset is committed; one that a crash left behind goes after this time.
+KEPT = timedelta(weeks=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A state to be saved over the version that was read; 0: there was none. `next_due`: milliseconds since 1970, UTC."""
+
+    key: str
+    version_read: int
+    value: bytes
+    source: str
+    offset: int
+    next_due: int | None
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one record, e.g. "judgements/3/1042", brought one subject. `value`: the new ledger; None leaves it as it is."""
+
+    subject: str
+    record: str
+    version_read: int
+    value: bytes | None
+    decision: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of it, and the ledger's version now.
+
+    done: ledger and decision were stored. known: this record had been decided, see `decision`; nothing was stored.
+    conflict: somebody saved meanwhile; nothing was stored, read the ledger and decide again.
+    """
+
+    outcome: Literal["done", "known", "conflict"]
+    version: int
+    decision: bytes
+
+
+class RedisStates:
+    """The state of one fleet. Each call is one round trip and one step: all of it happened, or nothing.
+
+    Every call raises StateLost where the marker is missing, StateUnavailable where Redis is away. After StateLost, all
+    that was loaded before is void: `begin_rebuild`, then load again.
+    """
+
+    def __init__(self, connection: Connection, prefix: str) -> None:
+        self._connection = connection
+        self._keys = Keys(prefix)
+
+    @classmethod
+    async def open(cls, url: str, prefix: str = "xunqun") -> Self:
+        """Connect; StateUnavailable if Redis is away, LoadError if its address or settings cannot be used."""
+        return cls(await Connection.open(url), prefix)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def alive(self) -> None:
+        await self._read([])
+
+    # states
+
+    async def load(self, agent: str, keys: Sequence[str]) -> dict[str, Stored]:
+        """The states that exist."""
+        found = await self._read([self._keys.state(agent, key) for key in keys])
+        return {key: read_stored(raw) for key, raw in zip(keys, found, strict=True) if raw is not None}
+
+    async def version(self, agent: str, keys: Sequence[str]) -> dict[str, int]:
+        """The versions of the states that exist, without reading them."""
+        found = await self._run("versions", [self._keys.state(agent, key) for key in keys])
+        return {key: int(version) for key, version in zip(keys, found, strict=True) if version != b"0"}
+
+    async def save(self, agent: str, changes: Sequence[Change]) -> list[int]:
+        """Save each state whose version is still the one read; its new version, or 0 where somebody saved meanwhile.
+
+        Sent again after a lost answer, a change that arrived the first time gives its version again.
+        """
+        keys: list[str] = []
+        args: list[str | bytes | int] = []
+        for one in changes:
+            keys += (self._keys.state(agent, one.key), self._keys.dues(one.partition))
+            due = "" if one.next_due is None else one.next_due
+            args += (one.version_read, one.source, one.offset, due, one.key, pack(one.value))
+        return [int(version) for version in await self._run("save", keys, args)]
+
+    # due dates
+
+    async def dues(self, partition: int, until: int, limit: int) -> list[tuple[str, int]]:
+        """At most `limit` keys of a partition that fall due by `until`, and when; earliest first, then by key."""
+        found = await self._run("dues", [self._keys.dues(partition)], [until, limit])
+        return [(key.decode(), int(due)) for key, due in zip(found[::2], found[1::2], strict=True)]
+
+    async def seed_dues(self, agent: str, partition: int, keys: Sequence[str]) -> None:
+        """Let listed keys be due at once that have neither a state nor a date."""
+        await self._run("seed", [self._keys.dues(partition), *(self._keys.state(agent, key) for key in keys)], keys)
+
+    # decisions
+
+    async def stored_decision(self, agent: str, asked: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """What was decided for each (subject, record), where it is kept."""
+        found = await self._read([self._keys.decision(agent, *one) for one in asked])
+        return [None if raw is None else unpack(raw) for raw in found]
+
+    async def decide(self, agent: str, decisions: Sequence[Decided]) -> list[Decision]:
+        """Store each ledger with its decision, unless the record was decided or somebody saved meanwhile.
+
+        A subject may occur several times, in order, each time on top of the one before and with the `version_read` of
+        the first: unless the one before was done, it ends in conflict too.
+        """
+        keys: list[str] = []
+        args: list[str | bytes | int] = [int(KEPT.total_seconds())]
+        for one in decisions:
+            keys += (self._keys.state(agent, one.subject), self._keys.decision(agent, one.subject, one.record))
+            value = b"" if one.value is None else pack(one.value)
+            args += (one.version_read, value, pack(one.decision))
+        answers = await self._run("decide", keys, args)
+        return [
+            Decision(
+                cast(Literal["done", "known", "conflict"], outcome.decode()),
+                int(version),
+                unpack(body) if outcome == b"known" else one.decision if outcome == b"done" else b"",
+            )
+            for one, (outcome, version, body) in zip(decisions, answers, strict=True)
+        ]
+
+    async def forget(self, agent: str, done: Sequence[tuple[str, str]]) -> None:
+        """Remove the decisions of (subject, record) whose offset is committed."""
+        await self._run("forget", [self._keys.decision(agent, *one) for one in done])
+
+    # a loss
+
+    async def begin_rebuild(self, *, lock_seconds: float = 30) -> Rebuild | None:
+        """The right to rebuild, given to one worker at a time; None once the state is complete.
+
+        Waits while another rebuilds, for as long as that one renews its lock. A new fleet begins with an empty rebuild.
+        """
+        return await begin(self._connection, self._keys, lock_seconds)
+
+    async def _read(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Values of string keys. One command, so that the marker speaks for the moment of reading."""
+        answer = await self._connection.call(lambda redis: redis.mget([self._keys.marker, *keys]))
+        marker, *found = cast(list[bytes | None], answer)
+        if marker is None:
+            raise self._lost()
+        return found
+
+    async def _run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> list[Any]:
+        answer = await self._connection.run(name, [self._keys.marker, *keys], args)
+        if answer is None:
+            raise self._lost()
+        return cast(list[Any], answer)
+
+    def _lost(self) -> StateLost:
+        return StateLost(
+            f"Redis at {self._connection.place} does not hold the state of fleet {self._keys.prefix!r}; "
+            "a worker that starts rebuilds it from Kafka."
+        )
