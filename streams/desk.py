@@ -14,17 +14,12 @@ import sqlalchemy as sa
 from models import Action, Decision, DecisionTarget, Review, Sanction, Verdict, digest
 from models.observation import Millis
 from streams.agents import AGENTS
-from streams.errors import NotFound, WrongUse
-from streams.outbox import done_by_hand, pause_scope
-from streams.replay import with_evidence
-from streams.store import (
-    Store,
+from streams.cases.tables import (
     appeals,
     dead_letters,
     decisions,
     evidence,
     groups_seen,
-    log,
     outbox,
     pauses,
     reviews,
@@ -34,6 +29,10 @@ from streams.store import (
     verdicts,
     violations,
 )
+from streams.errors import NotFound, WrongUse
+from streams.outbox import done_by_hand, pause_scope
+from streams.replay import with_evidence
+from streams.store import Store, log
 from streams.topics import JUDGEMENTS, OBSERVATIONS, TOPICS, Appeal, Judged, Noted, Record, noted, record_of
 
 OUTCOMES: dict[str, tuple[str, ...]] = {

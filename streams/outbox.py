@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from models import Action, DecisionTarget, Review, digest
 from models.observation import Millis
+from streams.cases.tables import outbox, pauses, reviews
 from streams.errors import WrongUse
-from streams.store import Store, outbox, pauses, reviews
+from streams.store import Store
 from streams.topics import OUTCOMES, Outcome, record_of
 
 # After this many tries an action that still fails waits for a person.

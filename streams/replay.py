@@ -20,11 +20,12 @@ from models.observation import Millis
 from policies.directory import Directory
 from policies.schema import Pack
 from streams import outbox
+from streams.cases.tables import dead_letters, evidence, groups_seen, reviews, sanctions, tasks, verdicts
+from streams.cases.tables import outbox as outbox_table
 from streams.embedded import Embedded, tick_body
 from streams.errors import LoadError
 from streams.loading import rest_collector
-from streams.store import Store, dead_letters, evidence, groups_seen, reviews, sanctions, tasks, verdicts
-from streams.store import outbox as outbox_table
+from streams.store import Store
 from streams.topics import MAX_RECORD_BYTES, OBSERVATIONS, DeadLetter, Record, Unusable, decode_observation
 
 # Records handled at once: many, since each chunk has a price of its own; few where they are large.

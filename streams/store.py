@@ -1,4 +1,4 @@
-"""The embedded store: log, offsets, agents' state, outbox and views in one SQLite file (WAL), through SQLAlchemy Core."""
+"""The embedded store: log, offsets and agents' state beside views and outbox in one SQLite file (WAL)."""
 
 import fcntl
 import os
@@ -15,12 +15,16 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from models.observation import Millis
+from streams.cases import tables
+from streams.cases.rows import replacing, write_rows
+from streams.cases.tables import ENTERED, REPLACED, unmeasured
 from streams.errors import Unavailable
 from streams.topics import Effects, Record, record_of
 
 SCHEMA_VERSION = 1
 # Bytes of appended records at hand; with their values they take some five times as much.
 _MOST_TAIL = 2 << 20
+# Beside the tables that both databases have.
 meta = sa.MetaData()
 
 log = sa.Table(
@@ -46,188 +50,13 @@ state = sa.Table(
     sa.Column("next_due", sa.Integer, index=True),
     sqlite_with_rowid=False,
 )
-outbox = sa.Table(
-    "outbox",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("group_key", sa.Text, nullable=False),
-    sa.Column("group_id", sa.Text, nullable=False),
-    sa.Column("pack", sa.Text, nullable=False),
-    sa.Column("reverses", sa.Text, index=True),
-    sa.Column("status", sa.Text, nullable=False, index=True),
-    sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("next_try_at", sa.Integer, nullable=False),
-    sa.Column("planned_at", sa.Integer, nullable=False),
-    sa.Column("max_age", sa.Integer),
-    sa.Column("appended_at", sa.Integer, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-verdicts = sa.Table(
-    "verdicts",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("group_id", sa.Text, nullable=False),
-    sa.Column("pack", sa.Text, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False, index=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-violations = sa.Table(
-    "violations",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("clause", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-sanctions = sa.Table(
-    "sanctions",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("group_id", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False, index=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-tasks = sa.Table(
-    "tasks",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("group_id", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-reviews = sa.Table(
-    "reviews",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("group_id", sa.Text, nullable=False),
-    sa.Column("group_key", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("on_id", sa.Text, nullable=False, index=True),
-    sa.Column("observation_id", sa.Text, index=True),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-decisions = sa.Table(
-    "decisions",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("on_id", sa.Text, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-appeals = sa.Table(
-    "appeals",
-    meta,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("sanction_id", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("offset", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-evidence = sa.Table(
-    "evidence",
-    meta,
-    sa.Column("violation_id", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("matched", sa.Text, nullable=False),
-    sa.Column("expires_at", sa.Integer, nullable=False, index=True),
-)
-dead_letters = sa.Table(
-    "dead_letters",
-    meta,
-    sa.Column("offset", sa.Integer, primary_key=True),
-    sa.Column("cause", sa.Text, nullable=False),
-    sa.Column("topic", sa.Text, nullable=False),
-    sa.Column("source_offset", sa.Integer, nullable=False),
-    sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-judged = sa.Table(
-    "judged",
-    meta,
-    sa.Column("first", sa.Integer, primary_key=True),
-    sa.Column("last", sa.Integer, nullable=False),
-    sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-)
-groups_seen = sa.Table(
-    "groups_seen",
-    meta,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("pack", sa.Text, nullable=False),
-    sa.Column("mode", sa.Text, nullable=False),
-    sa.Column("known", sa.Boolean, nullable=False),
-    sa.Column("first_seen", sa.Integer, nullable=False),
-)
-unmeasured = sa.Table(
-    "unmeasured",
-    meta,
-    sa.Column("offset", sa.Integer, primary_key=True),
-    sa.Column("category", sa.Text, primary_key=True),
-    sa.Column("observation_id", sa.Text, nullable=False, index=True),
-    sa.Column("at", sa.Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-pauses = sa.Table(
-    "pauses",
-    meta,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("since", sa.Integer, nullable=False),
-)
-
-# A second delivery keeps the first row; of these the newest wins.
-_REPLACED = {"sanctions", "groups_seen", "judged"}
-_ROW_TABLES = {
-    one.name: one
-    for one in (
-        verdicts,
-        violations,
-        sanctions,
-        tasks,
-        reviews,
-        decisions,
-        appeals,
-        evidence,
-        dead_letters,
-        judged,
-        groups_seen,
-        outbox,
-        unmeasured,
-    )
-}
-
-
-def _replacing(table: sa.Table, keep: Sequence[str] = ()) -> Insert:
-    """Insert rows; where the key is there already, replace all columns but those to `keep`."""
-    statement = insert(table)
-    keys = [column.name for column in table.primary_key]
-    changed = {one.name: statement.excluded[one.name] for one in table.c if one.name not in (*keys, *keep)}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
 # Composed once: composing a statement, and looking at every value of every row, costs more than SQLite itself.
-_SAVE_STATE, _SAVE_OFFSET = _replacing(state), _replacing(offsets)
+_SAVE_STATE, _SAVE_OFFSET = replacing(insert(state), state), replacing(insert(offsets), offsets)
 _ENTER = {
-    name: _replacing(table, ("first_seen", "offset")) if name in _REPLACED else insert(table).on_conflict_do_nothing()
-    for name, table in _ROW_TABLES.items()
+    name: replacing(insert(table), table, keep=("first_seen", "offset"))
+    if name in REPLACED
+    else insert(table).on_conflict_do_nothing()
+    for name, table in ENTERED.items()
 }
 _NAMED = sqlite_dialect(paramstyle="named")
 
@@ -320,7 +149,8 @@ class Store:
             raise StoreUnavailable(
                 f"{self.path} was written by another version of Xunqun (schema {found}, this one reads {SCHEMA_VERSION})"
             )
-        meta.create_all(self.connection)
+        for each in (meta, tables.meta):
+            each.create_all(self.connection)
         self.connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
         self.connection.commit()
 
@@ -480,44 +310,11 @@ class Store:
         self._enter(_SAVE_OFFSET, [{"agent": agent, "offset": offset}])
 
     def write_rows(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them."""
-        by_table: dict[str, list[dict[str, Any]]] = {}
-        for table, row in rows:
-            by_table.setdefault(table, []).append(row)
-        for table in sorted(by_table, key=lambda name: name not in _ROW_TABLES):
-            self._write(table, by_table[table])
+        """Enter rows of views and the outbox, and change those that are there; inside a transaction."""
+        write_rows(self.connection, self._enter_view, rows)
 
-    def _write(self, name: str, rows: list[dict[str, Any]]) -> None:
-        if name == "closed_reviews":
-            for row in rows:
-                matches = (reviews.c.on_id == row["on_id"], reviews.c.status == "open")
-                self.connection.execute(reviews.update().where(*matches).values(status=row["status"]))
-            return
-        if name == "withdrawn":
-            for row in rows:
-                asked = reviews.c.at.between(row["since"], row["until"])
-                of = (reviews.c.observation_id == row["observation_id"], asked, reviews.c.status == "open")
-                open_ones = reviews.update().where(*of)
-                self.connection.execute(open_ones.values(status="withdrawn"))
-                forgiven = (
-                    unmeasured.c.observation_id == row["observation_id"],
-                    unmeasured.c.at.between(row["since"], row["until"]),
-                    unmeasured.c.category.not_in(row["kept"]),
-                )
-                self.connection.execute(unmeasured.delete().where(*forgiven))
-            return
-        if name == "reopened_actions":
-            for row in rows:
-                again = {"status": "planned", "max_age": None, "next_try_at": 0, "planned_at": row["at"]}
-                held = outbox.c.status.in_(("manual", "unconfirmed", "refused"))
-                self.connection.execute(outbox.update().where(outbox.c.id == row["id"], held).values(**again))
-            return
-        if name == "closed_tasks":
-            for row in rows:
-                waits = (tasks.c.id == row["id"], tasks.c.status.in_(("open", "overdue")))
-                self.connection.execute(tasks.update().where(*waits).values(status=row["status"]))
-            return
-        self._enter(_ENTER[name], rows)
+    def _enter_view(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        self._enter(_ENTER[table], rows)
 
 
 class HostLock:

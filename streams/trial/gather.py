@@ -15,7 +15,7 @@ from policies.coverage import cover
 from policies.directory import Directory
 from policies.notices import SANCTION_NAMES
 from policies.schema import Pack
-from streams import store as tables
+from streams.cases import tables
 from streams.replay import CHUNK, Replay, replaying, stored_reviews, stored_sanctions, stored_tasks, with_evidence
 from streams.store import Store
 from streams.topics import Unusable, decode_observation

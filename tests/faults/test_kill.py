@@ -20,8 +20,9 @@ from models import Verdict
 from policies.directory import Directory
 from policies.lint import load_fleet, load_packs
 from streams.agents.escalate import Ledger
+from streams.cases.tables import judged, verdicts
 from streams.replay import replaying, stored_actions, stored_sanctions, stored_verdicts
-from streams.store import Store, judged, log, state, verdicts
+from streams.store import Store, log, state
 from streams.topics import Judged, decode_observation
 
 GROUPS = 4

@@ -15,10 +15,11 @@ from connectors.simulated import SimulatedActuator
 from models import Fleet, Group, Person
 from policies.directory import Directory
 from policies.lint import load_packs
+from streams.cases.tables import dead_letters, groups_seen, judged
 from streams.embedded import Embedded
 from streams.metrics import Metrics
 from streams.service import Service
-from streams.store import Store, StoreUnavailable, dead_letters, groups_seen, judged
+from streams.store import Store, StoreUnavailable
 
 WORDS = "三号机已复位"
 

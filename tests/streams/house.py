@@ -15,9 +15,10 @@ from policies.directory import Directory
 from policies.lint import lint
 from streams import desk, outbox
 from streams.agents.escalate import Ledger
+from streams.cases.tables import outbox as outbox_table
+from streams.cases.tables import sanctions
 from streams.embedded import Embedded
-from streams.store import Store, sanctions, state
-from streams.store import outbox as outbox_table
+from streams.store import Store, state
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

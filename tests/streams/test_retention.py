@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from house import DAY
 
 from streams import desk
-from streams.store import dead_letters, evidence, log
+from streams.cases.tables import dead_letters, evidence
+from streams.store import log
 
 MONTH = 30 * DAY
 

@@ -1,0 +1,73 @@
+"""How rows are entered, in both databases: what is there already stays or is replaced; some rows change others."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from streams.cases.tables import ENTERED, outbox, reviews, tasks, unmeasured
+
+Row = tuple[str, dict[str, Any]]
+# Enters rows of one table; every row has its columns.
+Enter = Callable[[str, list[dict[str, Any]]], None]
+
+
+def replacing(statement: Any, table: sa.Table, *, keep: Sequence[str] = (), unless: Any = None) -> Any:
+    """An insert of either dialect that, where the key is there already, replaces all columns but those to `keep`.
+
+    `unless` is the condition under which the stored row stays, given the stored table and the row to enter.
+    """
+    keys = [column.name for column in table.primary_key]
+    changed = {one.name: statement.excluded[one.name] for one in table.c if one.name not in (*keys, *keep)}
+    where = None if unless is None else sa.not_(unless(table.c, statement.excluded))
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where)
+
+
+def write_rows(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> None:
+    """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them."""
+    by_table: dict[str, list[dict[str, Any]]] = {}
+    for table, row in rows:
+        by_table.setdefault(table, []).append(row)
+    for table in sorted(by_table, key=lambda name: name not in ENTERED):
+        if table in ENTERED:
+            enter(table, by_table[table])
+            continue
+        for row in by_table[table]:
+            for statement in _CHANGES[table](row):
+                connection.execute(statement)
+
+
+def _closed_reviews(row: dict[str, Any]) -> Iterable[sa.Executable]:
+    open_ones = [reviews.c.on_id == row["on_id"], reviews.c.status == "open"]
+    yield reviews.update().where(*open_ones).values(status=row["status"])
+
+
+def _withdrawn(row: dict[str, Any]) -> Iterable[sa.Executable]:
+    """A recalled message: what was asked about it in time need not be answered, and what waits for it not be measured."""
+    asked = reviews.c.at.between(row["since"], row["until"])
+    of = (reviews.c.observation_id == row["observation_id"], asked, reviews.c.status == "open")
+    yield reviews.update().where(*of).values(status="withdrawn")
+    yield unmeasured.delete().where(
+        unmeasured.c.observation_id == row["observation_id"],
+        unmeasured.c.at.between(row["since"], row["until"]),
+        unmeasured.c.category.not_in(row["kept"]),
+    )
+
+
+def _reopened_actions(row: dict[str, Any]) -> Iterable[sa.Executable]:
+    held = outbox.c.status.in_(("manual", "unconfirmed", "refused"))
+    again = {"status": "planned", "max_age": None, "next_try_at": 0, "planned_at": row["at"]}
+    yield outbox.update().where(outbox.c.id == row["id"], held).values(**again)
+
+
+def _closed_tasks(row: dict[str, Any]) -> Iterable[sa.Executable]:
+    waits = tasks.c.status.in_(("open", "overdue"))
+    yield tasks.update().where(tasks.c.id == row["id"], waits).values(status=row["status"])
+
+
+_CHANGES: dict[str, Callable[[dict[str, Any]], Iterable[sa.Executable]]] = {
+    "closed_reviews": _closed_reviews,
+    "withdrawn": _withdrawn,
+    "reopened_actions": _reopened_actions,
+    "closed_tasks": _closed_tasks,
+}
