@@ -20,6 +20,8 @@ T = TypeVar("T")
 # coordinator of its consumer group gives up on it.
 CALL_SECONDS = 5.0
 CONNECTIONS = 16
+# Programs that cut a nickname in the middle of an emoji leave half a character in a key.
+CODING = ("utf-8", "surrogatepass")
 
 
 class StateUnavailable(Unavailable):
@@ -51,6 +53,8 @@ class Connection:
                 socket_connect_timeout=CALL_SECONDS,
                 retry=Retry(NoBackoff(), 0),
                 protocol=2,
+                encoding=CODING[0],
+                encoding_errors=CODING[1],
             )
         except ValueError as error:
             # Without the address itself, which may hold a password.

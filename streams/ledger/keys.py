@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# The agent whose states are ledgers, and whose decisions are kept.
+LEDGERS = "escalate"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -22,8 +25,11 @@ class Keys:
     def state(self, agent: str, key: str) -> str:
         return f"{self.prefix}:{agent}:{{{key}}}"
 
-    def decision(self, agent: str, subject: str, record: str) -> str:
-        return f"{self.prefix}:{agent}:{record}:{{{subject}}}"
+    def ledger(self, subject: str) -> str:
+        return self.state(LEDGERS, subject)
+
+    def decision(self, subject: str, record: str) -> str:
+        return f"{self.prefix}:{LEDGERS}:{record}:{{{subject}}}"
 
     def dues(self, partition: int) -> str:
         return f"{self.prefix}:due:{partition}"

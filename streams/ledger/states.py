@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Self, cast
 
-from streams.ledger.connection import Connection, StateLost
+from streams.ledger.connection import CODING, Connection, StateLost
 from streams.ledger.keys import Keys
 from streams.ledger.rebuild import Rebuild, begin
 from streams.ledger.stored import Stored, pack, read_stored, unpack
@@ -54,8 +54,9 @@ class Decision:
 class RedisStates:
     """The state of one fleet. Each call is one round trip and one step: all of it happened, or nothing.
 
-    Every call raises StateLost where the marker is missing, StateUnavailable where Redis is away. After StateLost, all
-    that was loaded before is void: `begin_rebuild`, then load again.
+    Every call raises StateLost where the marker is missing, StateUnavailable where Redis is away. The same call may be
+    sent again in both cases: no version that was read before a loss is given a second time, so what builds on one that
+    was lost ends in conflict.
     """
 
     def __init__(self, connection: Connection, prefix: str) -> None:
@@ -103,7 +104,7 @@ class RedisStates:
     async def dues(self, partition: int, until: int, limit: int) -> list[tuple[str, int]]:
         """At most `limit` keys of a partition that fall due by `until`, and when; earliest first, then by key."""
         found = await self._run("dues", [self._keys.dues(partition)], [until, limit])
-        return [(key.decode(), int(due)) for key, due in zip(found[::2], found[1::2], strict=True)]
+        return [(key.decode(*CODING), int(due)) for key, due in zip(found[::2], found[1::2], strict=True)]
 
     async def seed_dues(self, agent: str, partition: int, keys: Sequence[str]) -> None:
         """Let listed keys be due at once that have neither a state nor a date."""
@@ -111,12 +112,12 @@ class RedisStates:
 
     # decisions
 
-    async def stored_decision(self, agent: str, asked: Sequence[tuple[str, str]]) -> list[bytes | None]:
+    async def stored_decision(self, asked: Sequence[tuple[str, str]]) -> list[bytes | None]:
         """What was decided for each (subject, record), where it is kept."""
-        found = await self._read([self._keys.decision(agent, *one) for one in asked])
+        found = await self._read([self._keys.decision(*one) for one in asked])
         return [None if raw is None else unpack(raw) for raw in found]
 
-    async def decide(self, agent: str, decisions: Sequence[Decided]) -> list[Decision]:
+    async def decide(self, decisions: Sequence[Decided]) -> list[Decision]:
         """Store each ledger with its decision, unless the record was decided or somebody saved meanwhile.
 
         A subject may occur several times, in order, each time on top of the one before and with the `version_read` of
@@ -125,7 +126,7 @@ class RedisStates:
         keys: list[str] = []
         args: list[str | bytes | int] = [int(KEPT.total_seconds())]
         for one in decisions:
-            keys += (self._keys.state(agent, one.subject), self._keys.decision(agent, one.subject, one.record))
+            keys += (self._keys.ledger(one.subject), self._keys.decision(one.subject, one.record))
             value = b"" if one.value is None else pack(one.value)
             args += (one.version_read, value, pack(one.decision))
         answers = await self._run("decide", keys, args)
@@ -138,9 +139,9 @@ class RedisStates:
             for one, (outcome, version, body) in zip(decisions, answers, strict=True)
         ]
 
-    async def forget(self, agent: str, done: Sequence[tuple[str, str]]) -> None:
+    async def forget(self, done: Sequence[tuple[str, str]]) -> None:
         """Remove the decisions of (subject, record) whose offset is committed."""
-        await self._run("forget", [self._keys.decision(agent, *one) for one in done])
+        await self._run("forget", [self._keys.decision(*one) for one in done])
 
     # a loss
 
