@@ -207,8 +207,12 @@ async def serve(
     api_token: str | None = None,
     metrics: Metrics | None = None,
     drain_seconds: float = 10.0,
+    shared: bool = False,
 ) -> Serving:
-    """Listen and return; `port` 0 takes a free one, which the result names. WrongUse if the address cannot be had."""
+    """Listen and return; `port` 0 takes a free one, which the result names. WrongUse if the address cannot be had.
+
+    `shared` lets several processes listen on one port, among which the system deals out connections.
+    """
     app = make_app(service, secrets=secrets, api_token=api_token, loopback=is_loopback(host), metrics=metrics)
     runner = web.AppRunner(
         app,
@@ -224,7 +228,7 @@ async def serve(
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        await web.TCPSite(runner, host, port, backlog=1024, reuse_port=shared or None).start()
     except OSError as error:
         await runner.cleanup()
         raise WrongUse(

@@ -13,6 +13,7 @@ from connectors.actuator import Actuator
 from models import Observation, Verdict
 from models.observation import Millis
 from streams import desk, outbox
+from streams.calls import DeskCalls
 from streams.dispatch import Dispatcher
 from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
@@ -36,7 +37,7 @@ _WELL_AGAIN_SECONDS = 60.0
 _SETTLED = ("confirmed", "accepted", "cancelled", "refused")
 
 
-class Service:
+class Service(DeskCalls):
     """Runs an embedded host. All of the store's work happens in one thread; the event loop never waits for the disk."""
 
     def __init__(
@@ -88,6 +89,12 @@ class Service:
 
     # ingest
 
+    def _decided(self) -> None:
+        self._news.set()
+
+    def _resumed(self) -> None:
+        self._sendable.set()
+
     async def append(self, body: bytes) -> Appended:
         """Store one observation durably; posts that arrive together share one commit."""
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
@@ -117,48 +124,6 @@ class Service:
         recent = [why for at, why in self._broken.values() if time.monotonic() - at < _WELL_AGAIN_SECONDS]
         reasons = [*dict.fromkeys(self._trouble.values()), *recent, *dead]
         return not reasons and bool(self._tasks), reasons
-
-    # the desk
-
-    async def reviews(
-        self, status: str = "open", group: str | None = None, kind: str | None = None, limit: int = 200
-    ) -> Any:
-        return await self._in_store(desk.list_reviews, self.store, status=status, group=group, kind=kind, limit=limit)
-
-    async def review(self, review_id: str) -> Any:
-        return await self._in_store(desk.show_review, self.store, review_id)
-
-    async def decide(self, named: str, *, outcome: str, by: str, role: str, reason: str, learn: bool) -> dict[str, Any]:
-        decided = await self._in_store(
-            partial(desk.decide, outcome=outcome, by=by, role=role, reason=reason, learn=learn, now=self.clock()),
-            self.store,
-            named,
-        )
-        self._news.set()
-        return decided
-
-    async def appeal(self, sanction_id: str, *, by: str, text: str) -> dict[str, Any]:
-        filed = await self._in_store(partial(desk.appeal, by=by, text=text, now=self.clock()), self.store, sanction_id)
-        self._news.set()
-        return filed
-
-    async def approvals(self) -> Any:
-        return await self._in_store(desk.list_reviews, self.store, kind="approval")
-
-    async def pause(self, scope: dict[str, Any], by: str, reason: str) -> str:
-        return await self._in_store(
-            partial(desk.pause, group=scope.get("group"), pack=scope.get("pack"), by=by, reason=reason), self.store
-        )
-
-    async def resume(self, scope: dict[str, Any], by: str) -> str:
-        resumed = await self._in_store(
-            partial(desk.resume, group=scope.get("group"), pack=scope.get("pack")), self.store
-        )
-        self._sendable.set()
-        return resumed
-
-    async def paused(self) -> Any:
-        return await self._in_store(desk.paused, self.store)
 
     async def status(self) -> dict[str, Any]:
         found = await self._in_store(desk.status, self.store)

@@ -31,6 +31,14 @@ class Settings:
     action_url: str | None = _setting(None, "where actions are posted; without it they are only simulated")
     action_secret: str | None = _setting(None, "secret that signs posted actions (whsec_…)")
     tick_seconds: float = _setting(5.0, "how often time passes in groups where something is due, in seconds")
+    kafka: str = _setting("127.0.0.1:9092", "fleet: Kafka's brokers, host:port, separated by ','")
+    kafka_prefix: str = _setting("", "fleet: what the names of our topics and consumer groups begin with")
+    redis: str = _setting("redis://127.0.0.1:6379/0", "fleet: where the agents' state is")
+    database: str | None = _setting(None, "fleet: PostgreSQL of views and outbox, postgresql+psycopg://user@host/name")
+    worker_id: str | None = _setting(
+        None, "fleet: name of this worker, the same after a restart; without it the host's"
+    )
+    stall_seconds: float = _setting(120.0, "fleet: a worker that makes no progress for so long ends itself")
     retention_days: int = _setting(30, "how long message text stays in the log, in days")
 
 
@@ -77,9 +85,10 @@ def _parse(name: str, kind: Any, raw: str) -> Any:
 def _check(settings: Settings) -> Settings:
     if not 0 <= settings.port <= 65535:
         raise SettingsError(f"there is no port {settings.port}: choose one from 1 to 65535, or 0 for a free one")
-    for name, value in (("TICK_SECONDS", settings.tick_seconds), ("RETENTION_DAYS", settings.retention_days)):
+    for name in ("tick_seconds", "retention_days", "stall_seconds"):
+        value = getattr(settings, name)
         if not 0 < value < float("inf"):
-            raise SettingsError(f"XUNQUN_{name} has to be more than 0, it is {value}")
+            raise SettingsError(f"XUNQUN_{name.upper()} has to be more than 0, it is {value}")
     return settings
 
 

@@ -106,6 +106,10 @@ class Screen:
                 sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
                 self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at))
 
+    def forget_windows(self) -> None:
+        """Others watch these groups now, or the windows are filled anew."""
+        self.windows = Windows()
+
     def forget_groups(self) -> None:
         """Enter every group again: what was entered in the last step was not stored."""
         self._known_groups.clear()

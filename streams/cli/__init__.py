@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli import history, judging, models, packs, people, service
+from streams.cli import fleet, history, judging, models, packs, people, service
 from streams.cli.output import Failure, fail
 
 app = typer.Typer(
@@ -16,10 +16,11 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (service, judging, history, people):
+for module in (service, fleet, judging, history, people):
     module.register(app)
 app.add_typer(packs.app, name="pack")
 app.add_typer(models.app, name="model")
+app.add_typer(fleet.topics_app, name="topics")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.dead_letters_app, name="deadletters")
 

@@ -43,7 +43,7 @@ class Kept(Struct, frozen=True):
     value: msgspec.Raw
     applied: dict[str, int] = {}
     next_due: int | None = None
-    partition: int = 0
+    partition: int | None = None
 
 
 class Published(Struct, frozen=True):
@@ -159,9 +159,9 @@ class ScreenHost(_Host):
         if not all(saved):
             return False
         self._hold_values(effects)
-        for one in changes:
+        for one, version in zip(changes, saved, strict=True):
             held = self._held.setdefault(one.key, _Held(0, b"", {}))
-            held.version, held.stored = one.version_read + 1, one.value
+            held.version, held.stored = version, one.value
             held.applied = {**held.applied, source: one.offset}
             held.value = effects.state[one.key]
         await self._keep({one.key for one in changes}, partition)
@@ -225,13 +225,9 @@ class ScreenHost(_Host):
             held = self._held.get(key)
             if held is not None:
                 due = self.agent.next_due(self._decoder.decode(held.stored))
-                kept.append(
-                    _kept(
-                        GROUP_STATE,
-                        key,
-                        Kept(self.agent.name, held.version, msgspec.Raw(held.stored), held.applied, due, partition),
-                    )
-                )
+                value = msgspec.Raw(held.stored)
+                state = Kept(self.agent.name, held.version, value, held.applied, due, partition)
+                kept.append(record_of(GROUP_STATE, key, state, -1))
         await self._publish(kept)
 
 
@@ -277,7 +273,7 @@ class EscalateHost(_Host):
             _, subject, record_id = kept.popleft()
             past.append((subject, record_id))
         if past:
-            await self._states.forget(past)
+            await self._states.forget(self.agent.name, past)
 
     def _subjects(self, record: Record) -> list[str]:
         try:
@@ -294,7 +290,7 @@ class EscalateHost(_Host):
     ) -> list[tuple[Record, str]]:
         """Decide these; what has to be decided once more, because somebody else saved a ledger meanwhile."""
         asked = [(subject, _record_id(record, partition)) for record, subject in turn]
-        known = await self._patiently(lambda: self._states.stored_decision(asked))
+        known = await self._patiently(lambda: self._states.stored_decision(self.agent.name, asked))
         ledgers = await self._patiently(lambda: self._states.load(self.agent.name, [subject for _, subject in turn]))
         new: list[tuple[Record, str, Decided]] = []
         for (record, subject), (_, record_id), stored in zip(turn, asked, known, strict=True):
@@ -309,14 +305,13 @@ class EscalateHost(_Host):
                 new.append((record, subject, made))
         if not new:
             return []
-        answers = await self._patiently(lambda: self._states.decide([one for *_, one in new]))
+        answers = await self._patiently(lambda: self._states.decide(self.agent.name, [one for *_, one in new]))
         again = []
         for (record, subject, made), answer in zip(new, answers, strict=True):
             if answer.outcome == "conflict":
                 again.append((record, subject))
                 continue
-            stored = made.decision if answer.decision is None else answer.decision
-            decided[record.offset, subject] = _PUBLISHED.decode(stored)
+            decided[record.offset, subject] = _PUBLISHED.decode(answer.decision)
             self._remember(record, partition, subject, made.record)
         return again
 
@@ -355,7 +350,7 @@ class EscalateHost(_Host):
                 return
             await self._publish(
                 [
-                    _kept(LEDGER, one, Kept(self.agent.name, held.version, msgspec.Raw(held.value)))
+                    record_of(LEDGER, one, Kept(self.agent.name, held.version, msgspec.Raw(held.value)), -1)
                     for one, held in newer.items()
                 ]
             )
@@ -419,10 +414,6 @@ def _records(decided: Mapping[tuple[int, str], Published], order: Iterable[tuple
     for one in order:
         for topic, key, value, at in decided[one].records:
             yield Record(topic, key, bytes(value), -1, at)
-
-
-def _kept(topic: str, key: str, kept: Kept) -> Record:
-    return record_of(topic, key, kept, -1)
 
 
 def _set_aside(agent: Agent, record: Record, error: Exception) -> Effects:

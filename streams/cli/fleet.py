@@ -1,0 +1,187 @@
+"""`xunqun worker`, `ingest` and `topics`: the fleet on Kafka."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.output import Failure, console, errors, print_json
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+topics_app = typer.Typer(no_args_is_help=True, help="The fleet's topics on Kafka: make them, check them.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+FleetFile = Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")]
+Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Further pack files or folders.")]
+Port = Annotated[int | None, typer.Option("--port", help="Port; 0 takes a free one.")]
+_MISSING = "this command needs the fleet's packages: pip install 'xunqun[fleet]'"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(worker)
+    app.command()(ingest)
+
+
+def worker(
+    agents: Annotated[
+        str, typer.Option("--agents", help="Roles of this worker, separated by ','.")
+    ] = "screen,escalate,enforce,record,dispatch",
+    fleet: FleetFile = None,
+    packs: Packs = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")
+    ] = None,
+    port: Port = None,
+    worker_id: Annotated[
+        str | None, typer.Option("--id", help="Name of this worker, the same after a restart.")
+    ] = None,
+) -> None:
+    """Run agents of a fleet on Kafka; several workers share the work.
+
+    Reads XUNQUN_KAFKA, XUNQUN_REDIS and XUNQUN_DATABASE. Serves /live, /ready and /metrics on --port. SIGTERM drains it
+    within 25 s. Exit code 0: stopped; 70: something broke; 71: no progress; 75: not drained in time.
+    """
+    import logging
+    import os
+
+    from streams.settings import read_settings
+
+    settings = read_settings(fleet=fleet, packs=tuple(packs or ()), model=model, port=port, worker_id=worker_id)
+    try:
+        from streams.fleet.worker import Worker, effective
+    except ModuleNotFoundError as error:
+        raise Failure(_MISSING) from error
+    from streams.http import run
+    from streams.running import stop_signal
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    roles = [one.strip() for one in agents.split(",") if one.strip()]
+    for name, value in effective(settings).items():
+        console.print(f"{name} = {value}", markup=False)
+
+    async def serve() -> int:
+        made = Worker(settings, roles)
+        stop = stop_signal()
+
+        def started(port: int) -> None:
+            shown = ", ".join(made.roles)
+            console.print(f"worker: {shown}; health on http://{settings.host}:{port}/ready", markup=False)
+
+        return await made.run(stop, started)
+
+    code = _tried(lambda: run(serve()))
+    # Threads of a client that hangs must not keep a worker that has said goodbye.
+    os._exit(code)
+
+
+def ingest(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Port = None,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="How many share the port.")] = 1,
+) -> None:
+    """Take signed posts of observations for a fleet; 202 only when Kafka has confirmed them."""
+    import multiprocessing
+
+    from streams.http import is_loopback
+    from streams.settings import read_settings
+
+    settings = read_settings(host=host, port=port)
+    if not settings.webhook_secrets and not is_loopback(settings.host):
+        raise Failure(f"listening on {settings.host} needs signed posts: set XUNQUN_WEBHOOK_SECRETS")
+    if processes > 1 and settings.port == 0:
+        raise Failure("several processes need one port that is named: --port 8600")
+    others = [
+        multiprocessing.get_context("spawn").Process(target=_serve_ingest, args=(settings,))
+        for _ in range(processes - 1)
+    ]
+    for one in others:
+        one.start()
+    try:
+        _tried(lambda: _serve_ingest(settings, shown=True))
+    finally:
+        for one in others:
+            one.terminate()
+        for one in others:
+            one.join(15)
+
+
+def _serve_ingest(settings: "Settings", shown: bool = False) -> None:
+    try:
+        from streams.fleet.ingest import serve_ingest
+    except ModuleNotFoundError as error:
+        raise Failure(_MISSING) from error
+    from streams.http import run
+    from streams.running import stop_signal
+
+    async def serve() -> None:
+        def started(host: str, port: int) -> None:
+            if shown:
+                console.print(f"ingest listens on http://{host}:{port}/observations", markup=False)
+
+        await serve_ingest(settings, stop_signal(), started)
+
+    run(serve())
+
+
+@topics_app.command()
+def create(
+    partitions: Annotated[
+        int, typer.Option("--partitions", min=1, max=10_000, help="Of each topic; never changed later.")
+    ] = 16,
+    replication: Annotated[
+        int, typer.Option("--replication", min=1, max=5, help="Copies of each; 3 in production.")
+    ] = 1,
+    json: Json = False,
+) -> None:
+    """Make the topics that are missing. What is there is left as it is."""
+    kafka, days = _kafka()
+    from streams.fleet.kafka import create_topics
+    from streams.http import run
+
+    made = _tried(
+        lambda: run(create_topics(kafka, partitions=partitions, replication=replication, keep=days * 86_400_000))
+    )
+    if json:
+        print_json({"created": made})
+    else:
+        console.print(f"made: {', '.join(made)}" if made else "nothing to do: all topics are there", markup=False)
+
+
+@topics_app.command()
+def check(json: Json = False) -> None:
+    """Say what is wrong with the topics. Exit code 1 where something is."""
+    kafka, _ = _kafka()
+    from streams.fleet.kafka import check_topics
+    from streams.http import run
+
+    wrong = _tried(lambda: run(check_topics(kafka)))
+    if json:
+        print_json({"wrong": wrong})
+    for one in wrong if not json else ():
+        errors.print(one, markup=False)
+    if wrong:
+        raise typer.Exit(1)
+    if not json:
+        console.print("all topics are as they should be")
+
+
+def _kafka() -> tuple[Any, int]:
+    from streams.settings import read_settings
+
+    settings = read_settings()
+    try:
+        from streams.fleet.kafka import Kafka
+    except ModuleNotFoundError as error:
+        raise Failure(_MISSING) from error
+    return Kafka(settings.kafka, settings.kafka_prefix), settings.retention_days
+
+
+def _tried(work: Any) -> Any:
+    """What is away is said in one sentence."""
+    from streams.errors import Unavailable
+
+    try:
+        return work()
+    except Unavailable as error:
+        raise Failure(str(error)) from error

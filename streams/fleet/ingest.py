@@ -1,0 +1,96 @@
+"""The webhook door of a fleet: posts become records in Kafka, and get their 202 when Kafka has confirmed them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from models.observation import Millis
+from streams import desk
+from streams.calls import DeskCalls
+from streams.cases.postgres import Cases
+from streams.errors import Unavailable
+from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer
+from streams.http import serve
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_observation
+
+T = TypeVar("T")
+# How long a refusal by Kafka shows in `/ready`.
+_SHOWN_SECONDS = 3.0
+
+
+class Ingest(DeskCalls):
+    """What `streams.http` asks: observations go to Kafka; the desk is PostgreSQL, where there is one."""
+
+    def __init__(self, producer: Producer, cases: Cases | None, metrics: Metrics) -> None:
+        self._producer = producer
+        self.store = cases
+        self.metrics = metrics
+        self._refused: tuple[float, str] | None = None
+
+    def clock(self) -> Millis:
+        return time.time_ns() // 1_000_000
+
+    async def append(self, body: bytes) -> Appended:
+        (result,) = await self.append_many([body])
+        return result
+
+    async def append_many(self, bodies: Sequence[bytes]) -> list[Appended]:
+        """Send observations; posts that arrive together travel together. One seen before is sent again: ids make it harmless."""
+        results: list[Appended] = []
+        records: list[Record] = []
+        for body in bodies:
+            try:
+                seen = decode_observation(body)
+                records.append(Record(OBSERVATIONS, seen.group_key if seen.group else "", body, -1, -1))
+                results.append(Appended("accepted", seen.id))
+            except Unusable as error:
+                results.append(Appended("invalid", why=str(error)))
+        if not records:
+            return results
+        try:
+            await self._producer.send(records)
+        except KafkaUnavailable as error:
+            self._refused = (time.monotonic(), str(error))
+            unsent = Appended("unavailable", why=str(error))
+            return [unsent if one.status == "accepted" else one for one in results]
+        return results
+
+    def ready(self) -> tuple[bool, list[str]]:
+        away = self._refused is not None and time.monotonic() - self._refused[0] < _SHOWN_SECONDS
+        return not away, [self._refused[1]] if away and self._refused else []
+
+    async def status(self) -> dict[str, Any]:
+        return await self._in_store(desk.status, self.store)
+
+    async def _in_store(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        if self.store is None:
+            raise Unavailable("there is no database here: set XUNQUN_DATABASE, or ask the process that has one")
+        return await asyncio.to_thread(work, *arguments, **named)
+
+
+async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callable[[str, int], None]) -> None:
+    """Serve until `stop`. Several processes may share the port."""
+    producer = Producer(Kafka(settings.kafka, settings.kafka_prefix))
+    await producer.start()
+    metrics = Metrics()
+    cases = Cases(settings.database) if settings.database else None
+    try:
+        serving = await serve(
+            Ingest(producer, cases, metrics),
+            host=settings.host,
+            port=settings.port,
+            secrets=settings.webhook_secrets,
+            api_token=settings.api_token,
+            metrics=metrics,
+            shared=True,
+        )
+        started(serving.host, serving.port)
+        await stop.wait()
+        await serving.stop()
+    finally:
+        await producer.stop()
+        if cases is not None:
+            cases.close()

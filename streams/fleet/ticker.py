@@ -1,0 +1,46 @@
+"""What runs beside the agents: time that passes in every partition, and records that PostgreSQL hands on to Kafka."""
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+import msgspec
+
+from streams.errors import Unavailable
+from streams.fleet.hosts import Trouble
+from streams.fleet.kafka import Producer
+from streams.ledger import RedisStates
+from streams.topics import OBSERVATIONS, Record
+
+_AT_ONCE = 500
+_IDLE_SECONDS = 0.1
+
+
+async def keep_time(states: RedisStates, producer: Producer, seconds: float, wait: Trouble) -> None:
+    """Write a `clock.tick` into every partition every so many seconds, from one worker at a time."""
+    owner = secrets.token_hex(8)
+    while True:
+        try:
+            if await states.lease("ticker", owner, 3 * seconds):
+                body = msgspec.json.encode({"type": "clock.tick", "sent_at": time.time_ns() // 1_000_000})
+                for partition in await producer.partitions(OBSERVATIONS):
+                    await producer.send_to(OBSERVATIONS, partition, body)
+        except Unavailable as error:
+            await wait(error)
+        await asyncio.sleep(seconds)
+
+
+async def relay(cases: Any, producer: Producer, wait: Trouble) -> None:
+    """Publish what was entered together with rows, in its order, and then remove it; after a crash some comes twice."""
+    while True:
+        try:
+            found = await asyncio.to_thread(cases.take_outgoing, _AT_ONCE)
+            if found:
+                now = time.time_ns() // 1_000_000
+                await producer.send([Record(topic, key, value, -1, now) for _, topic, key, value in found])
+                await asyncio.to_thread(cases.delete_outgoing, [one[0] for one in found])
+                continue
+        except Unavailable as error:
+            await wait(error)
+        await asyncio.sleep(_IDLE_SECONDS)

@@ -1,0 +1,345 @@
+"""A worker of the fleet: some of the agents, each a Faust app with a consumer group of its own, in one process.
+
+It starts when Kafka, Redis and, for its rows, PostgreSQL are there; waits where one of them goes away; ends within 25 s of
+SIGTERM, and by itself where something went wrong that waiting does not mend. Whoever starts it has to start it again.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from aiohttp import ClientSession, web
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connectors.simulated import SimulatedActuator
+from connectors.webhook import WebhookActuator
+from policies.directory import Directory
+from streams.agents import Enforce, Escalate, RecordViews, Screen
+from streams.cases.postgres import Cases
+from streams.dispatch import Dispatcher
+from streams.embedded import REWOUND
+from streams.errors import LoadError, Unavailable
+from streams.fleet.hosts import EscalateHost, RowsHost, ScreenHost
+from streams.fleet.kafka import Kafka, Producer, check_topics, committed, read_back, record_from
+from streams.fleet.restore import restore
+from streams.fleet.ticker import keep_time, relay
+from streams.ledger import RedisStates, StateLost
+from streams.loading import classifiers_from, fleet_from, packs_from, rest_collector
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.topics import OBSERVATIONS
+from streams.transport import Reading, chunk_app
+
+ROLES = ("screen", "escalate", "enforce", "record", "dispatch")
+# From SIGTERM to the end, come what may.
+DRAIN_SECONDS = 25.0
+# Exit codes: something went wrong inside; the drain did not end in time; no progress.
+BROKEN, NOT_DRAINED, STALLED = 70, 75, 71
+_SECRET = ("secret", "token", "redis", "database")
+_WAIT_SECONDS = 0.5
+
+_log = logging.getLogger("xunqun.worker")
+
+
+@dataclass
+class Health:
+    """What a worker knows of itself. Times are of the monotonic clock."""
+
+    assigned: dict[str, int]
+    away: dict[str, tuple[float, str]]
+    busy_since: dict[tuple[str, str, int], float]
+
+    def waits_for(self) -> list[str]:
+        """What is away now, a sentence each."""
+        return [why for at, why in self.away.values() if time.monotonic() - at < 3.0]
+
+    def stalled(self, seconds: float) -> str | None:
+        """The chunk that was taken up longer ago than that, while nothing was away that it could wait for."""
+        if self.waits_for():
+            return None
+        limit = time.monotonic() - seconds
+        late = [
+            f"{agent} {topic}/{partition}" for (agent, topic, partition), at in self.busy_since.items() if at < limit
+        ]
+        return ", ".join(late) or None
+
+
+class Worker:
+    """The process. `run` returns its exit code."""
+
+    def __init__(self, settings: Settings, roles: Sequence[str], *, port: int | None = None) -> None:
+        if unknown := [one for one in roles if one not in ROLES]:
+            raise LoadError(f"there is no role {unknown[0]}; there are {', '.join(ROLES)}")
+        self.settings = settings
+        self.roles = tuple(one for one in ROLES if one in roles)
+        self.kafka = Kafka(settings.kafka, settings.kafka_prefix)
+        self.metrics = Metrics()
+        self.health = Health({}, {}, {})
+        self.port = settings.port if port is None else port
+        self._broken: asyncio.Future[str] | None = None
+
+    # life
+
+    async def run(self, stop: asyncio.Event, started: Callable[[int], None] = lambda port: None) -> int:
+        """Serve until `stop`; the exit code."""
+        self._broken = asyncio.get_running_loop().create_future()
+        if wrong := await check_topics(self.kafka):
+            raise LoadError("; ".join(wrong))
+        self.producer = Producer(self.kafka)
+        await self.producer.start()
+        self.states = await RedisStates.open(self.settings.redis, self.settings.kafka_prefix + "xunqun")
+        await restore(self.states, self.kafka)
+        self.cases = await asyncio.to_thread(self._open_cases) if self._needs_cases else None
+        apps = self._apps()
+        runner = await self._serve_health()
+        side = [asyncio.create_task(self._guarded(work)) for work in self._side_loops()]
+        try:
+            for app in apps:
+                await app.start()
+            started(runner.addresses[0][1])
+            waiting = asyncio.create_task(stop.wait())
+            await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if self._broken.done():
+                # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
+                _log.critical("ending: %s", self._broken.result())
+                return BROKEN
+            return await self._drain(apps, side, runner)
+        finally:
+            for task in side:
+                task.cancel()
+
+    async def _drain(self, apps: Sequence[Any], side: Sequence[asyncio.Task[None]], runner: web.AppRunner) -> int:
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS - 2):
+                for app in apps:
+                    await app.stop()
+                for task in side:
+                    task.cancel()
+                await asyncio.gather(*side, return_exceptions=True)
+                await self.producer.stop()
+                await self.states.close()
+                await runner.cleanup()
+            return 0
+        except TimeoutError:
+            return NOT_DRAINED
+
+    @property
+    def _needs_cases(self) -> bool:
+        return bool({"enforce", "record", "dispatch"} & set(self.roles))
+
+    def _open_cases(self) -> Cases:
+        if not self.settings.database:
+            raise LoadError(
+                "enforce, record and dispatch need PostgreSQL: set XUNQUN_DATABASE, or leave these roles out"
+            )
+        cases = Cases(self.settings.database)
+        cases.upgrade()
+        return cases
+
+    # agents
+
+    def _apps(self) -> list[Any]:
+        fleet = fleet_from(self.settings.fleet)
+        packs, directory = packs_from(self.settings.packs, fleet), Directory(fleet)
+        apps = []
+        for role in self.roles:
+            if role == "screen":
+                classifiers = classifiers_from(self.settings.model, self.settings.lists)
+                classifiers.warm_up()
+                self._screen = Screen(classifiers, packs, directory)
+                apps.append(self._screen_app(ScreenHost(self._screen, self.states, self.producer, self._wait)))
+            elif role == "escalate":
+                host = EscalateHost(Escalate(packs, directory), self.states, self.producer, self._wait)
+                apps.append(self._app(host))
+            elif role in ("enforce", "record"):
+                agent = Enforce() if role == "enforce" else RecordViews()
+                apps.append(self._app(RowsHost(agent, self._write_rows, self.producer, self._wait)))
+        rest_collector()
+        return apps
+
+    def _app(self, host: Any, **hooks: Any) -> Any:
+        agent = host.agent
+        reading = Reading(
+            brokers=self.kafka.brokers,
+            group=self.group(agent.name),
+            topics=[self.kafka.named(one) for one in agent.reads],
+            member=f"{self.settings.worker_id or socket.gethostname()}-{agent.name}",
+        )
+
+        async def handle(topic: str, partition: int, found: Sequence[ConsumerRecord]) -> None:
+            place = (agent.name, topic, partition)
+            self.health.busy_since[place] = time.monotonic()
+            try:
+                await host.handle(partition, [record_from(self.kafka, one) for one in found])
+            finally:
+                self.health.busy_since.pop(place, None)
+
+        def told(offsets: Mapping[Any, int]) -> None:
+            for place, offset in offsets.items():
+                self._spawn(host.committed(self.kafka.plain(place.topic), place.partition, offset))
+
+        return chunk_app(reading, handle, failed=self._failed, committed=told, **hooks)
+
+    def group(self, agent: str) -> str:
+        return f"{self.settings.kafka_prefix}xunqun-{agent}"
+
+    def _screen_app(self, host: ScreenHost) -> Any:
+        async def assigned(places: set[TopicPartition]) -> None:
+            host.forget()
+            mine = sorted(one.partition for one in places if self.kafka.plain(one.topic) == OBSERVATIONS)
+            self.health.assigned["screen"] = len(mine)
+            for partition in mine:
+                await self._rewind(partition)
+            await self._seed_dues(mine)
+
+        async def revoked(places: set[TopicPartition]) -> None:
+            host.forget()
+            self._screen.forget_windows()
+
+        return self._app(host, assigned=assigned, revoked=revoked)
+
+    async def _rewind(self, partition: int) -> None:
+        """Read the last minutes of a partition back with effects off, so that a flood goes on where it was."""
+        until = await committed(self.kafka, self.group("screen"), OBSERVATIONS, partition)
+        self._screen.rewind(await read_back(self.kafka, OBSERVATIONS, partition, until=until, reach=REWOUND))
+
+    async def _seed_dues(self, partitions: Sequence[int]) -> None:
+        """Let the ticker reach listed groups of which nothing was ever seen."""
+        count = len(await self.producer.partitions(OBSERVATIONS))
+        listed: dict[int, list[str]] = {one: [] for one in partitions}
+        for key in self._screen.directory.groups:
+            place = self.producer.partition_of(key, count)
+            if place in listed:
+                listed[place].append(key)
+        for partition, keys in listed.items():
+            if keys:
+                await self.states.seed_dues("screen", partition, keys)
+
+    def _write_rows(self, rows: Sequence[Any]) -> None:
+        assert self.cases is not None
+        with self.cases.transaction():
+            self.cases.write_rows(rows)
+
+    # beside the agents
+
+    def _side_loops(self) -> list[Callable[[], Any]]:
+        loops: list[Callable[[], Any]] = [self._watch_progress]
+        if "screen" in self.roles:
+            loops.append(lambda: keep_time(self.states, self.producer, self.settings.tick_seconds, self._wait))
+        if "dispatch" in self.roles:
+            loops += [self._dispatch, self._relay]
+        return loops
+
+    async def _relay(self) -> None:
+        await relay(self.cases, self.producer, self._wait)
+
+    async def _dispatch(self) -> None:
+        async with ClientSession() as session:
+            settings = self.settings
+            actuator = (
+                WebhookActuator(settings.action_url, settings.action_secret, session)
+                if settings.action_url and settings.action_secret
+                else SimulatedActuator()
+            )
+            dispatcher = Dispatcher(self.cases, actuator, self.metrics, _now, self._in_cases)
+            await dispatcher.recover()
+            while True:
+                if not await dispatcher.round():
+                    await asyncio.sleep(0.3)
+
+    async def _in_cases(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        while True:
+            try:
+                return await asyncio.to_thread(work, *arguments)
+            except Unavailable as error:
+                await self._wait(error)
+
+    async def _watch_progress(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if late := self.health.stalled(self.settings.stall_seconds):
+                _log.critical("no progress for %.0f s in %s: ending", self.settings.stall_seconds, late)
+                os._exit(STALLED)
+
+    async def _wait(self, error: Unavailable) -> None:
+        """What is away is said by `/ready`; a state that was lost is rebuilt before anybody goes on."""
+        self.health.away[type(error).__name__] = (time.monotonic(), str(error))
+        if isinstance(error, StateLost):
+            try:
+                await restore(self.states, self.kafka)
+                return
+            except Unavailable as further:
+                self.health.away[type(further).__name__] = (time.monotonic(), str(further))
+        await asyncio.sleep(_WAIT_SECONDS)
+
+    async def _guarded(self, work: Callable[[], Any]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            self._failed(error)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._tried(work))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+
+    async def _tried(self, work: Any) -> None:
+        """Tidying up that may fail: what stays expires by itself."""
+        try:
+            await work
+        except Unavailable as error:
+            self.health.away[type(error).__name__] = (time.monotonic(), str(error))
+
+    def _failed(self, error: BaseException) -> None:
+        # Kind and place only: a message may stand in the text of an error.
+        frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+        place = f" at {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" if frame else ""
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_result(f"{type(error).__name__}{place}")
+
+    # health
+
+    async def _serve_health(self) -> web.AppRunner:
+        app = web.Application()
+        app.add_routes([web.get("/live", self._live), web.get("/ready", self._ready), web.get("/metrics", self._shown)])
+        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await runner.setup()
+        await web.TCPSite(runner, self.settings.host, self.port).start()
+        return runner
+
+    async def _live(self, request: web.Request) -> web.Response:
+        return web.json_response({"live": True, "roles": list(self.roles)})
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        why = self.health.waits_for()
+        return web.json_response(
+            {"ready": not why, "why": why, "assigned": self.health.assigned}, status=503 if why else 200
+        )
+
+    async def _shown(self, request: web.Request) -> web.Response:
+        body, content_type = self.metrics.exposition()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def effective(settings: Settings) -> dict[str, str]:
+    """The settings as they are used, for the start of a log: of secrets and addresses with passwords only that they are set."""
+    shown: dict[str, str] = {}
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        hidden = any(word in one.name for word in _SECRET)
+        shown[one.name] = ("set" if value else "not set") if hidden else str(value)
+    return shown
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+_running: set[asyncio.Task[None]] = set()
