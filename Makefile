@@ -1,7 +1,7 @@
 # Xunqun 巡群. `make help` lists what can be done; every target may be called first and called again.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test lint format bench docs models lock clean
+.PHONY: help install run up down status test lint format bench docs models lock clean
 
 # Another interpreter: make install PYTHON=/path/to/python3.13
 PYTHON ?= python3
@@ -27,7 +27,18 @@ install: $(RUNTIME) ## Make .venv and install Xunqun with its pinned packages.
 run: $(RUNTIME) ## Install, then start the whole product with demonstration data; it prints where to look.
 	@$(BIN)/xunqun run --demo $(ARGS)
 
+up: $(MADE) ## Start Kafka, Redis and PostgreSQL on this machine, without containers (docs/local-stack.md).
+	@$(BIN)/python deploy/local/stack.py up $(ARGS)
+
+down: $(MADE) ## End what `make up` started; make down ARGS=--wipe removes its data too.
+	@$(BIN)/python deploy/local/stack.py down $(ARGS)
+
+status: $(MADE) ## Say which of Kafka, Redis and PostgreSQL run, and where.
+	@$(BIN)/python deploy/local/stack.py status $(ARGS) || true
+
 test: $(DEV) ## Install what the tests need and run them.
+	@XUNQUN_JARS="$${XUNQUN_JARS:-$$HOME/.cache/xunqun/jars}" $(BIN)/python deploy/local/stack.py prepare \
+		|| echo "Without these the tests of the fleet will fail; the others run." >&2
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(DEV) ## Check style (ruff) and types (mypy, strict) of models, policies and classifiers.

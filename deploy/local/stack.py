@@ -32,8 +32,8 @@ DEFAULT_PORTS = {"kafka": 19092, "redis": 16379, "postgres": 15432}
 # Below the range from which Linux takes the ports of outgoing connections: there, a client that tries again and again to reach
 # a component that is down may connect to itself, and so keep the port from the component.
 FREE_PORTS = range(20_000, 32_000)
-# Seconds: a start on a loaded machine, an orderly end, and another `up` or `down` or `mvn` that has to finish first.
-START, STOP, WAIT, FETCH = 90.0, 30.0, 300.0, 900.0
+# Seconds at most: a start on a loaded machine, an orderly end, and apt-get or Maven, for which a second `up` waits too.
+START, STOP, FETCH = 90.0, 30.0, 900.0
 # The Debian package that brings each program.
 PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "java": "default-jre-headless", "mvn": "maven"}
 
@@ -293,6 +293,9 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+# After a crash the node may come back only when the controller has given up its earlier self: 5 s instead of 9.
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=1000
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=33554432
@@ -462,7 +465,7 @@ class Stack:
         self.up([name], free_ports=name not in self.ports)
 
     def _alone(self) -> contextlib.AbstractContextManager[None]:
-        return _locked(self.folder / "lock", WAIT)
+        return _locked(self.folder / "lock", FETCH)
 
     def _choose(self, name: str, wanted: int | None) -> int:
         known = self.ports

@@ -47,7 +47,7 @@ def stack_folder() -> Iterator[Path]:
 def stack(local_stack: ModuleType, jars: Path, stack_folder: Path) -> Iterator[Any]:
     """All three, running on free ports: `.kafka`, `.redis`, `.database`, `.stop(name, kill=...)`, `.start(name)`.
 
-    A test that stops a component starts it again.
+    A test may leave a component stopped: the next one that asks for `stack` finds it running again.
     """
     running = local_stack.Stack(stack_folder / "shared", jars)
     try:
@@ -55,6 +55,13 @@ def stack(local_stack: ModuleType, jars: Path, stack_folder: Path) -> Iterator[A
         yield running
     finally:
         running.down(wipe=True)
+
+
+@pytest.fixture(autouse=True)
+def _whole_stack(request: pytest.FixtureRequest) -> None:
+    """Whoever uses `stack` finds all of it running, whatever the test before left behind."""
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack").up()
 
 
 @pytest.fixture
