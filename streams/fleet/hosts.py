@@ -273,7 +273,7 @@ class EscalateHost(_Host):
             _, subject, record_id = kept.popleft()
             past.append((subject, record_id))
         if past:
-            await self._states.forget(self.agent.name, past)
+            await self._states.forget(past)
 
     def _subjects(self, record: Record) -> list[str]:
         try:
@@ -290,7 +290,7 @@ class EscalateHost(_Host):
     ) -> list[tuple[Record, str]]:
         """Decide these; what has to be decided once more, because somebody else saved a ledger meanwhile."""
         asked = [(subject, _record_id(record, partition)) for record, subject in turn]
-        known = await self._patiently(lambda: self._states.stored_decision(self.agent.name, asked))
+        known = await self._patiently(lambda: self._states.stored_decision(asked))
         ledgers = await self._patiently(lambda: self._states.load(self.agent.name, [subject for _, subject in turn]))
         new: list[tuple[Record, str, Decided]] = []
         for (record, subject), (_, record_id), stored in zip(turn, asked, known, strict=True):
@@ -305,7 +305,7 @@ class EscalateHost(_Host):
                 new.append((record, subject, made))
         if not new:
             return []
-        answers = await self._patiently(lambda: self._states.decide(self.agent.name, [one for *_, one in new]))
+        answers = await self._patiently(lambda: self._states.decide([one for *_, one in new]))
         again = []
         for (record, subject, made), answer in zip(new, answers, strict=True):
             if answer.outcome == "conflict":

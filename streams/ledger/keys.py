@@ -31,5 +31,8 @@ class Keys:
     def decision(self, subject: str, record: str) -> str:
         return f"{self.prefix}:{LEDGERS}:{record}:{{{subject}}}"
 
+    def lease(self, name: str) -> str:
+        return f"{self.prefix}:lease:{name}"
+
     def dues(self, partition: int) -> str:
         return f"{self.prefix}:due:{partition}"

@@ -143,6 +143,13 @@ class RedisStates:
         """Remove the decisions of (subject, record) whose offset is committed."""
         await self._run("forget", [self._keys.decision(*one) for one in done])
 
+    # leases
+
+    async def lease(self, name: str, owner: str, seconds: float) -> bool:
+        """Whether `owner` may do what only one may do, for the next so many seconds; renewed by asking again."""
+        answer = await self._run("lease", [self._keys.lease(name)], [owner, max(1, round(seconds * 1000))])
+        return answer == [b"1"]
+
     # a loss
 
     async def begin_rebuild(self, *, lock_seconds: float = 30) -> Rebuild | None:

@@ -1,0 +1,397 @@
+"""A fleet under fire: real workers on real components, a steady stream of observations, and the answer known beforehand.
+
+The answer is what `xunqun replay` makes of the very records that lie in the topic. It is compared with what the fleet has
+published, with the ledgers in Redis, and with the rows in PostgreSQL. Bounded in time and count; ends what it started by pid.
+"""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from aiokafka import TopicPartition
+
+from models import Account, Fleet, Group, Person
+from policies.directory import Directory
+from streams.agents.escalate import Ledger
+from streams.fleet.kafka import Kafka, Producer, create_topics, read_whole
+from streams.ledger import RedisStates
+from streams.loading import classifiers_from, packs_from
+from streams.replay import Replay, replaying
+from streams.store import state
+from streams.topics import ACTIONS, JUDGEMENTS, OBSERVATIONS, OUTCOMES, VIEWS, Record, value_of
+
+TEXTS = Path(__file__).parents[2] / "classifiers" / "trained" / "texts"
+GROUPS, MEMBERS, PARTITIONS = 100, 50, 4
+# The share of messages that break a rule.
+OFFENCES = 0.05
+READS = {
+    "screen": (OBSERVATIONS,),
+    "escalate": (JUDGEMENTS, OUTCOMES),
+    "enforce": (ACTIONS,),
+    "record": (JUDGEMENTS, ACTIONS, VIEWS),
+}
+ROLES = "screen,escalate,enforce,record,dispatch"
+PATIENCE = 120.0
+
+
+@dataclass
+class Result:
+    """What a run came to, for the table of docs/reliability.md."""
+
+    name: str
+    observations: int = 0
+    after_fault: int = 0
+    violations: int = 0
+    strikes: int = 0
+    sanctions: int = 0
+    published_twice: int = 0
+    recovered_seconds: float = 0.0
+    proof: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+
+class Worker:
+    """One process of `xunqun worker`."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name, self.process, self.log = name, process, log
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    def send(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    async def end(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
+        self.send(number)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            return await self.process.wait()
+
+
+class Field:
+    """One run. `fault` is called with the field when `strikes_at` of the stream is sent."""
+
+    def __init__(self, stack: Any, folder: Path, prefix: str, *, rate: int = 500, seconds: float = 40.0) -> None:
+        self.stack = stack
+        self.folder = folder
+        self.kafka = Kafka(stack.kafka, prefix)
+        self.rate, self.total = rate, int(rate * seconds)
+        self.workers: dict[str, Worker] = {}
+        self.sent = 0
+        self.sent_at_fault: int | None = None
+        self.fault_over_at = 0.0
+        self.extra: list[Record] = []
+        self.fleet = a_fleet()
+        self._numbers = random.Random(20261121)
+        self._texts = own_texts()
+        # Supervised: who ends with a code of its own is started again, as systemd would.
+        self._supervised: dict[str, asyncio.Task[None]] = {}
+
+    # life
+
+    async def prepare(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "fleet.yaml").write_bytes(msgspec.yaml.encode(self.fleet))
+        await create_topics(self.kafka, partitions=PARTITIONS)
+        self.producer = Producer(self.kafka)
+        await self.producer.start()
+
+    async def start(self, name: str, roles: str = ROLES, *, supervised: bool = True) -> Worker:
+        """Start a worker, and again whenever it ends by itself."""
+        worker = await self._spawn(name, roles)
+        if supervised:
+            self._supervised[name] = asyncio.create_task(self._supervise(name, roles))
+        return worker
+
+    async def _spawn(self, name: str, roles: str) -> Worker:
+        log = self.folder / f"{name}.log"
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("XUNQUN_")}
+        given = {
+            "XUNQUN_KAFKA": self.stack.kafka,
+            "XUNQUN_REDIS": self.stack.redis,
+            "XUNQUN_DATABASE": self.stack.database,
+            "XUNQUN_KAFKA_PREFIX": self.kafka.prefix,
+            "XUNQUN_TICK_SECONDS": "2",
+            "XUNQUN_FLEET": str(self.folder / "fleet.yaml"),
+        }
+        arguments = ("worker", "--agents", roles, "--id", name, "--port", "0")
+        with log.open("ab") as file:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", "from streams.cli import main; main()", *arguments,
+                env=clean | given, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        self.workers[name] = Worker(name, process, log)
+        return self.workers[name]
+
+    async def _supervise(self, name: str, roles: str) -> None:
+        while True:
+            await self.workers[name].process.wait()
+            await asyncio.sleep(0.5)
+            await self._spawn(name, roles)
+
+    def let_go(self, name: str) -> Worker:
+        """Start this worker no more when it ends."""
+        task = self._supervised.pop(name, None)
+        if task is not None:
+            task.cancel()
+        return self.workers[name]
+
+    async def close(self) -> None:
+        for name in list(self._supervised):
+            self.let_go(name)
+        for worker in self.workers.values():
+            if worker.alive:
+                worker.send(signal.SIGCONT)
+                await worker.end()
+        await self.producer.stop()
+
+    # the stream
+
+    async def run(self, fault: Callable[["Field"], Awaitable[str]], *, strikes_at: float = 0.35) -> Result:
+        """Send everything, let the fault strike on the way, wait until all is worked off, and compare."""
+        result = Result(getattr(fault, "__name__", "run"))
+        striking: asyncio.Task[str] | None = None
+        began = time.monotonic()
+        while self.sent < self.total:
+            due = min(self.total, int((time.monotonic() - began) * self.rate))
+            if due > self.sent:
+                await self._send([self._observation(number) for number in range(self.sent, due)])
+                self.sent = due
+            if striking is None and self.sent >= strikes_at * self.total:
+                self.sent_at_fault = self.sent
+                striking = asyncio.create_task(self._strike(fault))
+            await asyncio.sleep(0.02)
+        assert striking is not None
+        async with asyncio.timeout(PATIENCE):
+            result.proof = await striking
+        await self.drained()
+        result.recovered_seconds = round(time.monotonic() - self.fault_over_at, 1)
+        result.observations = self.total
+        result.after_fault = self.total - (self.sent_at_fault or 0)
+        await self.compare(result)
+        return result
+
+    async def _strike(self, fault: Callable[["Field"], Awaitable[str]]) -> str:
+        proof = await fault(self)
+        self.fault_over_at = time.monotonic()
+        return proof
+
+    async def _send(self, records: Sequence[Record]) -> None:
+        """The observer does not give up: what Kafka has not confirmed is sent again."""
+        while True:
+            try:
+                await self.producer.send(records, timed=False)
+                return
+            except Exception:
+                await asyncio.sleep(0.5)
+                with suppress(Exception):
+                    await self.producer.stop()
+                self.producer = Producer(self.kafka)
+                with suppress(Exception):
+                    await self.producer.start()
+
+    def _observation(self, number: int) -> Record:
+        group = number % GROUPS
+        member = self._numbers.randrange(MEMBERS)
+        body = {
+            "v": 1,
+            "id": f"c{number}",
+            "type": "message.created",
+            "platform": "webhook",
+            "group": {"id": f"g{group}"},
+            "sender": {"id": f"a{group}-{member}"},
+            "sent_at": time.time_ns() // 1_000_000,
+            "kind": "text",
+            "text": self._text(),
+        }
+        return Record(OBSERVATIONS, f"webhook:g{group}", msgspec.json.encode(body), -1, -1)
+
+    def _text(self) -> str:
+        work, offences = self._texts
+        return self._numbers.choice(offences if self._numbers.random() < OFFENCES else work)
+
+    # the end
+
+    async def lag(self) -> int:
+        """Records that some agent has not committed yet."""
+        from aiokafka import AIOKafkaConsumer
+        from aiokafka.admin import AIOKafkaAdminClient
+
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.brokers)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka.brokers)
+        try:
+            await admin.start()
+            await consumer.start()
+            left = 0
+            for agent, topics in READS.items():
+                places = [TopicPartition(self.kafka.named(one), p) for one in topics for p in range(PARTITIONS)]
+                ends = await consumer.end_offsets(places)
+                group = f"{self.kafka.prefix}xunqun-{agent}"
+                found = await admin.list_consumer_group_offsets(group, partitions=places)
+                for place in places:
+                    done = found[place].offset if place in found else 0
+                    left += ends[place] - max(0, done)
+            return left
+        finally:
+            await consumer.stop()
+            await admin.close()
+
+    async def drained(self, seconds: float = PATIENCE) -> None:
+        """Until nothing is left; ticks keep coming, so a handful of open records counts as nothing twice in a row."""
+        deadline, calm = time.monotonic() + seconds, 0
+        left = -1
+        while calm < 2:
+            assert time.monotonic() < deadline, f"{left} records are left after {seconds} s"
+            try:
+                left = await self.lag()
+            except Exception:
+                left = -1
+            calm = calm + 1 if 0 <= left <= 2 * PARTITIONS else 0
+            await asyncio.sleep(1.0)
+
+    async def compare(self, result: Result) -> None:
+        """Everything that differs from the answer goes into `result.wrong`."""
+        observed = await read_whole(self.kafka, OBSERVATIONS)
+        expected = await asyncio.to_thread(answer, observed, self.fleet)
+        ids = [json.loads(one.value)["id"] for one in observed if b'"clock.tick"' not in one.value]
+        if set(ids) != {f"c{number}" for number in range(self.total)}:
+            result.wrong.append(f"{self.total - len(set(ids))} observations never reached the topic")
+        judged = await read_whole(self.kafka, JUDGEMENTS)
+        found, twice = violations_of(judged)
+        result.published_twice = twice
+        result.violations = len(expected.violations)
+        _differ(result, "violations", expected.violations, found)
+        planned = await read_whole(self.kafka, ACTIONS)
+        sanctions: dict[str, set[bytes]] = {}
+        for record in planned:
+            one = value_of(record)
+            if one.sanction:
+                sanctions.setdefault(one.sanction.id, set()).add(record.value)
+        result.sanctions = len(expected.sanctions)
+        _differ(result, "sanctions", expected.sanctions, set(sanctions))
+        if changed := [key for key, bodies in sanctions.items() if len(bodies) > 1]:
+            result.wrong.append(f"{len(changed)} sanctions were published with different contents")
+        states = await RedisStates.open(self.stack.redis, self.kafka.prefix + "xunqun")
+        try:
+            ledgers = await states.load("escalate", sorted(expected.strikes))
+        finally:
+            await states.close()
+        for subject, strikes in expected.strikes.items():
+            stored = ledgers.get(subject)
+            ledger = msgspec.json.decode(stored.value, type=Ledger) if stored else Ledger()
+            here = Counter((one.id, one.status) for one in ledger.strikes)
+            if here != strikes:
+                result.wrong.append(
+                    f"strikes of a subject differ: {sum(strikes.values())} wanted, {sum(here.values())} found"
+                )
+        result.strikes = sum(sum(one.values()) for one in expected.strikes.values())
+        await self._compare_rows(result, expected)
+
+    async def _compare_rows(self, result: Result, expected: "Answer") -> None:
+        engine = sa.create_engine(self.stack.database)
+        try:
+            with engine.connect() as connection:
+                for table, wanted in (("sanctions", expected.sanctions), ("violations", expected.violations)):
+                    query = sa.text(f"select id from {table} where id = any(:ids)")
+                    rows = set(connection.execute(query, {"ids": sorted(wanted)}).scalars())
+                    _differ(result, f"rows of {table}", wanted, rows)
+        finally:
+            engine.dispose()
+
+
+@dataclass
+class Answer:
+    violations: set[str]
+    sanctions: set[str]
+    strikes: dict[str, Counter[tuple[str, str]]]
+
+
+def answer(records: Sequence[Record], fleet: Fleet) -> Answer:
+    """What a replay makes of the records of a topic, in the order of their append times."""
+    packs = packs_from([], fleet)
+    with replaying(classifiers_from(), packs, Directory(fleet)) as replay:
+        for record in sorted(records, key=lambda one: (one.appended_at, one.partition, one.offset)):
+            if b'"clock.tick"' not in record.value:
+                replay.feed(record.value)
+        replay._flush()
+        return _answer(replay)
+
+
+def _answer(replay: Replay) -> Answer:
+    from streams.replay import stored_sanctions, stored_verdicts
+
+    violations = {
+        one.id
+        for verdict in stored_verdicts(replay.store, words=False)
+        for one in (*verdict.violations, *verdict.uncertain)
+    }
+    rows = replay.store.connection.execute(sa.select(state.c.key, state.c.value).where(state.c.agent == "escalate"))
+    strikes = {
+        key: Counter((one.id, one.status) for one in msgspec.json.decode(value, type=Ledger).strikes)
+        for key, value in rows
+    }
+    return Answer(
+        violations, {one.id for one in stored_sanctions(replay.store)}, {k: v for k, v in strikes.items() if v}
+    )
+
+
+def violations_of(records: Sequence[Record]) -> tuple[set[str], int]:
+    """The violations that were published, and how many verdicts came more than once."""
+    found: set[str] = set()
+    seen: Counter[bytes] = Counter()
+    for record in records:
+        verdict = value_of(record).verdict
+        if verdict is not None:
+            seen[record.value] += 1
+            found.update(one.id for one in (*verdict.violations, *verdict.uncertain))
+    return found, sum(count - 1 for count in seen.values())
+
+
+def _differ(result: Result, what: str, wanted: set[str], found: set[str]) -> None:
+    missing, extra = len(wanted - found), len(found - wanted)
+    if missing or extra:
+        result.wrong.append(f"{what}: {missing} of {len(wanted)} missing, {extra} too many")
+
+
+def own_texts() -> tuple[list[str], list[str]]:
+    """The project's own texts: of work, and of offences."""
+    work, offences = [], []
+    for path in sorted(TEXTS.glob("*.jsonl")):
+        ordinary = path.stem.startswith(("ok_", "work"))
+        (work if ordinary else offences).extend(
+            json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()
+        )
+    return work, offences
+
+
+def a_fleet() -> Fleet:
+    """Groups with people of their own, so that no two partitions share a subject and the order is one."""
+    people, groups = [], []
+    for number in range(GROUPS):
+        members = [f"u{number}-{one}" for one in range(MEMBERS)]
+        people += [Person(id=one, name="王建国", accounts=(Account("webhook", "a" + one[1:]),)) for one in members]
+        groups.append(
+            Group(
+                id=f"g{number}", platform="webhook", pack="xianchuang", mode="observe",
+                owner=members[0], members=tuple(members),
+            )
+        )  # fmt: skip
+    return Fleet(people=tuple(people), groups=tuple(groups))
