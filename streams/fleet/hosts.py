@@ -360,14 +360,14 @@ class EscalateHost(_Host):
 class RowsHost(_Host):
     """An agent without state whose rows go to the database: enforce and record. Every row may come twice."""
 
-    def __init__(self, agent: Agent, write: Callable[[Sequence[Any]], None], producer: Sends, wait: Trouble) -> None:
+    def __init__(self, agent: Agent, write: Callable[[Sequence[Any], int], None], producer: Sends, wait: Trouble) -> None:
         super().__init__(agent, producer, wait)
         self._write = write
 
     async def handle(self, partition: int, records: Sequence[Record]) -> None:
         effects = self._effects(records)
         if effects.rows:
-            await self._patiently(lambda: asyncio.to_thread(self._write, effects.rows))
+            await self._patiently(lambda: asyncio.to_thread(self._write, effects.rows, partition))
         await self._publish(_outgoing(Effects(records=effects.records), records[-1]))
 
     def _effects(self, records: Sequence[Record]) -> Effects:

@@ -34,7 +34,7 @@ from streams.loading import classifiers_from, fleet_from, packs_from, rest_colle
 from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.topics import OBSERVATIONS
-from streams.transport import Reading, chunk_app
+from streams.transport import Partitions, Reading, chunk_app
 
 ROLES = ("screen", "escalate", "enforce", "record", "dispatch")
 # From SIGTERM to the end, come what may.
@@ -164,7 +164,7 @@ class Worker:
         rest_collector()
         return apps
 
-    def _app(self, host: Any, **hooks: Any) -> Any:
+    def _app(self, host: Any, assigned: Partitions | None = None, revoked: Partitions | None = None) -> Any:
         agent = host.agent
         reading = Reading(
             brokers=self.kafka.brokers,
@@ -185,7 +185,7 @@ class Worker:
             for place, offset in offsets.items():
                 self._spawn(host.committed(self.kafka.plain(place.topic), place.partition, offset))
 
-        return chunk_app(reading, handle, failed=self._failed, committed=told, **hooks)
+        return chunk_app(reading, handle, assigned=assigned, revoked=revoked, failed=self._failed, committed=told)
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"
@@ -222,10 +222,10 @@ class Worker:
             if keys:
                 await self.states.seed_dues("screen", partition, keys)
 
-    def _write_rows(self, rows: Sequence[Any]) -> None:
+    def _write_rows(self, rows: Sequence[Any], partition: int) -> None:
         assert self.cases is not None
         with self.cases.transaction():
-            self.cases.write_rows(rows)
+            self.cases.write_rows(rows, partition)
 
     # beside the agents
 

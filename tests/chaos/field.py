@@ -98,7 +98,8 @@ class Field:
         self.sent = 0
         self.sent_at_fault: int | None = None
         self.fault_over_at = 0.0
-        self.extra: list[Record] = []
+        # Records that cannot be used, sent on purpose.
+        self.poisoned = 0
         self.fleet = a_fleet()
         self._numbers = random.Random(20261121)
         self._texts = own_texts()
@@ -120,6 +121,13 @@ class Field:
         if supervised:
             self._supervised[name] = asyncio.create_task(self._supervise(name, roles))
         return worker
+
+    async def working(self, seconds: float = 60.0) -> None:
+        """Until every worker has said that it serves."""
+        deadline = time.monotonic() + seconds
+        while not all("health on" in one.log.read_text("utf-8", "replace") for one in self.workers.values()):
+            assert time.monotonic() < deadline, "a worker does not start"
+            await asyncio.sleep(0.2)
 
     async def _spawn(self, name: str, roles: str) -> Worker:
         log = self.folder / f"{name}.log"
@@ -213,7 +221,7 @@ class Field:
         member = self._numbers.randrange(MEMBERS)
         body = {
             "v": 1,
-            "id": f"c{number}",
+            "id": f"{self.kafka.prefix}{number}",
             "type": "message.created",
             "platform": "webhook",
             "group": {"id": f"g{group}"},
@@ -272,7 +280,7 @@ class Field:
         observed = await read_whole(self.kafka, OBSERVATIONS)
         expected = await asyncio.to_thread(answer, observed, self.fleet)
         ids = [json.loads(one.value)["id"] for one in observed if b'"clock.tick"' not in one.value]
-        if set(ids) != {f"c{number}" for number in range(self.total)}:
+        if set(ids) != {f"{self.kafka.prefix}{number}" for number in range(self.total)}:
             result.wrong.append(f"{self.total - len(set(ids))} observations never reached the topic")
         judged = await read_whole(self.kafka, JUDGEMENTS)
         found, twice = violations_of(judged)

@@ -1,0 +1,162 @@
+"""What strikes. Each fault proves that it has struck, and leaves the field in working order; its docstring says what it is."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from field import Field
+
+
+async def nothing(field: Field) -> str:
+    """No fault: the same run for comparison."""
+    return "none"
+
+
+async def kill_worker(field: Field) -> str:
+    """kill -9 of the only worker; it is started again."""
+    worker = field.workers["w1"]
+    pid = worker.process.pid
+    worker.send(signal.SIGKILL)
+    await worker.process.wait()
+    return f"process {_gone(pid)}"
+
+
+async def stop_worker(field: Field) -> str:
+    """SIGTERM: the worker drains within 25 s, and is started again."""
+    worker = field.workers["w1"]
+    began = time.monotonic()
+    code = await worker.end(signal.SIGTERM)
+    assert code == 0, f"exit code {code}"
+    return f"exit code 0 after {time.monotonic() - began:.1f} s"
+
+
+async def second_worker(field: Field) -> str:
+    """A second worker joins; later the first one ends."""
+    await field.start("w2")
+    await asyncio.sleep(8)
+    first = field.let_go("w1")
+    code = await first.end(signal.SIGTERM)
+    assert code == 0, f"exit code {code}"
+    return "w2 joined, w1 left with exit code 0"
+
+
+async def kill_escalate_of_roles(field: Field) -> str:
+    """Roles split over workers: screen alone, all else in another, which gets kill -9 and is started again."""
+    worker = field.workers["w2"]
+    pid = worker.process.pid
+    worker.send(signal.SIGKILL)
+    await worker.process.wait()
+    return f"process {_gone(pid)}, screen went on alone"
+
+
+async def hanging_worker(field: Field) -> str:
+    """SIGSTOP of one of two workers past its session; it wakes up while the other has its partitions."""
+    worker = field.workers["w1"]
+    worker.send(signal.SIGSTOP)
+    await asyncio.sleep(16)
+    state = _state(worker.process.pid)
+    assert state == "T", state
+    worker.send(signal.SIGCONT)
+    return "stopped (state T) for 16 s, session 10 s"
+
+
+async def broker_away(field: Field) -> str:
+    """kill -9 of the broker for 15 s."""
+    return await _away(field, "kafka", field.stack.kafka, 15)
+
+
+async def redis_killed(field: Field) -> str:
+    """kill -9 of Redis for 5 s; it comes back with its append-only file."""
+    return await _away(field, "redis", urlsplit(field.stack.redis).netloc, 5)
+
+
+async def redis_empty(field: Field) -> str:
+    """Redis loses everything at once."""
+    from redis.asyncio import Redis
+
+    redis = Redis.from_url(field.stack.redis)
+    held = await redis.dbsize()
+    await redis.flushall()
+    left = await redis.dbsize()
+    await redis.aclose()
+    assert held > 0
+    return f"{held} keys before, {left} right after"
+
+
+async def postgres_away(field: Field) -> str:
+    """PostgreSQL is away for 30 s."""
+    place = urlsplit(field.stack.database.replace("+psycopg", "")).netloc.rpartition("@")[2]
+    return await _away(field, "postgres", place, 30)
+
+
+async def poison(field: Field) -> str:
+    """A record that cannot be used in every topic."""
+    from streams.topics import ACTIONS, JUDGEMENTS, OBSERVATIONS, OUTCOMES, VIEWS, Record
+
+    for topic in (OBSERVATIONS, JUDGEMENTS, ACTIONS, OUTCOMES, VIEWS):
+        await field.producer.send([Record(topic, "webhook:g1", b'{"half', -1, -1)], timed=False)
+    field.poisoned += 5
+    return "five records, one in each topic"
+
+
+async def duplicates(field: Field) -> str:
+    """The producer sends 2,000 observations twice."""
+    from streams.fleet.kafka import read_whole
+    from streams.topics import OBSERVATIONS
+
+    sent = [one for one in await read_whole(field.kafka, OBSERVATIONS) if b'"clock.tick"' not in one.value][-2000:]
+    for start in range(0, len(sent), 200):
+        await field.producer.send(sent[start : start + 200], timed=False)
+    return f"{len(sent)} records sent again"
+
+
+async def _away(field: Field, name: str, place: str, seconds: float) -> str:
+    await asyncio.to_thread(field.stack.stop, name, kill=True)
+    refused = _refused(place)
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(field.stack.start, name)
+    assert refused, f"{place} still answered"
+    return f"{place} refused connections for {seconds} s"
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def _refused(place: str) -> bool:
+    host, _, port = place.partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return True
+    return False
+
+
+def _gone(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return f"{pid} is gone"
+    raise AssertionError(f"process {pid} is still there")
+
+
+# name: fault, workers at the start (name, roles)
+ALL = "screen,escalate,enforce,record,dispatch"
+RUNS = {
+    "nothing": (nothing, {"w1": ALL}),
+    "kill-worker": (kill_worker, {"w1": ALL}),
+    "stop-worker": (stop_worker, {"w1": ALL}),
+    "second-worker": (second_worker, {"w1": ALL}),
+    "split-roles": (kill_escalate_of_roles, {"w1": "screen", "w2": "escalate,enforce,record,dispatch"}),
+    "hanging-worker": (hanging_worker, {"w1": ALL, "w2": ALL}),
+    "broker-away": (broker_away, {"w1": ALL}),
+    "redis-killed": (redis_killed, {"w1": ALL}),
+    "redis-empty": (redis_empty, {"w1": ALL}),
+    "postgres-away": (postgres_away, {"w1": ALL}),
+    "poison": (poison, {"w1": ALL}),
+    "duplicates": (duplicates, {"w1": ALL}),
+}
