@@ -5,15 +5,15 @@ Nothing here changes a strike: a decision becomes a record of `judgements`, and 
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from models import Action, Decision, DecisionTarget, Review, Sanction, Verdict, digest
+from models import Action, Decision, DecisionTarget, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
-from streams.agents import AGENTS
+from streams.cases.store import CaseStore
 from streams.cases.tables import (
     appeals,
     dead_letters,
@@ -32,8 +32,18 @@ from streams.cases.tables import (
 from streams.errors import NotFound, WrongUse
 from streams.outbox import done_by_hand, pause_scope
 from streams.replay import with_evidence
-from streams.store import Store, log
-from streams.topics import JUDGEMENTS, OBSERVATIONS, TOPICS, Appeal, Judged, Noted, Record, noted, record_of
+from streams.topics import (
+    JUDGEMENTS,
+    OBSERVATIONS,
+    Appeal,
+    Judged,
+    Noted,
+    Record,
+    Unusable,
+    decode_observation,
+    noted,
+    record_of,
+)
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "verdict": ("uphold", "overturn"),
@@ -45,7 +55,12 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
 
 
 def list_reviews(
-    store: Store, *, status: str | None = "open", group: str | None = None, kind: str | None = None, limit: int = 200
+    store: CaseStore,
+    *,
+    status: str | None = "open",
+    group: str | None = None,
+    kind: str | None = None,
+    limit: int = 200,
 ) -> list[dict[str, Any]]:
     """What waits for a person, oldest first."""
     query = sa.select(reviews.c.body, reviews.c.status).order_by(reviews.c.at, reviews.c.id).limit(limit)
@@ -55,7 +70,7 @@ def list_reviews(
     return [{**_plain(body, Review), "status": state} for body, state in store.connection.execute(query)]
 
 
-def show_review(store: Store, review_id: str) -> dict[str, Any] | None:
+def show_review(store: CaseStore, review_id: str) -> dict[str, Any] | None:
     """A review with the verdict or sanction that it is about and the evidence that is left."""
     row = store.connection.execute(sa.select(reviews).where(reviews.c.id == review_id)).one_or_none()
     if row is None:
@@ -76,7 +91,7 @@ def show_review(store: Store, review_id: str) -> dict[str, Any] | None:
     return found
 
 
-def _verdict_of(store: Store, named: str) -> Verdict | None:
+def _verdict_of(store: CaseStore, named: str) -> Verdict | None:
     """The verdict that holds a violation, or the one on an observation."""
     holding = sa.select(violations.c.verdict).where(violations.c.id == named).scalar_subquery()
     body = store.connection.scalar(sa.select(verdicts.c.body).where(verdicts.c.id == holding))
@@ -84,7 +99,7 @@ def _verdict_of(store: Store, named: str) -> Verdict | None:
 
 
 def decide(
-    store: Store,
+    store: CaseStore,
     named: str,
     *,
     outcome: str,
@@ -127,12 +142,18 @@ def decide(
     return dict(msgspec.to_builtins(decision))
 
 
-def _waits(store: Store, sanction_id: str) -> bool:
+def _group_key(store: CaseStore, violation_ids: Sequence[str]) -> str:
+    """The group in which what a sanction or task is for was found; its records are kept in one order by this."""
+    verdict = next(filter(None, (_verdict_of(store, one) for one in violation_ids)), None)
+    return f"{verdict.platform}:{verdict.group_id}" if verdict else ""
+
+
+def _waits(store: CaseStore, sanction_id: str) -> bool:
     body = store.connection.scalar(sa.select(sanctions.c.body).where(sanctions.c.id == sanction_id))
     return body is not None and msgspec.json.decode(body, type=Sanction).needs_approval
 
 
-def _about(store: Store, target: DecisionTarget, subject: str) -> tuple[Noted, ...]:
+def _about(store: CaseStore, target: DecisionTarget, subject: str) -> tuple[Noted, ...]:
     """The violations of this subject that a decision on a verdict is about."""
     verdict = _verdict_of(store, target.id) if target.kind == "verdict" else None
     if verdict is None:
@@ -145,7 +166,7 @@ def _about(store: Store, target: DecisionTarget, subject: str) -> tuple[Noted, .
     )
 
 
-def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, str | None]:
+def _target(store: CaseStore, named: str) -> tuple[DecisionTarget, str, str, str, str | None]:
     connection = store.connection
     row = connection.execute(
         sa.select(reviews)
@@ -159,7 +180,7 @@ def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, st
         return review.on, row.subject, row.group_id, row.group_key, review.detail.get("sanction_id")
     found = connection.execute(sa.select(sanctions).where(sanctions.c.id == named)).one_or_none()
     if found is not None:
-        key = connection.scalar(sa.select(log.c.key).where(log.c.offset == found.offset)) or ""
+        key = _group_key(store, msgspec.json.decode(found.body, type=Sanction).violation_ids)
         return DecisionTarget("sanction", named), found.subject, found.group_id, key, named
     if verdict := _verdict_of(store, named):
         found_here = (*verdict.violations, *verdict.uncertain)
@@ -169,14 +190,14 @@ def _target(store: Store, named: str) -> tuple[DecisionTarget, str, str, str, st
         key = f"{verdict.platform}:{verdict.group_id}"
         return DecisionTarget("verdict", named), one.subject.id, verdict.group_id, key, None
     if task := connection.execute(sa.select(tasks).where(tasks.c.id == named)).one_or_none():
-        key = connection.scalar(sa.select(log.c.key).where(log.c.offset == task.offset)) or ""
+        key = _group_key(store, msgspec.json.decode(task.body, type=Task).violation_ids)
         return DecisionTarget("task", named), "", task.group_id, key, None
     raise NotFound(
         f"there is no review, sanction, violation, appeal or task {named}; `xunqun review list` shows what waits"
     )
 
 
-def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Millis | None = None) -> dict[str, Any]:
+def appeal(store: CaseStore, sanction_id: str, *, by: str, text: str = "", now: Millis | None = None) -> dict[str, Any]:
     """Ask for a sanction to be looked at again. The member's own words are kept as evidence, not in the log."""
     row = store.connection.execute(sa.select(sanctions).where(sanctions.c.id == sanction_id)).one_or_none()
     if row is None:
@@ -196,7 +217,7 @@ def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Mill
         text_given=bool(text),
         filed_at=at,
     )
-    key = store.connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
+    key = _group_key(store, msgspec.json.decode(row.body, type=Sanction).violation_ids)
     with store.transaction():
         store.append([record_of(JUDGEMENTS, key, Judged(appeal=filed), at)])
         if text:
@@ -205,7 +226,7 @@ def appeal(store: Store, sanction_id: str, *, by: str, text: str = "", now: Mill
     return dict(msgspec.to_builtins(filed))
 
 
-def _is_over(store: Store, sanction_id: str, appeal_id: str) -> bool:
+def _is_over(store: CaseStore, sanction_id: str, appeal_id: str) -> bool:
     """Whether a sanction is a reversal or was reversed, or the appeal was decided."""
     reversal = sa.select(sanctions.c.id).where(sanctions.c.id == digest("s", sanction_id, "reverse"))
     decided = sa.select(reviews.c.id).where(reviews.c.on_id == appeal_id, reviews.c.status == "decided")
@@ -214,16 +235,15 @@ def _is_over(store: Store, sanction_id: str, appeal_id: str) -> bool:
     return reverses or any(store.connection.scalar(one) is not None for one in (reversal, decided))
 
 
-def pause(store: Store, *, group: str | None = None, pack: str | None = None, by: str, reason: str = "") -> str:
+def pause(store: CaseStore, *, group: str | None = None, pack: str | None = None, by: str, reason: str = "") -> str:
     """Stop outgoing actions of a group, a pack, or all; judging goes on. Takes effect before the next action."""
     scope = pause_scope(group=group, pack=pack)
-    with store.transaction() as connection:
-        connection.execute(sa.delete(pauses).where(pauses.c.scope == scope))
-        connection.execute(pauses.insert().values(scope=scope, by=by, reason=reason, since=_now()))
+    with store.transaction():
+        store.write_rows([("pauses", {"scope": scope, "by": by, "reason": reason, "since": _now()})])
     return scope
 
 
-def resume(store: Store, *, group: str | None = None, pack: str | None = None) -> str:
+def resume(store: CaseStore, *, group: str | None = None, pack: str | None = None) -> str:
     """Let outgoing actions go on. What became too old meanwhile waits for a person instead of going out."""
     scope = pause_scope(group=group, pack=pack)
     with store.transaction() as connection:
@@ -232,53 +252,57 @@ def resume(store: Store, *, group: str | None = None, pack: str | None = None) -
     return scope
 
 
-def paused(store: Store) -> list[dict[str, Any]]:
+def paused(store: CaseStore) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in store.connection.execute(sa.select(pauses).order_by(pauses.c.scope))]
 
 
-def list_dead_letters(store: Store, *, limit: int = 200) -> list[dict[str, Any]]:
+def list_dead_letters(store: CaseStore, *, limit: int = 200) -> list[dict[str, Any]]:
     """Dead letters, newest first, without their bytes."""
     columns = [column for column in dead_letters.c if column.name != "body"]
     size = sa.func.length(dead_letters.c.body).label("bytes")
-    query = sa.select(*columns, size).order_by(dead_letters.c.offset.desc()).limit(limit)
+    query = sa.select(*columns, size).order_by(dead_letters.c.at.desc(), dead_letters.c.offset.desc()).limit(limit)
     return [dict(row._mapping) for row in store.connection.execute(query)]
 
 
-def redrive(store: Store, *, cause: str | None = None, dry_run: bool = False) -> int:
+def redrive(store: CaseStore, *, cause: str | None = None, dry_run: bool = False) -> int:
     """Hand dead letters in again, all or those whose cause contains a text; they are judged anew. Returns how many."""
-    query = sa.select(dead_letters).where(dead_letters.c.topic == OBSERVATIONS).order_by(dead_letters.c.offset)
+    wanted = [dead_letters.c.topic == OBSERVATIONS]
     if cause:
-        query = query.where(dead_letters.c.cause.contains(cause))
-    rows = store.connection.execute(query).all()
-    if not dry_run:
-        with store.transaction() as connection:
-            for row in rows:
-                key = connection.scalar(sa.select(log.c.key).where(log.c.offset == row.offset)) or ""
-                store.append([Record(OBSERVATIONS, key, row.body, -1, _now())])
-                connection.execute(sa.delete(dead_letters).where(dead_letters.c.offset == row.offset))
+        wanted.append(dead_letters.c.cause.contains(cause))
+    if dry_run:
+        return store.connection.scalar(sa.select(sa.func.count()).select_from(dead_letters).where(*wanted)) or 0
+    with store.transaction() as connection:
+        taken = sa.delete(dead_letters).where(*wanted).returning(dead_letters)
+        rows = sorted(connection.execute(taken), key=lambda row: (row.at, row.offset))
+        store.append([Record(OBSERVATIONS, _key_of(row.body), row.body, -1, _now()) for row in rows])
     return len(rows)
 
 
-def purge(store: Store, *, now: Millis, keep_text: Millis) -> dict[str, int]:
+def _key_of(body: bytes) -> str:
+    """The group of an observation; none where it cannot be read, and it will be a dead letter again."""
+    try:
+        seen = decode_observation(body)
+    except Unusable:
+        return ""
+    return seen.group_key if seen.group else ""
+
+
+def purge(store: CaseStore, *, now: Millis, keep_text: Millis) -> dict[str, int]:
     """Remove text that is past its time: records that every agent has handled, dead letters, expired evidence.
 
     Verdicts, sanctions and reviews stay, with the words that their explanations quote.
     """
-    past, records = now - keep_text, 0
+    past = now - keep_text
     with store.transaction() as connection:
-        for topic in TOPICS:
-            handled = min((store.offset(agent.name) for agent in AGENTS if topic in agent.reads), default=0)
-            old = sa.delete(log).where(log.c.topic == topic, log.c.appended_at < past, log.c.offset <= handled)
-            records += connection.execute(old).rowcount
         return {
-            "records": records,
+            "records": store.forget(past),
             "dead_letters": connection.execute(sa.delete(dead_letters).where(dead_letters.c.at < past)).rowcount,
             "evidence": connection.execute(sa.delete(evidence).where(evidence.c.expires_at < now)).rowcount,
             "unmeasured": connection.execute(sa.delete(unmeasured).where(unmeasured.c.at < past)).rowcount,
         }
 
 
-def status(store: Store) -> dict[str, Any]:
+def status(store: CaseStore) -> dict[str, Any]:
     """Counts of what there is and what waits, for the status page, the metrics and `doctor`."""
 
     def count(table: sa.Table, *conditions: Any) -> int:
@@ -302,7 +326,7 @@ def status(store: Store) -> dict[str, Any]:
             dict(row._mapping)
             for row in store.connection.execute(sa.select(groups_seen).where(~groups_seen.c.known).limit(100))
         ],
-        "unmeasured": store.connection.scalar(sa.select(sa.func.count(unmeasured.c.offset.distinct()))) or 0,
+        "unmeasured": store.connection.scalar(sa.select(sa.func.count(unmeasured.c.observation_id.distinct()))) or 0,
         "paused": paused(store),
     }
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from models import Action, DecisionTarget, Review, digest
 from models.observation import Millis
+from streams.cases.store import CaseStore
 from streams.cases.tables import outbox, pauses, reviews
 from streams.errors import WrongUse
-from streams.store import Store
 from streams.topics import OUTCOMES, Outcome, record_of
 
 # After this many tries an action that still fails waits for a person.
@@ -20,10 +20,12 @@ IN_FLIGHT = ("sending",)
 UNSENT = ("manual", "refused", "unconfirmed")
 # How many of one group's actions `claim` looks at: some are cancelled or too old, at most one goes out.
 _LOOKED_AT = 8
+# Key of an advisory lock: "xunqun" and a number, see `streams/cases/postgres.py`.
+_CLAIMING = 0x78756E71756E03
 _ACTION = msgspec.json.Decoder(Action)
 
 
-def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False) -> list[Action]:
+def claim(store: CaseStore, now: Millis, *, limit: int = 50, simulated: bool = False) -> list[Action]:
     """Take the next actions to carry out and mark them `sending`, at most one per group.
 
     What is paused stays. What is older than its `max_age` becomes a review item instead of going out; what a reversal
@@ -31,6 +33,7 @@ def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False
     takes many of a group at once, in their order.
     """
     with store.transaction() as connection:
+        _take_turns(connection)
         paused = set(connection.scalars(sa.select(pauses.c.scope)))
         if "all" in paused:
             return []
@@ -47,11 +50,17 @@ def claim(store: Store, now: Millis, *, limit: int = 50, simulated: bool = False
                     continue
                 if len(taken) == limit:
                     break
-                _update(store, row.id, status="sending", tries=row.tries + 1)
+                _update(store, row.id, status="sending", tries=row.tries + 1, next_try_at=now + store.lease)
                 taken.append(msgspec.structs.replace(action, status="sending", tries=row.tries + 1))
                 if not simulated:
                     busy.add(row.group_key)
         return taken
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """One dispatcher claims at a time, or two would each take an action of the same group. SQLite sees to it itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIMING)))
 
 
 def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> sa.Select[Any]:
@@ -75,12 +84,15 @@ def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> 
 
 
 def settle(
-    store: Store, action: Action, status: str, *, at: Millis, detail: str = "", retry_at: Millis | None = None
+    store: CaseStore, action: Action, status: str, *, at: Millis, detail: str = "", retry_at: Millis | None = None
 ) -> None:
     """Enter what became of a claimed action. `retry` puts it back until it was tried often enough."""
     with store.transaction():
         if status == "retry" and action.tries < MOST_TRIES and retry_at is not None:
-            _update(store, action.id, status="planned", next_try_at=retry_at, detail=detail)
+            # Where the lease ran out, somebody else has taken it up, or people were asked.
+            held = (outbox.c.id == action.id, outbox.c.status == "sending")
+            again = {"status": "planned", "next_try_at": retry_at, "detail": detail}
+            store.connection.execute(outbox.update().where(*held).values(**again))
             return
         if status == "retry":
             status, detail = "manual", f"tried {action.tries} times without success: {detail}"
@@ -90,9 +102,10 @@ def settle(
             _ask(store, action, detail, at)
 
 
-def done_by_hand(store: Store, action_id: str, *, by: str, at: Millis) -> None:
+def done_by_hand(store: CaseStore, action_id: str, *, by: str, at: Millis) -> None:
     """A person has carried out what the platform did not: it counts as done. WrongUse where nothing waits for that."""
-    row = store.connection.execute(sa.select(outbox).where(outbox.c.id == action_id)).one_or_none()
+    waits = sa.select(outbox).where(outbox.c.id == action_id).with_for_update()
+    row = store.connection.execute(waits).one_or_none()
     if row is None or row.status not in UNSENT:
         raise WrongUse(f"this action is {row.status if row else 'unknown'}: only what did not go out is done by hand")
     detail = f"done by hand by {by}"
@@ -100,14 +113,22 @@ def done_by_hand(store: Store, action_id: str, *, by: str, at: Millis) -> None:
     _publish_outcome(store, _ACTION.decode(row.body), "confirmed", at, detail)
 
 
-def recover(store: Store, idempotent: frozenset[str] | set[str]) -> int:
-    """After a crash: what was `sending` is tried again where the call is idempotent, else it is `unconfirmed`."""
+def recover(store: CaseStore, idempotent: frozenset[str] | set[str]) -> int:
+    """After a crash: what was `sending` is tried again where the call is idempotent, else it is `unconfirmed`.
+
+    Where several dispatchers share an outbox, only what one of them has had in hand for longer than its lease: call it
+    now and then, since one that ended may not come back.
+    """
     with store.transaction() as connection:
-        rows = connection.execute(sa.select(outbox).where(outbox.c.status == "sending")).all()
+        _take_turns(connection)
+        abandoned = [outbox.c.status == "sending"]
+        if store.lease:
+            abandoned.append(outbox.c.next_try_at <= store.log_time())
+        rows = connection.execute(sa.select(outbox).where(*abandoned)).all()
         for row in rows:
             action = _ACTION.decode(row.body)
             if action.call in idempotent:
-                _update(store, row.id, status="planned", tries=max(0, row.tries - 1))
+                _update(store, row.id, status="planned", tries=max(0, row.tries - 1), next_try_at=0)
             else:
                 _update(store, row.id, status="unconfirmed", detail="the process ended while it was being sent")
                 _publish_outcome(store, action, "unconfirmed", row.appended_at, "")
@@ -115,13 +136,13 @@ def recover(store: Store, idempotent: frozenset[str] | set[str]) -> int:
         return len(rows)
 
 
-def waiting(store: Store) -> bool:
+def waiting(store: CaseStore) -> bool:
     """Whether any action is planned or being sent."""
     open_ones = outbox.c.status.in_(("planned", "sending"))
     return store.connection.scalar(sa.select(outbox.c.id).where(open_ones).limit(1)) is not None
 
 
-def _overtaken(store: Store, row: sa.Row[Any], *, simulated: bool) -> bool:
+def _overtaken(store: CaseStore, row: sa.Row[Any], *, simulated: bool) -> bool:
     """An action whose reversal is already queued never goes out; a reversal of what never went out neither.
 
     In simulation every action went out the moment it was planned, however many records were judged at a time.
@@ -140,14 +161,14 @@ def _overtaken(store: Store, row: sa.Row[Any], *, simulated: bool) -> bool:
     return False
 
 
-def _too_late(store: Store, row: sa.Row[Any], action: Action, now: Millis) -> None:
+def _too_late(store: CaseStore, row: sa.Row[Any], action: Action, now: Millis) -> None:
     detail = "too late to go out by itself"
     _update(store, row.id, status="manual", detail=detail)
     _publish_outcome(store, action, "manual", now, detail)
     _ask(store, action, "动作已过时效，未自动执行，请人工决定是否补做", now, kind="late")
 
 
-def _ask(store: Store, action: Action, why: str, at: Millis, kind: str = "late") -> None:
+def _ask(store: CaseStore, action: Action, why: str, at: Millis, kind: str = "late") -> None:
     review = Review(
         id=digest("r", action.id, kind),
         kind=kind,  # type: ignore[arg-type]
@@ -176,7 +197,7 @@ def _ask(store: Store, action: Action, why: str, at: Millis, kind: str = "late")
     store.connection.execute(reviews.update().where(reviews.c.id == review.id).values(status="open"))
 
 
-def _publish_outcome(store: Store, action: Action, status: str, at: Millis, detail: str) -> None:
+def _publish_outcome(store: CaseStore, action: Action, status: str, at: Millis, detail: str) -> None:
     outcome = Outcome(
         action_id=action.id,
         sanction_id=action.sanction_id,
@@ -189,7 +210,7 @@ def _publish_outcome(store: Store, action: Action, status: str, at: Millis, deta
     store.append([record_of(OUTCOMES, str(action.params.get("group_key", "")), outcome, at)])
 
 
-def _update(store: Store, action_id: str, **values: object) -> None:
+def _update(store: CaseStore, action_id: str, **values: object) -> None:
     store.connection.execute(outbox.update().where(outbox.c.id == action_id).values(**values))
 
 

@@ -8,18 +8,19 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import compress, groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from models.observation import Millis
+from streams.agents import AGENTS
 from streams.cases import tables
 from streams.cases.rows import replacing, write_rows
 from streams.cases.tables import ENTERED, REPLACED, unmeasured
 from streams.errors import Unavailable
-from streams.topics import Effects, Record, record_of
+from streams.topics import TOPICS, Effects, Record, record_of
 
 SCHEMA_VERSION = 1
 # Bytes of appended records at hand; with their values they take some five times as much.
@@ -117,9 +118,13 @@ class InUse(Exception):
 class Store:
     """One SQLite file. Not shared between threads: the host gives it to one thread only.
 
+    Nobody else sends what is in its outbox, so that an action in hand when a process ended is in nobody's hand: `lease`.
+
     `durable` waits for the disk at every commit (`synchronous=FULL`); replay turns it off, its input is on disk already.
     StoreUnavailable where the file cannot be opened: the disk is full, it is no database, another version wrote it.
     """
+
+    lease: ClassVar[Millis] = 0
 
     def __init__(self, path: Path | str, *, durable: bool = True) -> None:
         self.path = Path(path)
@@ -252,6 +257,15 @@ class Store:
     def count_after(self, topics: Sequence[str], after: int) -> int:
         query = sa.select(sa.func.count()).select_from(log).where(log.c.offset > after, log.c.topic.in_(topics))
         return self.connection.scalar(query) or 0
+
+    def forget(self, past: Millis) -> int:
+        """Remove records appended before `past` that every agent has handled; how many. Inside a transaction."""
+        records = 0
+        for topic in TOPICS:
+            handled = min((self.offset(agent.name) for agent in AGENTS if topic in agent.reads), default=0)
+            old = sa.delete(log).where(log.c.topic == topic, log.c.appended_at < past, log.c.offset <= handled)
+            records += self.connection.execute(old).rowcount
+        return records
 
     def log_time(self) -> Millis:
         """The latest append time: the clock of everything that must not read one."""

@@ -25,6 +25,8 @@ from streams.topics import (
 
 # Matched words are kept this long, then `purge` removes them.
 EVIDENCE_KEPT: Millis = 90 * 24 * 60 * 60 * 1000
+# A database's index takes no names of any length, and a verdict may hold many violations.
+_LONGEST_ID = 200
 
 
 class RecordViews:
@@ -121,9 +123,9 @@ def _ended(kind: str, sanction_id: str) -> list[tuple[str, dict[str, Any]]]:
 def _verdict_row(record: Record, verdict: Verdict) -> dict[str, Any]:
     # Not the observation's id: an edit that adds an offence brings a second verdict on the same message.
     found = ",".join(one.id for one in (*verdict.violations, *verdict.uncertain))
-    unavailable = verdict.observation_id or ",".join(one.clause for one in verdict.unavailable)
+    joined = found or verdict.observation_id or ",".join(one.clause for one in verdict.unavailable)
     return {
-        "id": found or unavailable,
+        "id": joined if len(joined) <= _LONGEST_ID else digest("w", joined),
         "group_id": verdict.group_id,
         "pack": verdict.pack,
         "at": verdict.judged_at,

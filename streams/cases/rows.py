@@ -1,6 +1,6 @@
 """How rows are entered, in both databases: what is there already stays or is replaced; some rows change others."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,7 +28,8 @@ def write_rows(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> 
     by_table: dict[str, list[dict[str, Any]]] = {}
     for table, row in rows:
         by_table.setdefault(table, []).append(row)
-    for table in sorted(by_table, key=lambda name: name not in ENTERED):
+    # Tables in one order everywhere, so that two writers do not wait for each other crosswise; changes in theirs.
+    for table in sorted(by_table, key=lambda name: (name not in ENTERED, name if name in ENTERED else "")):
         if table in ENTERED:
             enter(table, by_table[table])
             continue
@@ -37,8 +38,27 @@ def write_rows(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> 
                 connection.execute(statement)
 
 
+def since_new(rows: Iterable[Row], decided: Collection[str]) -> Iterator[Row]:
+    """Leave out what would be closed once more although it was asked again meanwhile, where rows may come twice.
+
+    What follows a decision was closed by it; `decided` are the ids of those entered before. What follows the reversal
+    of a sanction closes only what was asked before it.
+    """
+    cause: Row | None = None
+    for table, row in rows:
+        if table not in ("closed_reviews", "closed_tasks"):
+            cause = (table, row)
+        elif cause and cause[0] == "decisions" and cause[1]["id"] in decided:
+            continue
+        elif cause and cause[0] == "sanctions" and table == "closed_reviews":
+            row = {**row, "before": cause[1]["offset"]}
+        yield table, row
+
+
 def _closed_reviews(row: dict[str, Any]) -> Iterable[sa.Executable]:
     open_ones = [reviews.c.on_id == row["on_id"], reviews.c.status == "open"]
+    if "before" in row:
+        open_ones.append(reviews.c.offset < row["before"])
     yield reviews.update().where(*open_ones).values(status=row["status"])
 
 

@@ -206,7 +206,8 @@ ENTERED = {
         groups_seen,
         outbox,
         unmeasured,
+        pauses,
     )
 }
 # A second delivery keeps the first row; of these the newest wins.
-REPLACED = frozenset({"sanctions", "groups_seen", "judged"})
+REPLACED = frozenset({"sanctions", "groups_seen", "judged", "pauses"})
