@@ -153,8 +153,8 @@ def fetch_jars(jars: Path) -> None:
         fresh = jars.with_name(f"{jars.name}.{os.getpid()}")
         try:
             _run(
-                [_program("mvn"), "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
-                 "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"],
+                [_program("mvn"), "-q", "-B", "-Dstyle.color=never", "-f", str(HERE / "pom.xml"),
+                 "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"],
                 "Maven could not fetch Kafka's jars",
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip
@@ -544,9 +544,10 @@ class Stack:
         if given:
             shutil.chown(folder, "postgres", "postgres")
             if subprocess.run(["test", "-x", folder / "."], **given).returncode:  # type: ignore[call-overload]
+                closed = next((one for one in reversed(folder.parents) if not one.stat().st_mode & 0o001), self.folder)
                 raise StackError(
-                    f"the user postgres may not enter {self.folder}: name another folder with --dir, "
-                    "or let others pass (chmod o+x)."
+                    f"the user postgres, as whom it runs, may not enter {closed}: name another folder with --dir, "
+                    f"or let others pass (chmod o+x {closed})."
                 )
         data = folder / "data"
         if not (folder / "made").exists():
