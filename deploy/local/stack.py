@@ -229,6 +229,11 @@ def _children(pid: int) -> list[int]:
     return []
 
 
+def _still(processes: Mapping[int, str | None]) -> list[int]:
+    """Those of the processes (id and start) that have not ended."""
+    return [pid for pid, started in processes.items() if started is not None and _started(pid) == started]
+
+
 def _until(holds: Callable[[], bool], seconds: float) -> bool:
     until = time.monotonic() + seconds
     while not holds():
@@ -388,12 +393,8 @@ class Stack:
 
     def environment(self, names: Iterable[str] = COMPONENTS) -> dict[str, str]:
         """The variables with which Xunqun finds these components."""
-        forms = {
-            "kafka": ("XUNQUN_KAFKA", lambda: self.kafka),
-            "redis": ("XUNQUN_REDIS", lambda: self.redis),
-            "postgres": ("XUNQUN_DATABASE", lambda: self.database),
-        }
-        return {forms[name][0]: forms[name][1]() for name in names}
+        variables = {"kafka": "KAFKA", "redis": "REDIS", "postgres": "DATABASE"}
+        return {f"XUNQUN_{variables[name]}": getattr(self, variables[name].lower()) for name in names}
 
     def log(self, name: str) -> Path:
         """Where the component writes what it has to say."""
@@ -619,15 +620,15 @@ class Stack:
                 _signal(pid, signal.SIGKILL)
                 _until(lambda: self.pid(name) is None, STOP)
             # Backends of PostgreSQL outlive a killed parent for a moment, and the next start would refuse to share their memory.
-            for child, started in children.items():
-                if _started(child) == started and started is not None and kill:
+            if kill:
+                for child in _still(children):
                     _signal(child, signal.SIGKILL)
-                _until(lambda child=child, started=started: started is None or _started(child) != started, STOP)
+            _until(lambda: not _still(children), STOP)
             if self.pid(name) is not None:
                 raise StackError(f"{name} (process {pid}) does not end.")
         (self.folder / f"{name}.pid").unlink(missing_ok=True)
-        if (child := self._spawned.pop(name, None)) is not None:
-            child.wait(STOP)
+        if name in self._spawned:
+            self._spawned.pop(name).wait(STOP)
         return pid is not None
 
     def wipe_redis(self) -> None:
