@@ -72,7 +72,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 lock: $(MADE) ## Bring the locks in line with pyproject.toml; make lock UPGRADE=1 takes the newest versions.
 	@$(PIP) install --quiet 'uv>=0.13'
 	@$(LOCK) --output-file requirements.lock > /dev/null
-	@$(LOCK) --output-file requirements-dev.lock --constraint requirements.lock --extra training --extra dev > /dev/null
+	@$(LOCK) --output-file requirements-dev.lock --constraint requirements.lock --extra training --extra fleet --extra dev > /dev/null
 	@echo "requirements.lock and requirements-dev.lock are in line with pyproject.toml."
 
 clean: ## Remove .venv and all caches; var/ with your data stays.

@@ -65,13 +65,18 @@ def main() -> int:
                 one(name, stack, Path(tempfile.mkdtemp(prefix="xunqun-field-")), given.rate, given.seconds)
             )
             failed += bool(result.wrong)
-            print(
-                f"{'FAILED' if result.wrong else 'ok':6} {name:16} {result.observations} observations, "
-                f"{result.after_fault} after the fault, {result.violations} violations, {result.strikes} strikes, {result.sanctions} sanctions, "
-                f"{result.published_twice} verdicts published twice, worked off {result.recovered_seconds} s after it was over, "
-                f"{time.monotonic() - began:.0f} s in all; {result.proof}",
-                flush=True,
+            told = (
+                f"{result.observations} observations",
+                f"{result.after_fault} after the fault",
+                f"{result.violations} violations",
+                f"{result.strikes} strikes",
+                f"{result.sanctions} sanctions",
+                f"{result.published_twice} verdicts published twice",
+                f"worked off {result.recovered_seconds} s after it was over",
+                f"{time.monotonic() - began:.0f} s in all",
+                result.proof,
             )
+            print(f"{'FAILED' if result.wrong else 'ok':6} {name:16} {', '.join(told)}", flush=True)
             for wrong in result.wrong:
                 print(f"       {wrong}", flush=True)
     finally:
