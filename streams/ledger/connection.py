@@ -93,7 +93,9 @@ class Connection:
             ) from error
         except (RedisError, OSError) as error:
             why = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-            raise StateUnavailable(f"Redis at {self.place} cannot be used ({why}); see that it runs.") from error
+            raise StateUnavailable(
+                f"Redis at {self.place} cannot take this now ({why}); see that it runs and has room."
+            ) from error
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
         """What a script answers; None where its first key, the marker, is missing.

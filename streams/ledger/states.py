@@ -107,7 +107,7 @@ class RedisStates:
         return [(key.decode(*CODING), int(due)) for key, due in zip(found[::2], found[1::2], strict=True)]
 
     async def seed_dues(self, agent: str, partition: int, keys: Sequence[str]) -> None:
-        """Let listed keys be due at once that have neither a state nor a date."""
+        """Let listed keys be due at once of which nothing was ever seen: those without a state."""
         await self._run("seed", [self._keys.dues(partition), *(self._keys.state(agent, key) for key in keys)], keys)
 
     # decisions
