@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from models import Action, DecisionTarget, Review, digest
 from models.observation import Millis
+from streams.cases.rows import turn
 from streams.cases.store import CaseStore
 from streams.cases.tables import outbox, pauses, reviews
 from streams.errors import WrongUse
@@ -20,8 +21,6 @@ IN_FLIGHT = ("sending",)
 UNSENT = ("manual", "refused", "unconfirmed")
 # How many of one group's actions `claim` looks at: some are cancelled or too old, at most one goes out.
 _LOOKED_AT = 8
-# Key of an advisory lock: "xunqun" and a number, see `streams/cases/postgres.py`.
-_CLAIMING = 0x78756E71756E03
 _ACTION = msgspec.json.Decoder(Action)
 
 
@@ -60,7 +59,7 @@ def claim(store: CaseStore, now: Millis, *, limit: int = 50, simulated: bool = F
 def _take_turns(connection: sa.Connection) -> None:
     """One dispatcher claims at a time, or two would each take an action of the same group. SQLite sees to it itself."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIMING)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*turn("claim"))))
 
 
 def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> sa.Select[Any]:

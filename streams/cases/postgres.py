@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.observation import Millis
 from streams.cases import tables
-from streams.cases.rows import Row, replacing, since_new, write_rows
+from streams.cases.rows import Row, replacing, since_new, turn, write_rows
 from streams.cases.tables import BIG, ENTERED, REPLACED, Name, decisions
 from streams.store import StoreUnavailable
 from streams.topics import Record
@@ -44,8 +44,6 @@ reopened = sa.Table(
     sa.Column("at", BIG, primary_key=True, autoincrement=False),
 )
 
-# Keys of advisory locks: "xunqun" and a number.
-_MIGRATING, _RELAYING = 0x78756E71756E01, 0x78756E71756E02
 # In milliseconds. A statement that waits longer has met a lock that somebody forgot, or a server in trouble.
 _LIMITS = {"statement_timeout": 30_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 60_000}
 # A server that is cut off silently is noticed after so many seconds.
@@ -81,6 +79,7 @@ class Cases:
             raise StoreUnavailable("the database's URL cannot be read: postgresql+psycopg://user@host/name") from error
         if address.drivername != "postgresql+psycopg":
             raise StoreUnavailable(f"the database's URL begins with {address.drivername}: use postgresql+psycopg://")
+        given = " ".join(address.normalized_query.get("options", ()))
         self._named = f"{address.host or 'localhost'}:{address.port or 5432}/{address.database or ''}"
         self.engine = sa.create_engine(
             address,
@@ -94,7 +93,8 @@ class Cases:
                 "connect_timeout": _CONNECT_SECONDS,
                 "tcp_user_timeout": _SILENT_SECONDS * 1000,
                 "application_name": "xunqun",
-                "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
+                # Those of the URL come last and count: a schema of its own, longer limits.
+                "options": " ".join([*(f"-c {name}={value}" for name, value in _LIMITS.items()), given]),
             },
         )
         sa.event.listen(self.engine, "handle_error", self._refused)
@@ -203,8 +203,8 @@ class Cases:
         ]
 
     def _enter_approval(self, row: Mapping[str, Any]) -> bool:
-        once = insert(reopened).values(id=row["id"], at=row["at"]).on_conflict_do_nothing()
-        return self.connection.execute(once).rowcount == 1
+        once = insert(reopened).values(id=row["id"], at=row["at"]).on_conflict_do_nothing().returning(reopened.c.id)
+        return self.connection.scalar(once) is not None
 
     def forget(self, past: Millis) -> int:
         """Kafka removes old records by itself."""
@@ -254,7 +254,7 @@ class Cases:
                 self._relaying.close()
                 self._relaying = None
         connection = self._checked_out().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_RELAYING))):
+        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*turn("relay")))):
             connection.close()
             return None
         # Detached: it must not go back to the pool with the lock.
@@ -277,7 +277,7 @@ class Cases:
             # A change of a large table takes its time.
             for name, limit in (("statement_timeout", 0), ("lock_timeout", 300_000)):
                 connection.exec_driver_sql(f"SET LOCAL {name} = {limit}")
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*turn("migrate"))))
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")

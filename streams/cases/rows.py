@@ -1,7 +1,7 @@
 """How rows are entered, in both databases: what is there already stays or is replaced; some rows change others."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -10,6 +10,14 @@ from streams.cases.tables import ENTERED, outbox, reviews, tasks, unmeasured
 Row = tuple[str, dict[str, Any]]
 # Enters rows of one table; every row has its columns.
 Enter = Callable[[str, list[dict[str, Any]]], None]
+# "xun", so that other programs in the database hardly take the same.
+_LOCKS = 0x78756E00
+
+
+def turn(what: Literal["migrate", "relay", "claim"]) -> tuple[Any, Any]:
+    """The key of PostgreSQL's advisory lock for what one process at a time does in a schema."""
+    number = {"migrate": 1, "relay": 2, "claim": 3}[what]
+    return (_LOCKS + number, sa.func.hashtext(sa.func.current_schema()))
 
 
 def replacing(statement: Any, table: sa.Table, *, keep: Sequence[str] = (), unless: Any = None) -> Any:
