@@ -30,7 +30,18 @@ from streams.ledger import RedisStates
 from streams.loading import classifiers_from, packs_from
 from streams.replay import Replay, replaying
 from streams.store import state
-from streams.topics import ACTIONS, JUDGEMENTS, OBSERVATIONS, OUTCOMES, VIEWS, Record, value_of
+from streams.topics import (
+    ACTIONS,
+    DEAD_LETTERS,
+    JUDGEMENTS,
+    OBSERVATIONS,
+    OUTCOMES,
+    VIEWS,
+    Record,
+    Unusable,
+    decode_observation,
+    value_of,
+)
 
 TEXTS = Path(__file__).parents[2] / "classifiers" / "trained" / "texts"
 GROUPS, MEMBERS, PARTITIONS = 100, 50, 4
@@ -279,7 +290,7 @@ class Field:
         """Everything that differs from the answer goes into `result.wrong`."""
         observed = await read_whole(self.kafka, OBSERVATIONS)
         expected = await asyncio.to_thread(answer, observed, self.fleet)
-        ids = [json.loads(one.value)["id"] for one in observed if b'"clock.tick"' not in one.value]
+        ids = [seen.id for one in observed if (seen := said(one)) is not None and seen.type != "clock.tick"]
         if set(ids) != {f"{self.kafka.prefix}{number}" for number in range(self.total)}:
             result.wrong.append(f"{self.total - len(set(ids))} observations never reached the topic")
         judged = await read_whole(self.kafka, JUDGEMENTS)
@@ -290,8 +301,8 @@ class Field:
         planned = await read_whole(self.kafka, ACTIONS)
         sanctions: dict[str, set[bytes]] = {}
         for record in planned:
-            one = value_of(record)
-            if one.sanction:
+            one = said(record)
+            if one is not None and one.sanction:
                 sanctions.setdefault(one.sanction.id, set()).add(record.value)
         result.sanctions = len(expected.sanctions)
         _differ(result, "sanctions", expected.sanctions, set(sanctions))
@@ -312,6 +323,11 @@ class Field:
                 )
         result.strikes = sum(sum(one.values()) for one in expected.strikes.values())
         await self._compare_rows(result, expected)
+        places = {
+            (one.topic, one.partition, one.offset) for one in map(said, await read_whole(self.kafka, DEAD_LETTERS))
+        }
+        if len(places) != self.poisoned:
+            result.wrong.append(f"{len(places)} dead letters for {self.poisoned} records that cannot be used")
 
     async def _compare_rows(self, result: Result, expected: "Answer") -> None:
         engine = sa.create_engine(self.stack.database)
@@ -361,12 +377,21 @@ def _answer(replay: Replay) -> Answer:
     )
 
 
+def said(record: Record) -> Any:
+    """What a record holds; None where it cannot be read."""
+    try:
+        return decode_observation(record.value) if record.topic == OBSERVATIONS else value_of(record)
+    except (msgspec.MsgspecError, Unusable):
+        return None
+
+
 def violations_of(records: Sequence[Record]) -> tuple[set[str], int]:
     """The violations that were published, and how many verdicts came more than once."""
     found: set[str] = set()
     seen: Counter[bytes] = Counter()
     for record in records:
-        verdict = value_of(record).verdict
+        one = said(record)
+        verdict = one.verdict if one is not None else None
         if verdict is not None:
             seen[record.value] += 1
             found.update(one.id for one in (*verdict.violations, *verdict.uncertain))
