@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import aiokafka
 import faust
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
@@ -130,8 +131,10 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no setting for it (FETCH_WAIT says what it costs).
+        # Faust has no settings for either. FETCH_WAIT says what waiting costs. By ranges, partition n of all topics lies with one
+        # member, so a group has one owner; Faust deals partitions out in turn.
         consumer._fetch_max_wait_ms = FETCH_WAIT
+        consumer._partition_assignment_strategy = [RangePartitionAssignor]
         return consumer
 
     async def _fetch_records(
