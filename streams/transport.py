@@ -120,7 +120,7 @@ def chunk_app(
     nothing is handled afterwards, and the process should end. `committed` gets {partition: next offset} after each commit.
 
     To be called, started (`await app.start()`, which returns after the first assignment and raises KafkaError without a broker)
-    and stopped (`await app.stop()`, at most about 2 × `finish` + 3 s) inside the running loop. Several apps may share a loop.
+    and stopped (`await app.stop()`, at most about 4 × `finish` + 3 s) inside the running loop. Several apps may share a loop.
     """
     limit_logs()
     return _App(reading, handle, assigned, revoked, failed, committed)
@@ -334,11 +334,14 @@ class _Consumer(driver.Consumer):
         for _ in range(2):
             if next(self._filter_tps_with_pending_acks(), None) is None:
                 return
-            try:
-                await asyncio.wait_for(self.commit(), self.app.reading.finish)
-            except TimeoutError:
-                self.log.warning("The last commit takes too long; what it holds will be handled again.")
+            # Not `wait_for`: Faust's `commit` takes a cancellation as leave to begin anew.
+            commit = asyncio.ensure_future(self.commit())
+            await asyncio.wait({commit}, timeout=self.app.reading.finish)
+            if not commit.done():
+                commit.cancel()
+                self.log.warning("A commit takes too long; what it holds will be handled again.")
                 return
+            commit.result()
 
     # Giving away and taking over
 

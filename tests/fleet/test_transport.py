@@ -1,7 +1,7 @@
 """The transport against a real broker: order, what is committed, who is told what, and an end without hanging.
 
-Run as a program, this file is a worker of its own, which the tests kill: `test_transport.py BROKERS GROUP TOPIC LEDGER MEMBER HANG`.
-It writes one line for each chunk that it finished, and hangs at the record HANG (`PARTITION:OFFSET`; MEMBER and HANG may be empty).
+Run as a program, this file is a worker, which the tests kill: `test_transport.py BROKERS GROUP TOPIC LEDGER MEMBER HANG`. It writes
+one line for each chunk that it finished, and hangs at the record HANG (`PARTITION:OFFSET`). MEMBER and HANG may be empty.
 """
 
 import asyncio
