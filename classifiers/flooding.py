@@ -179,6 +179,12 @@ class Windows:
         """How many senders are remembered."""
         return self._size
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._groups.clear()
+        self._expecting.clear()
+        self._size = 0
+
     def of(self, group_key: str, sender: str) -> Recent:
         """The messages of one sender in one group; to be used at once, for a later call may forget it."""
         group = self._groups.get(group_key)

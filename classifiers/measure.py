@@ -155,6 +155,7 @@ class Classifiers:
         self.keywords = keywords
         self._keywords_name = f"keywords@{keywords.version}"
         self._model = None if isinstance(model, ModelUnavailable) else model
+        self._no_model = model if isinstance(model, ModelUnavailable) else None
         self._cuts: dict[tuple[str, float], float] = {}
         # Of the last batch, what scored so high that it is likely to be explained, and the explanations: made at once
         # for all when the first is asked for.
@@ -176,6 +177,11 @@ class Classifiers:
         except ModelUnavailable as reason:
             model = reason
         return cls(Keywords(load_lists(*lists_dirs)), model)
+
+    @property
+    def model(self) -> Model | ModelUnavailable | None:
+        """The trained model, or why there is none."""
+        return self._model or self._no_model
 
     @property
     def model_version(self) -> str | None:

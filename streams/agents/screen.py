@@ -41,13 +41,20 @@ class Screen:
     reads: ClassVar[tuple[str, ...]] = (OBSERVATIONS, AGAIN)
     State: ClassVar[type[Any] | None] = GroupState
 
-    def __init__(self, classifiers: Classifiers, packs: Mapping[str, Pack], directory: Directory) -> None:
+    def __init__(
+        self,
+        classifiers: Classifiers,
+        packs: Mapping[str, Pack],
+        directory: Directory,
+        former: "Screen | None" = None,
+    ) -> None:
+        """`former` judged the same groups under other versions of packs, lists or facts: its windows go on."""
         self.classifiers = classifiers
         self.directory = directory
         self.packs = {slug: CompiledPack(pack) for slug, pack in packs.items()}
         settings = directory.fleet.settings
         self.calendar = WorkingCalendar(settings.timezone, settings.working_hours)
-        self.windows = Windows()
+        self.windows = former.windows if former else Windows()
         self._known_groups: set[str] = set()
 
     def keys(self, records: Sequence[Record]) -> set[str]:
@@ -108,7 +115,7 @@ class Screen:
 
     def forget_windows(self) -> None:
         """Others watch these groups now, or the windows are filled anew."""
-        self.windows = Windows()
+        self.windows.clear()
 
     def forget_groups(self) -> None:
         """Enter every group again: what was entered in the last step was not stored."""

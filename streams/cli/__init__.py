@@ -21,6 +21,7 @@ for module in (service, fleet, judging, history, people):
 app.add_typer(packs.app, name="pack")
 app.add_typer(models.app, name="model")
 app.add_typer(fleet.topics_app, name="topics")
+app.add_typer(fleet.control_app, name="control")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.dead_letters_app, name="deadletters")
 

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.output import Failure, console, errors, print_json
+from streams.cli.output import Failure, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
     from streams.settings import Settings
 
+control_app = typer.Typer(no_args_is_help=True, help="What is in force in the fleet, and since when.")
 topics_app = typer.Typer(no_args_is_help=True, help="The fleet's topics on Kafka: make them, check them.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 FleetFile = Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")]
@@ -164,6 +165,87 @@ def check(json: Json = False) -> None:
         raise typer.Exit(1)
     if not json:
         console.print("all topics are as they should be")
+
+
+@control_app.command()
+def announce(
+    pack: Annotated[Path | None, typer.Option("--pack", help="A pack file.")] = None,
+    lists: Annotated[Path | None, typer.Option("--lists", help="Folder with all of the tenant's word lists.")] = None,
+    fleet: Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Weights that every worker has: a variant or a folder.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="When it takes effect, e.g. 2026-12-01T00:00+08:00.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who announces it; by default the login.")] = None,
+    json: Json = False,
+) -> None:
+    """Let a pack, word lists, fleet facts or weights take effect in all workers, ten seconds from now or later.
+
+    It is checked against what is in force before it is sent. What was judged before stays as it was.
+    """
+    import getpass
+
+    from streams.errors import LoadError
+
+    given = {"pack": pack, "lists": lists, "fleet": fleet, "model": model}
+    named = {kind: value for kind, value in given.items() if value is not None}
+    if len(named) != 1:
+        raise Failure("name exactly one of --pack, --lists, --fleet and --model")
+    ((kind, value),) = named.items()
+    kafka, _ = _kafka()
+    from streams.fleet.control import announce_to, announcement
+    from streams.http import run
+
+    try:
+        made = announcement(
+            kind,  # type: ignore[arg-type]
+            None if kind == "model" else Path(str(value)),
+            by=by or getpass.getuser(),
+            effective_from=_millis(at),
+            model=str(value) if kind == "model" else "",
+        )
+        found = _tried(lambda: run(announce_to(kafka, made)))
+    except LoadError as error:
+        raise Failure(str(error)) from error
+    if json:
+        print_json(found)
+    else:
+        console.print(f"announced as control/{found['offset']}; takes effect {found['effective_at']}", markup=False)
+
+
+@control_app.command("list")
+def list_announced(json: Json = False) -> None:
+    """Show all that was announced, oldest first, and what was refused."""
+    kafka, _ = _kafka()
+    from streams.fleet.control import announced
+    from streams.http import run
+
+    rows = _tried(lambda: run(announced(kafka)))
+    if json:
+        print_json(rows)
+        return
+    shown = [
+        (one["offset"], one["kind"], ", ".join(one["files"]), one["by"], one["effective_at"], one["refused"])
+        for one in rows
+    ]
+    print_table(
+        "control", ("offset", "kind", "files", "by", "in force from", "refused"), shown, "nothing was announced yet"
+    )
+
+
+def _millis(written: str | None) -> int:
+    """A time with its zone, in milliseconds; 0 for as soon as possible."""
+    from datetime import datetime
+
+    if written is None:
+        return 0
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise Failure(f"--at {written}: write it like 2026-12-01T00:00+08:00") from error
+    if found.tzinfo is None:
+        raise Failure(f"--at {written}: say which zone, e.g. {written}+08:00")
+    return round(found.timestamp() * 1000)
 
 
 def _kafka() -> tuple[Any, int]:

@@ -17,6 +17,7 @@ from models.observation import Millis
 from streams.agents import Escalate, Screen
 from streams.embedded import tick_body
 from streams.errors import Unavailable
+from streams.fleet.control import Edition, Editions
 from streams.fleet.kafka import GROUP_STATE, LEDGER
 from streams.ledger import Change, Decided, RedisStates, Stored
 from streams.topics import DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effects, Record, Rows, record_of
@@ -87,20 +88,34 @@ class ScreenHost(_Host):
 
     agent: Screen
 
-    def __init__(self, screen: Screen, states: RedisStates, producer: Sends, wait: Trouble) -> None:
-        super().__init__(screen, producer, wait)
+    def __init__(
+        self,
+        editions: Editions,
+        ready: Callable[[], Awaitable[None]],
+        states: RedisStates,
+        producer: Sends,
+        wait: Trouble,
+    ) -> None:
+        super().__init__(editions.kept[0].screen, producer, wait)
+        self._editions = editions
+        self._ready = ready
         self._states = states
         self._held: dict[str, _Held] = {}
-        self._decoder = msgspec.json.Decoder(screen.State)
+        self._decoder = msgspec.json.Decoder(Screen.State)
 
     async def handle(self, partition: int, records: Sequence[Record]) -> None:
         """Judge a chunk. A tick without a group reaches every group of the partition in which something is due."""
-        for ticks, some in groupby(records, key=_is_tick):
+        await self._patiently(self._ready)
+        for (ticks, edition), some in groupby(records, key=self._kind):
+            self.agent = edition.screen
             if ticks:
                 for record in some:
                     await self._tick(partition, record)
             else:
                 await self._judge(partition, list(some))
+
+    def _kind(self, record: Record) -> tuple[bool, Edition]:
+        return _is_tick(record), self._editions.at(record.appended_at)
 
     def forget(self) -> None:
         """Another owner may have gone on from here: nothing at hand can be trusted."""
@@ -245,14 +260,24 @@ class EscalateHost(_Host):
 
     agent: Escalate
 
-    def __init__(self, escalate: Escalate, states: RedisStates, producer: Sends, wait: Trouble) -> None:
-        super().__init__(escalate, producer, wait)
+    def __init__(
+        self,
+        editions: Editions,
+        ready: Callable[[], Awaitable[None]],
+        states: RedisStates,
+        producer: Sends,
+        wait: Trouble,
+    ) -> None:
+        super().__init__(editions.kept[0].escalate, producer, wait)
+        self._editions = editions
+        self._ready = ready
         self._states = states
-        self._decoder = msgspec.json.Decoder(escalate.State)
+        self._decoder = msgspec.json.Decoder(Escalate.State)
         # Decisions that a replay would ask for, until their offset is committed.
         self._kept: dict[tuple[str, int], deque[tuple[int, str, str]]] = {}
 
     async def handle(self, partition: int, records: Sequence[Record]) -> None:
+        await self._patiently(self._ready)
         waiting = deque((record, subject) for record in records for subject in self._subjects(record))
         decided: dict[tuple[int, str], Published] = {}
         broken: list[Record] = []
@@ -318,6 +343,7 @@ class EscalateHost(_Host):
     def _made(self, record: Record, subject: str, stored: Stored | None, record_id: str) -> Decided | Record | None:
         """The decision on one record for one subject; a dead letter where the agent breaks; None where nothing follows."""
         before = stored.value if stored else None
+        self.agent = self._editions.at(record.appended_at).escalate
         try:
             ledger = self._decoder.decode(before) if before else None
             effects = self.agent.handle([record], {subject: ledger})
@@ -360,7 +386,9 @@ class EscalateHost(_Host):
 class RowsHost(_Host):
     """An agent without state whose rows go to the database: enforce and record. Every row may come twice."""
 
-    def __init__(self, agent: Agent, write: Callable[[Sequence[Any], int], None], producer: Sends, wait: Trouble) -> None:
+    def __init__(
+        self, agent: Agent, write: Callable[[Sequence[Any], int], None], producer: Sends, wait: Trouble
+    ) -> None:
         super().__init__(agent, producer, wait)
         self._write = write
 

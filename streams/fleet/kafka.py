@@ -25,6 +25,7 @@ from streams.topics import (
 
 LEDGER = "ledger"
 GROUP_STATE = "group-state"
+CONTROL = "control"
 
 # A record of `views` carries the rows of a chunk, `ledger` and `group-state` whole states.
 _LARGEST = 4 << 20
@@ -45,6 +46,8 @@ class TopicSettings:
 
     keyed: bool = True
     compacted: bool = False
+    # Nothing of it is ever removed: what was in force once says how old records were judged.
+    kept: bool = False
     # The broker's clock, where arrival is what counts; elsewhere records carry the time of what caused them.
     arrival: bool = False
     largest: int = 2 * MAX_RECORD_BYTES
@@ -52,7 +55,7 @@ class TopicSettings:
     def configs(self, keep: Millis) -> dict[str, str]:
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
-            "retention.ms": "-1" if self.compacted else str(keep),
+            "retention.ms": "-1" if self.compacted or self.kept else str(keep),
             "message.timestamp.type": "LogAppendTime" if self.arrival else "CreateTime",
             "max.message.bytes": str(self.largest),
         }
@@ -68,6 +71,7 @@ TOPIC_SETTINGS: Mapping[str, TopicSettings] = {
     DEAD_LETTERS: TopicSettings(),
     LEDGER: TopicSettings(compacted=True, largest=_LARGEST),
     GROUP_STATE: TopicSettings(compacted=True, largest=_LARGEST),
+    CONTROL: TopicSettings(keyed=False, kept=True, arrival=True, largest=_LARGEST),
 }
 
 
@@ -91,7 +95,12 @@ async def create_topics(kafka: Kafka, *, partitions: int, replication: int = 1, 
     try:
         there = set(await admin.list_topics())
         missing = [
-            NewTopic(kafka.named(name), partitions, replication, topic_configs=settings.configs(keep))
+            NewTopic(
+                kafka.named(name),
+                partitions if settings.keyed else 1,
+                replication,
+                topic_configs=settings.configs(keep),
+            )
             for name, settings in TOPIC_SETTINGS.items()
             if kafka.named(name) not in there
         ]
@@ -220,7 +229,7 @@ def record_from(kafka: Kafka, found: ConsumerRecord) -> Record:
 async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, reach: Millis) -> list[Record]:
     """The records before offset `until` that are at most `reach` older than the last of them."""
     place = TopicPartition(kafka.named(topic), partition)
-    async with _reader(kafka) as consumer:
+    async with reader(kafka) as consumer:
         consumer.assign([place])
         first = (await consumer.beginning_offsets([place]))[place]
         if until <= first:
@@ -237,7 +246,7 @@ async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, rea
 async def read_whole(kafka: Kafka, topic: str) -> list[Record]:
     """Every record that a topic holds now, of all partitions."""
     name = kafka.named(topic)
-    async with _reader(kafka) as consumer:
+    async with reader(kafka) as consumer:
         places = [
             TopicPartition(name, one)
             for one in sorted(consumer.partitions_for_topic(name) or await _parts(consumer, name))
@@ -268,7 +277,7 @@ async def _parts(consumer: AIOKafkaConsumer, name: str) -> Sequence[int]:
     return sorted(consumer.partitions_for_topic(name) or ())
 
 
-def _reader(kafka: Kafka) -> AIOKafkaConsumer:
+def reader(kafka: Kafka) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=kafka.brokers,
         enable_auto_commit=False,

@@ -19,18 +19,18 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connectors.simulated import SimulatedActuator
 from connectors.webhook import WebhookActuator
-from policies.directory import Directory
-from streams.agents import Enforce, Escalate, RecordViews, Screen
+from streams.agents import Enforce, RecordViews
 from streams.cases.postgres import Cases
 from streams.dispatch import Dispatcher
 from streams.embedded import REWOUND
 from streams.errors import LoadError, Unavailable
+from streams.fleet.control import Control, Editions, parts_from
 from streams.fleet.hosts import EscalateHost, RowsHost, ScreenHost
 from streams.fleet.kafka import Kafka, Producer, check_topics, committed, read_back, record_from
 from streams.fleet.restore import restore
 from streams.fleet.ticker import keep_time, relay
 from streams.ledger import RedisStates, StateLost
-from streams.loading import classifiers_from, fleet_from, packs_from, rest_collector
+from streams.loading import rest_collector
 from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.topics import OBSERVATIONS
@@ -96,6 +96,8 @@ class Worker:
         self.states = await RedisStates.open(self.settings.redis, self.settings.kafka_prefix + "xunqun")
         await restore(self.states, self.kafka)
         self.cases = await asyncio.to_thread(self._open_cases) if self._needs_cases else None
+        if {"screen", "escalate"} & set(self.roles):
+            await asyncio.to_thread(self._load)
         apps = self._apps()
         runner = await self._serve_health()
         side = [asyncio.create_task(self._guarded(work)) for work in self._side_loops()]
@@ -145,19 +147,20 @@ class Worker:
 
     # agents
 
+    def _load(self) -> None:
+        """What is in force before anything was announced: the worker's own settings."""
+        self.editions = Editions.begin(parts_from(self.settings))
+        self.control = Control(self.kafka, self.editions, lambda why: _log.error("an announcement is refused: %s", why))
+
     def _apps(self) -> list[Any]:
-        fleet = fleet_from(self.settings.fleet)
-        packs, directory = packs_from(self.settings.packs, fleet), Directory(fleet)
         apps = []
         for role in self.roles:
             if role == "screen":
-                classifiers = classifiers_from(self.settings.model, self.settings.lists)
-                classifiers.warm_up()
-                self._screen = Screen(classifiers, packs, directory)
-                apps.append(self._screen_app(ScreenHost(self._screen, self.states, self.producer, self._wait)))
+                judge = self.editions, self.control.current, self.states, self.producer, self._wait
+                apps.append(self._screen_app(ScreenHost(*judge)))
             elif role == "escalate":
-                host = EscalateHost(Escalate(packs, directory), self.states, self.producer, self._wait)
-                apps.append(self._app(host))
+                judge = self.editions, self.control.current, self.states, self.producer, self._wait
+                apps.append(self._app(EscalateHost(*judge)))
             elif role in ("enforce", "record"):
                 agent = Enforce() if role == "enforce" else RecordViews()
                 apps.append(self._app(RowsHost(agent, self._write_rows, self.producer, self._wait)))
@@ -201,20 +204,21 @@ class Worker:
 
         async def revoked(places: set[TopicPartition]) -> None:
             host.forget()
-            self._screen.forget_windows()
+            self.editions.kept[0].screen.forget_windows()
 
         return self._app(host, assigned=assigned, revoked=revoked)
 
     async def _rewind(self, partition: int) -> None:
         """Read the last minutes of a partition back with effects off, so that a flood goes on where it was."""
         until = await committed(self.kafka, self.group("screen"), OBSERVATIONS, partition)
-        self._screen.rewind(await read_back(self.kafka, OBSERVATIONS, partition, until=until, reach=REWOUND))
+        now = self.editions.kept[-1].screen
+        now.rewind(await read_back(self.kafka, OBSERVATIONS, partition, until=until, reach=REWOUND))
 
     async def _seed_dues(self, partitions: Sequence[int]) -> None:
         """Let the ticker reach listed groups of which nothing was ever seen."""
         count = len(await self.producer.partitions(OBSERVATIONS))
         listed: dict[int, list[str]] = {one: [] for one in partitions}
-        for key in self._screen.directory.groups:
+        for key in self.editions.kept[-1].screen.directory.groups:
             place = self.producer.partition_of(key, count)
             if place in listed:
                 listed[place].append(key)
@@ -231,6 +235,8 @@ class Worker:
 
     def _side_loops(self) -> list[Callable[[], Any]]:
         loops: list[Callable[[], Any]] = [self._watch_progress]
+        if {"screen", "escalate"} & set(self.roles):
+            loops.append(self.control.follow)
         if "screen" in self.roles:
             loops.append(lambda: keep_time(self.states, self.producer, self.settings.tick_seconds, self._wait))
         if "dispatch" in self.roles:

@@ -1,0 +1,101 @@
+"""What is in force follows from the append time; a bad announcement changes nothing."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from classifiers.keywords import Keywords, load_lists
+from models import Fleet, Group
+from policies.lint import load_packs
+from streams.errors import LoadError, Unavailable
+from streams.fleet.control import NOTICE, Announcement, Editions, Parts, announce_to, announced, announcement
+from streams.fleet.kafka import CONTROL, Kafka, create_topics
+from streams.topics import Record
+
+PACK = Path(__file__).parents[2] / "policies" / "packs" / "baseline.yaml"
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return Parts(load_packs(), Fleet(groups=(Group(id="g", pack="baseline"),)), Keywords(load_lists()), None)
+
+
+def told(kind, offset, at, texts=(), since=0, **more) -> Record:
+    body = Announcement(kind=kind, by="tuner", effective_from=since, texts=dict(texts), **more)
+    return Record(CONTROL, "", msgspec.json.encode(body), offset, at)
+
+
+def a_pack(version: str) -> str:
+    body = yaml.safe_load(PACK.read_text("utf-8"))
+    return yaml.safe_dump(body | {"title": version}, allow_unicode=True)
+
+
+def test_what_applies_follows_from_the_append_time(parts):
+    editions = Editions.begin(parts)
+    assert editions.announce(told("pack", 0, 1_000_000, {"baseline.yaml": a_pack("2")})) is None
+    assert editions.announce(told("pack", 1, 1_000_500, {"baseline.yaml": a_pack("3")}, since=2_000_000)) is None
+    versions = [
+        editions.at(when).parts.packs["baseline"].title for when in (0, 1_000_000 + NOTICE, 1_999_999, 2_000_000)
+    ]
+    assert versions == [parts.packs["baseline"].title, "2", "2", "3"]
+
+
+def test_nothing_takes_effect_before_every_worker_can_have_read_it(parts):
+    editions = Editions.begin(parts)
+    editions.announce(told("pack", 0, 1_000_000, {"baseline.yaml": a_pack("2")}, since=5))
+    assert editions.at(1_000_000 + NOTICE - 1).parts.packs["baseline"].title == parts.packs["baseline"].title
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("pack", {"baseline.yaml": "pack: [baseline"}),
+        ("pack", {}),
+        ("pack", {"a.yaml": "pack: a", "b.yaml": "pack: b"}),
+        ("lists", {"ads.yaml": "category: ads\nstrong: 5"}),
+        ("fleet", {"fleet.yaml": "groups:\n  - {id: g, pack: missing-pack}"}),
+    ],
+)
+def test_a_bad_one_is_refused_with_a_sentence_and_the_last_good_one_stays(parts, kind, texts):
+    editions = Editions.begin(parts)
+    why = editions.announce(told(kind, 7, 1_000_000, texts))
+    assert why is not None
+    assert why.startswith("control/7: ")
+    assert "\n" not in why
+    assert len(editions.kept) == 1
+    assert editions.announce(Record(CONTROL, "", b"{", 8, 1_000_001)) is not None
+
+
+def test_one_that_would_be_overtaken_by_an_earlier_announcement_is_refused(parts):
+    editions = Editions.begin(parts)
+    editions.announce(told("pack", 0, 1_000_000, {"baseline.yaml": a_pack("3")}, since=9_000_000))
+    assert "later" in editions.announce(told("pack", 1, 1_000_500, {"baseline.yaml": a_pack("2")}))
+
+
+def test_weights_that_this_worker_lacks_are_waited_for_not_refused(parts):
+    editions = Editions.begin(parts)
+    with pytest.raises(Unavailable):
+        editions.announce(told("model", 0, 1_000_000, model="full", version="of another training"))
+    assert (len(editions.kept), editions.refused) == (1, [])
+
+
+def test_windows_go_on_from_one_edition_to_the_next(parts):
+    editions = Editions.begin(parts)
+    editions.announce(told("pack", 0, 1_000_000, {"baseline.yaml": a_pack("2")}))
+    assert editions.kept[0].screen.windows is editions.kept[1].screen.windows
+
+
+async def test_announcing_checks_before_it_sends(stack, topic_prefix, tmp_path):
+    kafka = Kafka(stack.kafka, topic_prefix)
+    await create_topics(kafka, partitions=1)
+    good, bad = tmp_path / "baseline.yaml", tmp_path / "bad.yaml"
+    good.write_text(a_pack("2"), "utf-8")
+    bad.write_text("pack: 1", "utf-8")
+    found = await announce_to(kafka, announcement("pack", good, by="tuner", effective_from=0))
+    assert found["offset"] == 0
+    with pytest.raises(LoadError):
+        await announce_to(kafka, announcement("pack", bad, by="tuner", effective_from=0))
+    rows = await announced(kafka)
+    assert [(one["kind"], one["files"], one["refused"]) for one in rows] == [("pack", ["baseline.yaml"], None)]
