@@ -25,6 +25,9 @@ from streams.topics import (
 
 LEDGER = "ledger"
 GROUP_STATE = "group-state"
+# What only the holder of a key can read, see `sealing`, and who opened what of it.
+SEALED = "sealed"
+SEALED_ACCESS = "sealed-access"
 CONTROL = "control"
 
 # A record of `views` carries the rows of a chunk, `ledger` and `group-state` whole states.
@@ -72,6 +75,8 @@ TOPIC_SETTINGS: Mapping[str, TopicSettings] = {
     LEDGER: TopicSettings(compacted=True, largest=_LARGEST),
     GROUP_STATE: TopicSettings(compacted=True, largest=_LARGEST),
     CONTROL: TopicSettings(keyed=False, kept=True, arrival=True, largest=_LARGEST),
+    SEALED: TopicSettings(keyed=False),
+    SEALED_ACCESS: TopicSettings(keyed=False, kept=True),
 }
 
 
