@@ -15,7 +15,7 @@ from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
 from classifiers.lazy import compile_all
-from classifiers.patterns import find_in_file_names, find_patterns
+from classifiers.patterns import find_in_file_names, find_patterns, find_sealed
 from classifiers.trained.registry import default_dir
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from models import Evidence, Observation, Signal
@@ -210,9 +210,9 @@ class Classifiers:
         """The signals of each observation, nearly always none; then it is one and the same empty tuple.
 
         Judged are own words only, see `own_words`, and the names of attached files. Other types than messages give
-        nothing, but `file.uploaded` those of its file names. Keyword signals come one a category, with the score of the
-        strongest word; words that are quoted or warned of give none, see `is_mention`. Trained signals come from the
-        model's floor upwards.
+        nothing, but `file.uploaded` those of its file names. Of sealed words a flag says what they were. Keyword signals
+        come one a category, with the score of the strongest word; words that are quoted or warned of give none, see
+        `is_mention`. Trained signals come from the model's floor upwards.
         """
         self._likely, self._explained = {}, {}
         signals = [_NOTHING] * len(observations)
@@ -224,6 +224,8 @@ class Classifiers:
             if observation.type not in MESSAGE_TYPES:
                 if observation.type == _UPLOADED and observation.attachments:
                     signals[i] = _named(observation)
+                    if observation.flags:
+                        signals[i] = (*_grouped(find_sealed(observation)), *signals[i])
                 continue
             text = observation.text
             own: OwnWords | None = None
@@ -237,6 +239,8 @@ class Classifiers:
                 found = _broken("kinds", _KIND_CATEGORIES, error)
             if observation.attachments:
                 found = (*_named(observation), *found)
+            if observation.flags:
+                found = (*_grouped(find_sealed(observation)), *found)
             if found:
                 signals[i] = found
             if text:

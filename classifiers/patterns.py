@@ -33,6 +33,14 @@ _LONGEST_MATCH = 80
 # Code points of a file name that are read; file systems allow 255.
 _LONGEST_NAME = 1000
 
+# Flags by which the door of a fleet says what it measured in words that it has sealed.
+SEALED = "sealed:"
+_WHY_SEALED = {
+    "secrecy_marking": "密级标志，原文已封存",
+    "internal_marking": "内部资料标志，原文已封存",
+    "red_header_file": "公文版头或发文字号，原文已封存",
+}
+
 # What nobody sees; put inside a marking or an address it hides nothing from a reader.
 _UNSEEN = _compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
@@ -324,6 +332,24 @@ def find_in_file_names(observation: Observation) -> list[Evidence]:
                 for one in islice(_numbers(fold(name), ()), 3 * _MOST)
             )
     return found
+
+
+def carries_secrecy(text: str) -> bool:
+    """Say whether a secrecy marking stands in a text; what `find_patterns` calls one."""
+    return "密" in text and any(True for _ in _secrecy(bare(text).text))
+
+
+def find_sealed(observation: Observation) -> list[Evidence]:
+    """What was measured in an observation before its words were sealed; the evidence has neither span nor words.
+
+    Doors take such flags off what comes from outside, so that nobody is accused by a flag.
+    """
+    flags = observation.flags or ()
+    return [
+        Evidence(SIGNAL, category, None, None, why)
+        for category, why in _WHY_SEALED.items()
+        if SEALED + category in flags
+    ]
 
 
 def mask(number: str) -> str:

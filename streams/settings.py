@@ -1,6 +1,7 @@
 """Settings of the process: read once at start from the environment, typed, each declared in one place."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 
 class SettingsError(Exception):
     """A setting that cannot be used; one sentence says which and how to mend it."""
+
+
+# A private key begins with xqsk_ and must not be taken for one.
+_SEALED_KEY = re.compile(r"xqpk_[A-Za-z0-9_-]{43}")
 
 
 def _setting(default: Any, help: str) -> Any:
@@ -35,6 +40,9 @@ class Settings:
     kafka_prefix: str = _setting("", "fleet: what the names of our topics and consumer groups begin with")
     redis: str = _setting("redis://127.0.0.1:6379/0", "fleet: where the agents' state is")
     database: str | None = _setting(None, "fleet: PostgreSQL of views and outbox, postgresql+psycopg://user@host/name")
+    sealed_key: str | None = _setting(
+        None, "fleet: public key that reports and messages with a secrecy marking are sealed with; without it refused"
+    )
     worker_id: str | None = _setting(
         None, "fleet: name of this worker, the same after a restart; without it the host's"
     )
@@ -89,7 +97,16 @@ def _check(settings: Settings) -> Settings:
         value = getattr(settings, name)
         if not 0 < value < float("inf"):
             raise SettingsError(f"XUNQUN_{name.upper()} has to be more than 0, it is {value}")
+    _check_sealed_key(settings.sealed_key)
     return settings
+
+
+def _check_sealed_key(key: str | None) -> None:
+    # Told without the value: somebody may have set the private key.
+    if key is not None and not _SEALED_KEY.fullmatch(key):
+        raise SettingsError(
+            "XUNQUN_SEALED_KEY is no public key of the sealed path: set the one that `xunqun sealed keygen` printed"
+        )
 
 
 def as_markdown() -> str:
