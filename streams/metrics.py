@@ -128,6 +128,13 @@ DECLARED: Final = (
     Declared(
         "xunqun_paused", "gauge", "count", "Scopes (groups, packs, everything) whose outgoing actions are paused."
     ),
+    Declared(
+        "xunqun_consumer_lag",
+        "gauge",
+        "count",
+        "Records in this worker's partitions that an agent has not committed yet.",
+        ("agent",),
+    ),
     Declared("xunqun_build_info", "info", "info", "Version of Xunqun and of Python; always 1.", ("version", "python")),
 )
 _BY_NAME: Final = {one.name: one for one in DECLARED}
@@ -209,6 +216,10 @@ class Metrics:
 
     def set_unknown_groups(self, count: int) -> None:
         self._gauges["xunqun_unknown_groups"].set(count)
+
+    def set_lag(self, agent: str, count: int) -> None:
+        """`agent` is one of the roles of a worker."""
+        self._gauges["xunqun_consumer_lag"].labels(agent).set(count)
 
     def set_paused(self, count: int) -> None:
         self._gauges["xunqun_paused"].set(count)

@@ -10,16 +10,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from connectors.actuator import Actuator
-from models import Observation, Verdict
 from models.observation import Millis
 from streams import desk, outbox
 from streams.calls import DeskCalls
+from streams.counting import count_effects
 from streams.dispatch import Dispatcher
 from streams.embedded import Done, Embedded
 from streams.errors import Unavailable
 from streams.metrics import Metrics
 from streams.store import Store, StoreUnavailable
-from streams.topics import DEAD_LETTERS, OBSERVATIONS, Appended, Judged, Planned
+from streams.topics import Appended
 
 T = TypeVar("T")
 # Posts that arrive together become durable together; more than this wait for the next commit.
@@ -134,31 +134,6 @@ class Service(DeskCalls):
         self.metrics.set_paused(len(found["paused"]))
         return found
 
-    def _count(self, done: Sequence[Done]) -> None:
-        """Enter into the metrics what a step has brought; it is stored already."""
-        now = self.clock()
-        for one in done:
-            for record in one.records if one.agent == "screen" else ():
-                if isinstance(record.decoded, Observation) and record.topic == OBSERVATIONS:
-                    self.metrics.observed(record.decoded.type)
-                    self.metrics.verdict_took((now - record.appended_at) / 1000)
-            for topic, _, value, _ in one.effects.records:
-                if topic == DEAD_LETTERS:
-                    self.metrics.died(value.cause)
-                elif isinstance(value, Judged) and value.verdict:
-                    self._count_verdict(value.verdict)
-                elif isinstance(value, Planned) and value.sanction:
-                    self.metrics.sanctioned(value.sanction.kind, value.sanction.mode)
-
-    def _count_verdict(self, verdict: Verdict) -> None:
-        for outcome, found in (("violation", verdict.violations), ("uncertain", verdict.uncertain)):
-            for violation in found:
-                category = violation.evidence[0].category if violation.evidence else violation.rule
-                shown = "assisted" if outcome == "violation" and violation.mode == "assisted" else outcome
-                self.metrics.judged(verdict.pack, category, shown)
-        for missing in verdict.unavailable:
-            self.metrics.judged(verdict.pack, missing.category, "unavailable")
-
     # loops
 
     async def _commit_posts(self) -> None:
@@ -192,7 +167,9 @@ class Service(DeskCalls):
         while True:
             done = await self._patiently(self.host.step)
             if done:
-                self._count(done)
+                now = self.clock()
+                for one in done:
+                    count_effects(self.metrics, now, one.records, one.effects)
                 if self._watch:
                     self._watch(done)
                 if any(table == "outbox" for one in done for table, _ in one.effects.rows):

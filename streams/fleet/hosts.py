@@ -64,6 +64,8 @@ class _Host:
 
     def __init__(self, agent: Agent, producer: Sends, wait: Trouble) -> None:
         self.agent = agent
+        #: Told of every chunk that is stored, and of what it brought.
+        self.counted: Callable[[Sequence[Record], Effects], None] = lambda records, effects: None
         self._producer = producer
         self._wait = wait
 
@@ -169,6 +171,7 @@ class ScreenHost(_Host):
         ]
         if not changes:
             self._hold_values(effects)
+            self.counted(records, effects)
             return True
         saved = await self._patiently(lambda: self._states.save(self.agent.name, changes))
         if not all(saved):
@@ -180,6 +183,7 @@ class ScreenHost(_Host):
             held.applied = {**held.applied, source: one.offset}
             held.value = effects.state[one.key]
         await self._keep({one.key for one in changes}, partition)
+        self.counted(records, effects)
         return True
 
     def _effects(self, records: Sequence[Record]) -> Effects:

@@ -266,15 +266,22 @@ async def read_whole(kafka: Kafka, topic: str) -> list[Record]:
         return found
 
 
-async def committed(kafka: Kafka, group: str, topic: str, partition: int) -> int:
-    """The offset from which a consumer group would go on; 0 where it has committed nothing."""
-    place = TopicPartition(kafka.named(topic), partition)
+async def committed(kafka: Kafka, group: str, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offsets from which a consumer group would go on; 0 where it has committed nothing."""
     admin = await _admin(kafka)
     try:
-        found = await admin.list_consumer_group_offsets(group, partitions=[place])
+        found = await admin.list_consumer_group_offsets(group, partitions=list(places))
+    except KafkaError as error:
+        raise KafkaUnavailable(f"{kafka.brokers}: {type(error).__name__} while offsets were read") from error
     finally:
         await admin.close()
-    return max(0, found[place].offset) if place in found else 0
+    return {place: max(0, found[place].offset) if place in found else 0 for place in places}
+
+
+async def ends(kafka: Kafka, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """One past the last offset of each partition."""
+    async with reader(kafka) as consumer:
+        return dict(await consumer.end_offsets(list(places)))
 
 
 async def _parts(consumer: AIOKafkaConsumer, name: str) -> Sequence[int]:

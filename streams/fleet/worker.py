@@ -11,22 +11,24 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from aiohttp import ClientSession, web
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from connectors.simulated import SimulatedActuator
 from connectors.webhook import WebhookActuator
 from streams.agents import Enforce, RecordViews
 from streams.cases.postgres import Cases
+from streams.counting import count_effects
 from streams.dispatch import Dispatcher
 from streams.embedded import REWOUND
 from streams.errors import LoadError, Unavailable
 from streams.fleet.control import Control, Editions, parts_from
 from streams.fleet.hosts import EscalateHost, RowsHost, ScreenHost
-from streams.fleet.kafka import Kafka, Producer, check_topics, committed, read_back, record_from
+from streams.fleet.kafka import Kafka, Producer, check_topics, committed, ends, read_back, record_from
 from streams.fleet.restore import restore
 from streams.fleet.ticker import keep_time, relay
 from streams.ledger import RedisStates, StateLost
@@ -43,6 +45,7 @@ DRAIN_SECONDS = 25.0
 BROKEN, NOT_DRAINED, STALLED = 70, 75, 71
 _SECRET = ("secret", "token", "redis", "database")
 _WAIT_SECONDS = 0.5
+_LOOK_SECONDS = 2.0
 
 _log = logging.getLogger("xunqun.worker")
 
@@ -51,23 +54,26 @@ _log = logging.getLogger("xunqun.worker")
 class Health:
     """What a worker knows of itself. Times are of the monotonic clock."""
 
-    assigned: dict[str, int]
-    away: dict[str, tuple[float, str]]
-    busy_since: dict[tuple[str, str, int], float]
+    # agent -> partition -> the offset from which a successor would go on
+    positions: dict[str, dict[TopicPartition, int]] = field(default_factory=dict)
+    lag: dict[str, int] = field(default_factory=dict)
+    # agent -> when it last got on, or had nothing to do
+    moved: dict[str, float] = field(default_factory=dict)
+    away: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def waits_for(self) -> list[str]:
         """What is away now, a sentence each."""
         return [why for at, why in self.away.values() if time.monotonic() - at < 3.0]
 
+    def moves(self, agent: str) -> None:
+        self.moved[agent] = time.monotonic()
+
     def stalled(self, seconds: float) -> str | None:
-        """The chunk that was taken up longer ago than that, while nothing was away that it could wait for."""
+        """The agents that have records to handle and did not get on for so long, while nothing was away to wait for."""
         if self.waits_for():
-            return None
+            self.moved = dict.fromkeys(self.moved, time.monotonic())
         limit = time.monotonic() - seconds
-        late = [
-            f"{agent} {topic}/{partition}" for (agent, topic, partition), at in self.busy_since.items() if at < limit
-        ]
-        return ", ".join(late) or None
+        return ", ".join(agent for agent, at in self.moved.items() if self.lag.get(agent) and at < limit) or None
 
 
 class Worker:
@@ -80,7 +86,7 @@ class Worker:
         self.roles = tuple(one for one in ROLES if one in roles)
         self.kafka = Kafka(settings.kafka, settings.kafka_prefix)
         self.metrics = Metrics()
-        self.health = Health({}, {}, {})
+        self.health = Health()
         self.port = settings.port if port is None else port
         self._broken: asyncio.Future[str] | None = None
 
@@ -176,19 +182,31 @@ class Worker:
             member=f"{self.settings.worker_id or socket.gethostname()}-{agent.name}",
         )
 
+        name = agent.name
+        host.counted = lambda records, effects: count_effects(self.metrics, _now(), records, effects)
+
         async def handle(topic: str, partition: int, found: Sequence[ConsumerRecord]) -> None:
-            place = (agent.name, topic, partition)
-            self.health.busy_since[place] = time.monotonic()
-            try:
-                await host.handle(partition, [record_from(self.kafka, one) for one in found])
-            finally:
-                self.health.busy_since.pop(place, None)
+            await host.handle(partition, [record_from(self.kafka, one) for one in found])
+            self.health.moves(name)
+
+        async def given(places: set[TopicPartition]) -> None:
+            known = [TopicPartition(one.topic, one.partition) for one in places]
+            self.health.positions[name] = await committed(self.kafka, self.group(name), known)
+            self.health.moves(name)
+            if assigned is not None:
+                await assigned(places)
+
+        async def taken(places: set[TopicPartition]) -> None:
+            self.health.positions.pop(name, None)
+            if revoked is not None:
+                await revoked(places)
 
         def told(offsets: Mapping[Any, int]) -> None:
             for place, offset in offsets.items():
+                self.health.positions.setdefault(name, {})[TopicPartition(place.topic, place.partition)] = offset
                 self._spawn(host.committed(self.kafka.plain(place.topic), place.partition, offset))
 
-        return chunk_app(reading, handle, assigned=assigned, revoked=revoked, failed=self._failed, committed=told)
+        return chunk_app(reading, handle, assigned=given, revoked=taken, failed=self._failed, committed=told)
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"
@@ -197,7 +215,6 @@ class Worker:
         async def assigned(places: set[TopicPartition]) -> None:
             host.forget()
             mine = sorted(one.partition for one in places if self.kafka.plain(one.topic) == OBSERVATIONS)
-            self.health.assigned["screen"] = len(mine)
             for partition in mine:
                 await self._rewind(partition)
             await self._seed_dues(mine)
@@ -210,7 +227,8 @@ class Worker:
 
     async def _rewind(self, partition: int) -> None:
         """Read the last minutes of a partition back with effects off, so that a flood goes on where it was."""
-        until = await committed(self.kafka, self.group("screen"), OBSERVATIONS, partition)
+        place = TopicPartition(self.kafka.named(OBSERVATIONS), partition)
+        until = self.health.positions["screen"][place]
         now = self.editions.kept[-1].screen
         now.rewind(await read_back(self.kafka, OBSERVATIONS, partition, until=until, reach=REWOUND))
 
@@ -268,8 +286,20 @@ class Worker:
                 await self._wait(error)
 
     async def _watch_progress(self) -> None:
+        """Look at the lag; a worker that has work and does not get on ends, for its successor may."""
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_LOOK_SECONDS)
+            places = [place for mine in self.health.positions.values() for place in mine]
+            try:
+                last = await ends(self.kafka, places) if places else {}
+            except (Unavailable, KafkaError, OSError) as error:
+                self.health.away["ends"] = (time.monotonic(), f"Kafka does not answer ({type(error).__name__})")
+                last = {}
+            for agent, mine in self.health.positions.items():
+                self.health.lag[agent] = sum(max(0, last.get(place, at) - at) for place, at in mine.items())
+                self.metrics.set_lag(agent, self.health.lag[agent])
+                if not self.health.lag[agent]:
+                    self.health.moves(agent)
             if late := self.health.stalled(self.settings.stall_seconds):
                 _log.critical("no progress for %.0f s in %s: ending", self.settings.stall_seconds, late)
                 os._exit(STALLED)
@@ -325,9 +355,9 @@ class Worker:
 
     async def _ready(self, request: web.Request) -> web.Response:
         why = self.health.waits_for()
-        return web.json_response(
-            {"ready": not why, "why": why, "assigned": self.health.assigned}, status=503 if why else 200
-        )
+        partitions = {agent: len(mine) for agent, mine in self.health.positions.items()}
+        told = {"ready": not why, "why": why, "partitions": partitions, "lag": self.health.lag}
+        return web.json_response(told, status=503 if why else 200)
 
     async def _shown(self, request: web.Request) -> web.Response:
         body, content_type = self.metrics.exposition()

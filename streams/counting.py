@@ -1,0 +1,33 @@
+"""What an agent's work comes to in the metrics; counted once it is stored."""
+
+from collections.abc import Sequence
+
+from models import Observation, Verdict
+from models.observation import Millis
+from streams.metrics import Metrics
+from streams.topics import DEAD_LETTERS, OBSERVATIONS, Effects, Judged, Planned, Record
+
+
+def count_effects(metrics: Metrics, now: Millis, records: Sequence[Record], effects: Effects) -> None:
+    """Enter a chunk: observations with the time they took, verdicts, sanctions, dead letters."""
+    for record in records:
+        if record.topic == OBSERVATIONS and isinstance(record.decoded, Observation):
+            metrics.observed(record.decoded.type)
+            metrics.verdict_took((now - record.appended_at) / 1000)
+    for topic, _, value, _ in effects.records:
+        if topic == DEAD_LETTERS:
+            metrics.died(value.cause)
+        elif isinstance(value, Judged) and value.verdict:
+            _count_verdict(metrics, value.verdict)
+        elif isinstance(value, Planned) and value.sanction:
+            metrics.sanctioned(value.sanction.kind, value.sanction.mode)
+
+
+def _count_verdict(metrics: Metrics, verdict: Verdict) -> None:
+    for outcome, found in (("violation", verdict.violations), ("uncertain", verdict.uncertain)):
+        for violation in found:
+            category = violation.evidence[0].category if violation.evidence else violation.rule
+            shown = "assisted" if outcome == "violation" and violation.mode == "assisted" else outcome
+            metrics.judged(verdict.pack, category, shown)
+    for missing in verdict.unavailable:
+        metrics.judged(verdict.pack, missing.category, "unavailable")
