@@ -119,6 +119,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(state, "webhook_secrets", "none: unsigned posts are taken, from loopback only")
     if not settings.api_token:
         yield Finding("note", "api_token", "none: review calls over HTTP are refused; the command line works")
+    if not settings.sealed_key:
+        told = "none: the door of a fleet refuses reports and messages with a secrecy marking"
+        yield Finding("note", "sealed_key", told)
     if not settings.action_url:
         yield Finding("note", "action_url", "none: actions are simulated and nothing is sent")
     elif not settings.action_secret:

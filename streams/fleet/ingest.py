@@ -1,16 +1,19 @@
 """The webhook door of a fleet: posts become records in Kafka, and get their 202 when Kafka has confirmed them."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from models import Observation
 from models.observation import Millis
 from streams import desk
 from streams.calls import DeskCalls
 from streams.cases.postgres import Cases
 from streams.errors import Unavailable
 from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer
+from streams.fleet.sealing import Seal, part, without_forged
 from streams.http import serve
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -19,13 +22,20 @@ from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_obse
 T = TypeVar("T")
 # How long a refusal by Kafka shows in `/ready`.
 _SHOWN_SECONDS = 3.0
+_UNSEALED = "reports and messages with a secrecy marking are refused until XUNQUN_SEALED_KEY is set"
+
+_log = logging.getLogger("xunqun.ingest")
 
 
 class Ingest(DeskCalls):
-    """What `streams.http` asks: observations go to Kafka; the desk is PostgreSQL, where there is one."""
+    """What `streams.http` asks: observations go to Kafka; the desk is PostgreSQL, where there is one.
 
-    def __init__(self, producer: Producer, cases: Cases | None, metrics: Metrics) -> None:
+    Without a `seal`, what would have to be sealed is refused: it is not stored open.
+    """
+
+    def __init__(self, producer: Producer, cases: Cases | None, metrics: Metrics, seal: Seal | None = None) -> None:
         self._producer = producer
+        self._seal = seal
         self.store = cases
         self.metrics = metrics
         self._refused: tuple[float, str] | None = None
@@ -38,25 +48,43 @@ class Ingest(DeskCalls):
         return result
 
     async def append_many(self, bodies: Sequence[bytes]) -> list[Appended]:
-        """Send observations; posts that arrive together travel together. One seen before is sent again: ids make it harmless."""
+        """Send observations; posts that arrive together travel together. One seen before is sent again: ids make it harmless.
+
+        Unavailable where something would have to be sealed and cannot be; all else of the post is stored then.
+        """
         results: list[Appended] = []
         records: list[Record] = []
+        refused = 0
         for body in bodies:
             try:
                 seen = decode_observation(body)
-                records.append(Record(OBSERVATIONS, seen.group_key if seen.group else "", body, -1, -1))
-                results.append(Appended("accepted", seen.id))
             except Unusable as error:
                 results.append(Appended("invalid", why=str(error)))
-        if not records:
-            return results
-        try:
-            await self._producer.send(records)
-        except KafkaUnavailable as error:
-            self._refused = (time.monotonic(), str(error))
-            unsent = Appended("unavailable", why=str(error))
-            return [unsent if one.status == "accepted" else one for one in results]
+                continue
+            taken = self._records(seen, body)
+            refused += not taken
+            records += taken
+            results.append(Appended("accepted", seen.id))
+        if records:
+            try:
+                await self._producer.send(records)
+            except KafkaUnavailable as error:
+                self._refused = (time.monotonic(), str(error))
+                unsent = Appended("unavailable", why=str(error))
+                return [unsent if one.status == "accepted" else one for one in results]
+        if refused:
+            raise Unavailable(f"{refused} of {len(bodies)} observations were not taken: {_UNSEALED}")
         return results
+
+    def _records(self, seen: Observation, body: bytes) -> list[Record]:
+        """What is stored of an observation; nothing where it would have to be sealed and cannot be."""
+        key = seen.group_key if seen.group else ""
+        parted = part(seen, body)
+        if parted is None:
+            return [Record(OBSERVATIONS, key, without_forged(seen, body), -1, -1)]
+        if self._seal is None:
+            return []
+        return [self._seal(body, parted.kind, self.clock()), Record(OBSERVATIONS, key, parted.stub, -1, -1)]
 
     def ready(self) -> tuple[bool, list[str]]:
         away = self._refused is not None and time.monotonic() - self._refused[0] < _SHOWN_SECONDS
@@ -73,13 +101,16 @@ class Ingest(DeskCalls):
 
 async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callable[[str, int], None]) -> None:
     """Serve until `stop`. Several processes may share the port."""
+    seal = Seal(settings.sealed_key) if settings.sealed_key else None
+    if seal is None:
+        _log.warning(_UNSEALED)
     producer = Producer(Kafka(settings.kafka, settings.kafka_prefix))
     await producer.start()
     metrics = Metrics()
     cases = Cases(settings.database) if settings.database else None
     try:
         serving = await serve(
-            Ingest(producer, cases, metrics),
+            Ingest(producer, cases, metrics, seal),
             host=settings.host,
             port=settings.port,
             secrets=settings.webhook_secrets,
