@@ -116,8 +116,10 @@ async def duplicates(field: Field) -> str:
 
 async def _away(field: Field, name: str, place: str, seconds: float) -> str:
     await asyncio.to_thread(field.stack.stop, name, kill=True)
+    # The system takes a moment to take down what was killed.
+    await asyncio.sleep(1)
     refused = _refused(place)
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds - 1)
     await asyncio.to_thread(field.stack.start, name)
     assert refused, f"{place} still answered"
     return f"{place} refused connections for {seconds} s"

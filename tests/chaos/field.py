@@ -6,6 +6,7 @@ published, with the ledgers in Redis, and with the rows in PostgreSQL. Bounded i
 
 import asyncio
 import json
+import logging
 import os
 import random
 import signal
@@ -100,9 +101,22 @@ class Worker:
 class Field:
     """One run. `fault` is called with the field when `strikes_at` of the stream is sent."""
 
-    def __init__(self, stack: Any, folder: Path, prefix: str, *, rate: int = 500, seconds: float = 40.0) -> None:
+    def __init__(
+        self,
+        stack: Any,
+        folder: Path,
+        prefix: str,
+        *,
+        rate: int = 500,
+        seconds: float = 40.0,
+        program: Path | None = None,
+    ) -> None:
         self.stack = stack
         self.folder = folder
+        # What a worker runs: the product, or a script that breaks it on purpose.
+        self.program = ("-c", "from streams.cli import main; main()") if program is None else (str(program),)
+        # A broker that is away is the subject here, not news.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         self.kafka = Kafka(stack.kafka, prefix)
         self.rate, self.total = rate, int(rate * seconds)
         self.workers: dict[str, Worker] = {}
@@ -154,7 +168,7 @@ class Field:
         arguments = ("worker", "--agents", roles, "--id", name, "--port", "0")
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", "from streams.cli import main; main()", *arguments,
+                sys.executable, *self.program, *arguments,
                 env=clean | given, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         self.workers[name] = Worker(name, process, log)

@@ -1,0 +1,23 @@
+"""A worker with a mistake on purpose: it acknowledges a chunk before the effects of the chunk are there."""
+
+import asyncio
+
+from streams.cli import main
+from streams.fleet.hosts import ScreenHost
+
+_right = ScreenHost.handle
+_pending = set()
+
+
+async def _too_early(self, partition, records):
+    async def later():
+        await asyncio.sleep(2.0)
+        await _right(self, partition, records)
+
+    task = asyncio.create_task(later())
+    _pending.add(task)
+    task.add_done_callback(_pending.discard)
+
+
+ScreenHost.handle = _too_early
+main()
