@@ -137,6 +137,11 @@ async def topic(brokers: str, topic_prefix: str) -> str:
     return name
 
 
+async def _after(first: asyncio.Task[Any], then: Awaitable[None]) -> None:
+    await first
+    await then
+
+
 # -- in this process ----------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +252,34 @@ async def test_a_rebalance_drops_a_chunk_that_hangs_and_another_handles_it(broke
             await until(lambda: len(first.handled) + len(second.handled) >= 4_000, "the first's half", 30)
     assert Counter(first.handled + second.handled) == Counter({(n % 4, n // 4): 1 for n in range(4_000)})
     assert not first.failures + second.failures
+
+
+async def test_a_rebalance_does_not_wait_for_assigned(brokers: str, topic: str) -> None:
+    """While the first member still prepares itself, a second one joins: the preparation is cancelled and begun anew."""
+    order: list[str] = []
+
+    async def assigned(tps: set[TP]) -> None:
+        order.append(f"prepares {len(tps)}")
+        if len(tps) == PARTITIONS:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                order.append("cancelled")
+
+    async def read_second() -> None:
+        async with reading(Reading(brokers, f"{topic}-group", [topic])) as second:
+            await until(lambda: len(second.handled) == 200, "the second's half")
+
+    await publish(brokers, topic, range(400))
+    joining = asyncio.create_task(asyncio.sleep(2))
+    joining.add_done_callback(lambda _: order.append("joins"))
+    second = asyncio.create_task(_after(joining, read_second()))
+    async with reading(Reading(brokers, f"{topic}-group", [topic], member="one"), assigned=assigned) as first:
+        await until(lambda: len(first.handled) == 200, "the first's half")
+        assert order == ["prepares 4", "joins", "cancelled", "prepares 2"]
+        assert [what for what, _ in first.told] == ["revoked", "assigned"]
+        await asyncio.wait_for(second, 20)
+    assert not first.failures
 
 
 async def test_a_member_with_a_name_comes_back_without_a_rebalance(brokers: str, topic: str) -> None:

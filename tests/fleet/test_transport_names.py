@@ -258,6 +258,6 @@ async def test_settings_arrive_in_aiokafka() -> None:
     assert client._group_instance_id == "one"
     assert client._auto_offset_reset == "earliest"
     assert client._enable_auto_commit is False
-    assert client._max_poll_records == reading.chunk
+    assert client._max_poll_records == transport.AHEAD * reading.chunk
     assert client._fetch_max_wait_ms == transport.FETCH_WAIT
     assert [assignor.name for assignor in client._partition_assignment_strategy] == ["range"]
