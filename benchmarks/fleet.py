@@ -125,6 +125,17 @@ def machine_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / TICKS
 
 
+def elsewhere_seconds(pids: Sequence[int]) -> float:
+    """CPU seconds of the machine that went neither into these processes and their children nor into this one."""
+    ours = {pid for parent in pids for pid in (parent, *children(parent))}
+    return machine_seconds() - sum(map(cpu_seconds, ours)) - time.process_time()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started: PostgreSQL works in one for each connection."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 # -- workers --------------------------------------------------------------------------------------------------------------
 
 
@@ -269,8 +280,7 @@ class Sample:
     committed: int
     cpu: float
     resident: float
-    machine: float
-    ours: float
+    elsewhere: float
 
 
 class Watch:
@@ -323,8 +333,7 @@ class Watch:
             committed=committed,
             cpu=sum(map(cpu_seconds, pids)),
             resident=sum(map(resident_mb, pids)) / len(pids),
-            machine=machine_seconds(),
-            ours=sum(map(cpu_seconds, self._pids)) + time.process_time(),
+            elsewhere=elsewhere_seconds(self._pids),
         )
 
 
@@ -357,7 +366,7 @@ async def screened(at: Place, count: int, workers: int, progress: Progress) -> t
         "messages_per_cpu_s": round(done / cpu),
         "cpu_s_per_million": round(cpu / done * 1e6, 1),
         "busy_cores": round(cpu / took, 2),
-        "elsewhere_cores": round(((last.machine - first.machine) - (last.ours - first.ours)) / took, 2),
+        "elsewhere_cores": round((last.elsewhere - first.elsewhere) / took, 2),
     }, samples
 
 
@@ -501,11 +510,16 @@ async def waiting(stack: Any, rate: int, seconds: float, progress: Progress) -> 
         async with working(at, w1="screen", w2=others) as (screen, rest):
             verdicts = Verdicts(at.kafka)
             await verdicts.start()
+            pids = [screen.pid, rest.pid, *(pid for name in ("kafka", "redis", "postgres") if (pid := stack.pid(name)))]
             before = cpu_seconds(screen.pid), cpu_seconds(rest.pid)
+            began = time.monotonic(), elsewhere_seconds(pids)
             rows = await asyncio.to_thread(table_bytes, stack.database)
             due = await send_on_time(at.kafka, bodies, rate, progress)
             took = time.monotonic() - min(due.values())
+            elsewhere = (elsewhere_seconds(pids) - began[1]) / (time.monotonic() - began[0])
             await _until(lambda: certain <= verdicts.seen.keys(), 10)
+            if any(one.process.returncode is not None for one in (screen, rest)):
+                raise SystemExit("a worker ended while messages were on their way")
             # Ledgers and rows come after the verdicts.
             await asyncio.sleep(5)
             spent = cpu_seconds(screen.pid) - before[0], cpu_seconds(rest.pid) - before[1]
@@ -520,7 +534,8 @@ async def waiting(stack: Any, rate: int, seconds: float, progress: Progress) -> 
         "verdicts_waited_for": len(waits),
         "verdicts_missing": len(certain) - len(waits),
         "verdicts": judged,
-        "screen_cpu_s_per_million": round(spent[0] / len(bodies) * 1e6, 1),
+        "waiting_elsewhere_cores": round(elsewhere, 2),
+        "waiting_cpu_s_per_million": round(spent[0] / len(bodies) * 1e6, 1),
         "others_cpu_ms_per_verdict": round(spent[1] / max(1, judged) * 1000, 2),
         "postgres_bytes_per_verdict": round((sum(grown.values()) - sum(rows.values())) / max(1, judged)),
         "postgres_bytes": {one: size for one in grown if (size := grown[one] - rows.get(one, 0)) > 0},
