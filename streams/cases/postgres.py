@@ -60,6 +60,8 @@ def _entering(table: sa.Table) -> Any:
 
 
 _ENTER = {name: _entering(meta.tables[name]) for name in ENTERED}
+# With the partition that only a fleet has.
+unmeasured = meta.tables["unmeasured"]
 
 
 class Cases:
@@ -209,6 +211,23 @@ class Cases:
     def forget(self, past: Millis) -> int:
         """Kafka removes old records by itself."""
         return 0
+
+    # what could not be measured
+
+    def unmeasured_categories(self) -> list[str]:
+        """The categories in which observations wait to be screened again."""
+        return list(self.connection.scalars(sa.select(unmeasured.c.category).distinct()))
+
+    def unmeasured_places(self, categories: Sequence[str], limit: int) -> list[tuple[int, int]]:
+        """Partition and offset of the oldest that wait for these categories."""
+        places = sa.select(unmeasured.c.partition, unmeasured.c.offset).where(unmeasured.c.category.in_(categories))
+        oldest = places.distinct().order_by(unmeasured.c.partition, unmeasured.c.offset).limit(limit)
+        return [(row[0], row[1]) for row in self.connection.execute(oldest)]
+
+    def strike_off_unmeasured(self, places: Sequence[tuple[int, int]], categories: Sequence[str]) -> None:
+        """They were handed in again."""
+        of = sa.tuple_(unmeasured.c.partition, unmeasured.c.offset).in_(places)
+        self.connection.execute(sa.delete(unmeasured).where(of, unmeasured.c.category.in_(categories)))
 
     # records on their way to Kafka
 

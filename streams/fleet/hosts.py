@@ -20,7 +20,7 @@ from streams.errors import Unavailable
 from streams.fleet.control import Edition, Editions
 from streams.fleet.kafka import GROUP_STATE, LEDGER
 from streams.ledger import Change, Decided, RedisStates, Stored
-from streams.topics import DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effects, Record, Rows, record_of
+from streams.topics import AGAIN, DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effects, Record, Rows, record_of
 
 # A group-less tick reaches so many groups at once.
 _TICKED_AT_ONCE = 500
@@ -155,6 +155,9 @@ class ScreenHost(_Host):
     async def _judged(self, partition: int, source: str, records: Sequence[Record]) -> bool:
         """Judge, publish, save; False where somebody else has saved a state meanwhile."""
         effects = self._effects(records)
+        if records[0].topic == AGAIN:
+            # Their rows are named by places in `observations`.
+            effects.rows = []
         await self._publish(_outgoing(effects, records[-1]))
         changes = [
             Change(

@@ -248,6 +248,20 @@ async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, rea
         return [record_from(kafka, one) for one in await _upto(consumer, place, until)]
 
 
+async def read_places(kafka: Kafka, topic: str, places: Iterable[tuple[int, int]]) -> list[Record]:
+    """The records at these (partition, offset); those that were removed are left out."""
+    found: list[Record] = []
+    async with reader(kafka) as consumer:
+        for partition, offset in sorted(places):
+            place = TopicPartition(kafka.named(topic), partition)
+            consumer.assign([place])
+            if offset >= (await consumer.beginning_offsets([place]))[place]:
+                one = await _next(consumer, place, offset)
+                if one is not None and one.offset == offset:
+                    found.append(record_from(kafka, one))
+    return found
+
+
 async def read_whole(kafka: Kafka, topic: str) -> list[Record]:
     """Every record that a topic holds now, of all partitions."""
     name = kafka.named(topic)

@@ -9,12 +9,13 @@ import msgspec
 
 from streams.errors import Unavailable
 from streams.fleet.hosts import Trouble
-from streams.fleet.kafka import Producer
+from streams.fleet.kafka import Kafka, Producer, read_places
 from streams.ledger import RedisStates
-from streams.topics import OBSERVATIONS, Record
+from streams.topics import AGAIN, OBSERVATIONS, Record
 
 _AT_ONCE = 500
 _IDLE_SECONDS = 0.1
+_AGAIN_SECONDS = 5.0
 
 
 async def keep_time(states: RedisStates, producer: Producer, seconds: float, wait: Trouble) -> None:
@@ -29,6 +30,29 @@ async def keep_time(states: RedisStates, producer: Producer, seconds: float, wai
         except Unavailable as error:
             await wait(error)
         await asyncio.sleep(seconds)
+
+
+async def screen_again(
+    cases: Any, kafka: Kafka, producer: Producer, states: RedisStates, screen: Any, wait: Trouble
+) -> None:
+    """Hand in once more what a classifier could not measure, when it can; from one worker at a time.
+
+    What Kafka has removed meanwhile is struck off: nobody can measure it any more.
+    """
+    owner = secrets.token_hex(8)
+    while True:
+        await asyncio.sleep(_AGAIN_SECONDS)
+        try:
+            if not await states.lease("again", owner, 3 * _AGAIN_SECONDS):
+                continue
+            waiting = await asyncio.to_thread(cases.unmeasured_categories)
+            able = [one for one in waiting if screen().classifiers.can_measure(one)]
+            if able and (places := await asyncio.to_thread(cases.unmeasured_places, able, _AT_ONCE)):
+                found = await read_places(kafka, OBSERVATIONS, places)
+                await producer.send([Record(AGAIN, one.key, one.value, -1, -1) for one in found], timed=False)
+                await asyncio.to_thread(cases.strike_off_unmeasured, places, able)
+        except Unavailable as error:
+            await wait(error)
 
 
 async def relay(cases: Any, producer: Producer, wait: Trouble) -> None:

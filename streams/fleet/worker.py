@@ -30,7 +30,7 @@ from streams.fleet.control import Control, Editions, parts_from
 from streams.fleet.hosts import EscalateHost, RowsHost, ScreenHost
 from streams.fleet.kafka import Kafka, Producer, check_topics, committed, ends, read_back, record_from
 from streams.fleet.restore import restore
-from streams.fleet.ticker import keep_time, relay
+from streams.fleet.ticker import keep_time, relay, screen_again
 from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector
 from streams.metrics import Metrics
@@ -46,6 +46,7 @@ BROKEN, NOT_DRAINED, STALLED = 70, 75, 71
 _SECRET = ("secret", "token", "redis", "database")
 _WAIT_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
+_RECOVER_SECONDS = 60.0
 
 _log = logging.getLogger("xunqun.worker")
 
@@ -140,7 +141,8 @@ class Worker:
 
     @property
     def _needs_cases(self) -> bool:
-        return bool({"enforce", "record", "dispatch"} & set(self.roles))
+        # Screening needs it only for what could not be measured: without it that waits for a worker that has it.
+        return bool(self.settings.database or {"enforce", "record", "dispatch"} & set(self.roles))
 
     def _open_cases(self) -> Cases:
         if not self.settings.database:
@@ -257,6 +259,13 @@ class Worker:
             loops.append(self.control.follow)
         if "screen" in self.roles:
             loops.append(lambda: keep_time(self.states, self.producer, self.settings.tick_seconds, self._wait))
+        if "screen" in self.roles and self.cases is not None:
+            now = self.editions
+            loops.append(
+                lambda: screen_again(
+                    self.cases, self.kafka, self.producer, self.states, lambda: now.kept[-1].screen, self._wait
+                )
+            )
         if "dispatch" in self.roles:
             loops += [self._dispatch, self._relay]
         return loops
@@ -273,8 +282,12 @@ class Worker:
                 else SimulatedActuator()
             )
             dispatcher = Dispatcher(self.cases, actuator, self.metrics, _now, self._in_cases)
-            await dispatcher.recover()
+            looked = float("-inf")
             while True:
+                if time.monotonic() - looked > _RECOVER_SECONDS:
+                    # Another dispatcher may have died with actions in hand: they are taken up when its lease is over.
+                    await dispatcher.recover()
+                    looked = time.monotonic()
                 if not await dispatcher.round():
                     await asyncio.sleep(0.3)
 

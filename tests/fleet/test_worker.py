@@ -1,0 +1,92 @@
+"""Workers as an operator meets them: they start, say how they are, hand over, and end in order."""
+
+import asyncio
+import signal
+
+import aiohttp
+import pytest
+from processes import SmallFleet, until
+
+from streams.fleet.kafka import read_whole
+from streams.topics import JUDGEMENTS, value_of
+
+WORDS = "今晚牛牛开房，注册送彩金"
+LEARNT = "加我微信了解兼职，每天稳定两三百，名额有限"
+
+
+@pytest.fixture
+async def fleet(stack, tmp_path, topic_prefix):
+    made = SmallFleet(stack, tmp_path, topic_prefix)
+    await made.prepare()
+    yield made
+    await made.close()
+
+
+async def violations(fleet) -> list[tuple[str, str]]:
+    """Observation and clause of all that messages broke, in the order of the log."""
+    verdicts = [value_of(one).verdict for one in await read_whole(fleet.kafka, JUDGEMENTS)]
+    of_messages = [one for one in verdicts if one and one.observation_id]
+    return [(one.observation_id, each.clause) for one in of_messages for each in one.violations]
+
+
+async def unavailable(fleet) -> bool:
+    verdicts = [value_of(one).verdict for one in await read_whole(fleet.kafka, JUDGEMENTS)]
+    return any(one.unavailable for one in verdicts if one)
+
+
+async def test_a_worker_judges_says_how_it_is_and_drains(fleet):
+    await fleet.start("w1")
+    said = await fleet.say(WORDS)
+    await until(lambda: violations(fleet), "the message is judged")
+    assert {one for one, _ in await violations(fleet)} == {said}
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{fleet.url('w1')}/ready") as answer:
+            told = await answer.json()
+        assert answer.status == 200, told
+        assert told["partitions"]["screen"] > 0
+        async with session.get(f"{fleet.url('w1')}/metrics") as answer:
+            shown = await answer.text()
+    assert 'xunqun_verdicts_total{category="gambling"' in shown
+    assert "xunqun_consumer_lag" in shown
+    assert await fleet.stop("w1") == 0
+    log = fleet.log("w1").read_text("utf-8")
+    assert "Traceback" not in log
+    assert WORDS not in log
+
+
+async def test_a_flood_that_spans_a_rebalance_is_one_flood(fleet):
+    await fleet.start("w1")
+    for _ in range(6):
+        await fleet.say("顶一下")
+        await asyncio.sleep(0.05)
+    await fleet.start("w2")
+    await asyncio.sleep(1)
+    assert await fleet.stop("w1", signal.SIGKILL) == -signal.SIGKILL
+    for _ in range(6):
+        await fleet.say("顶一下")
+        await asyncio.sleep(0.05)
+    await until(lambda: violations(fleet), "the flood is seen")
+    await asyncio.sleep(12)
+    floods = [clause for _, clause in await violations(fleet) if clause == "xianchuang-07.2"]
+    assert floods == ["xianchuang-07.2"]
+
+
+async def test_what_could_not_be_measured_is_screened_again(fleet, tmp_path):
+    await fleet.start("w1", model=tmp_path / "no-weights")
+    said = await fleet.say(LEARNT)
+    await until(lambda: unavailable(fleet), "the message is marked")
+    assert await violations(fleet) == []
+    await asyncio.sleep(1)
+    assert await fleet.stop("w1") == 0
+    await fleet.start("w1")
+    await until(lambda: violations(fleet), "the message is screened again")
+    assert {one for one, _ in await violations(fleet)} == {said}
+
+
+async def test_a_worker_says_in_a_sentence_what_it_needs(fleet, stack, topic_prefix):
+    with pytest.raises(AssertionError, match="xunqun topics create"):
+        await fleet.start("w1", kafka_prefix=f"{topic_prefix}nowhere-")
+    with pytest.raises(AssertionError, match="there is no role"):
+        await fleet.start("w2", "screen,scren")
+    with pytest.raises(AssertionError, match="set XUNQUN_DATABASE"):
+        await fleet.start("w3", "record", database="")
