@@ -282,6 +282,6 @@ def tick_body(group_key: str, sent_at: Millis) -> bytes:
 def _set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
     effects = Effects()
     cause = f"{agent.name} could not handle it: {type(error).__name__}"
-    dead = DeadLetter(cause=cause, topic=record.topic, offset=record.offset, tries=1, body=record.value)
+    dead = DeadLetter(cause=cause, topic=record.topic, offset=record.offset, tries=1, body=record.value, key=record.key)
     effects.publish(DEAD_LETTERS, dead, record)
     return effects

@@ -93,7 +93,10 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """Input that could not be used: its cause in a sentence, where it came from, and the bytes themselves."""
+    """Input that could not be used: its cause in a sentence, where it came from, and the bytes themselves.
+
+    `key` is that of the record it was, by which it is handed in again.
+    """
 
     cause: str
     topic: str
@@ -101,6 +104,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     tries: int
     body: bytes
     partition: int = 0
+    key: str = ""
 
 
 class Rows(Struct, frozen=True):

@@ -273,7 +273,15 @@ def _decode(record: Record) -> Observation | DeadLetter:
     try:
         return decode_observation(record.value)
     except Unusable as error:
-        return DeadLetter(cause=str(error), topic=record.topic, offset=record.offset, tries=1, body=record.value)
+        return DeadLetter(
+            cause=str(error),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            tries=1,
+            body=record.value,
+            key=record.key,
+        )
 
 
 def _summary(records: Sequence[Record], usable: Sequence[Observation]) -> dict[str, Any]:

@@ -460,6 +460,7 @@ def _set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
         offset=record.offset,
         tries=1,
         body=record.value,
+        key=record.key,
     )
     effects.publish(DEAD_LETTERS, dead, record)
     return effects

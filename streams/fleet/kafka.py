@@ -207,10 +207,11 @@ class Producer:
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
 
-    async def send_to(self, topic: str, partition: int, value: bytes) -> int:
-        """Store one record in one partition, without a key."""
+    async def send_to(self, topic: str, partition: int, value: bytes, key: str = "") -> int:
+        """Store one record in one partition, whatever its key; its offset."""
+        raw = key.encode("utf-8", "surrogatepass") or None
         try:
-            sent = await self._producer.send_and_wait(self.kafka.named(topic), value, partition=partition)
+            sent = await self._producer.send_and_wait(self.kafka.named(topic), value, key=raw, partition=partition)
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
         return int(sent.offset)
