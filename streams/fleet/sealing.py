@@ -39,6 +39,9 @@ _SECRECY = "secrecy_marking"
 _MARKINGS = (_SECRECY, "internal_marking", "red_header_file")
 # Every marking of secrecy holds this character, and nothing else is folded into it: other posts cost one search.
 _MAY_CARRY = re.compile("密".encode() + rb"|\\u5bc6", re.IGNORECASE)
+# How WeChat writes a reply into the text: 「name：quoted」.
+_BRACKETS = str.maketrans("「」", "\n\n")
+_SPEAKER = re.compile(r"(?m)^[^\n：:]{1,40}[：:]\s*")
 # Stands for a text whose being there counts, as in an appeal, and whose words do not.
 _TAKEN_OUT = "（原文已封存）"
 # The length of what is sealed would tell a line from a document: it is filled up to a multiple of this, bytes.
@@ -148,26 +151,52 @@ def _is_carried(seen: Observation, body: bytes) -> bool:
     except (ValueError, RecursionError):
         # Where we cannot look, nothing is taken for harmless.
         return True
-    return _is_marked(whole) or _is_marked(msgspec.to_builtins(seen))
+    return _is_marked(whole) or _is_marked(msgspec.to_builtins(seen)) or _is_in_quote(seen)
+
+
+def _is_in_quote(seen: Observation) -> bool:
+    """Whether a reply that WeChat wrote into the text quotes a marking; patterns take words in 「」 for talk about one."""
+    quoted = (_text(seen) or "").removesuffix(own_words(replace(seen, links=None)).text) if seen.is_message else ""
+    lines = quoted.translate(_BRACKETS)
+    return carries_secrecy(lines) or carries_secrecy(_SPEAKER.sub("", lines))
 
 
 def _is_marked(value: Any) -> bool:
-    if isinstance(value, str):
-        return carries_secrecy(value)
-    if isinstance(value, dict):
-        return any(map(_is_marked, value.values()))
-    return isinstance(value, list | tuple) and any(map(_is_marked, value))
+    """Whether a string anywhere in a value of JSON carries a marking. Not recursive: senders nest as deep as they like."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            if carries_secrecy(one):
+                return True
+        elif isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one
+    return False
 
 
 def _without_quotation(seen: Observation) -> bytes:
     """The observation with all that is judged, without what carries the marking and without fields that nobody judges."""
-    text = seen.text
-    changed = seen.change.new if text is None and seen.change and seen.change.field == "text" else None
-    if _is_marked(text or changed):
-        text = own_words(replace(seen, links=None)).text if seen.is_message else _TAKEN_OUT
-    fact = None if seen.fact and _is_marked(seen.fact.name) else seen.fact
-    left = replace(seen, text=text, fact=fact, flags=(*_honest(seen), f"{FLAG}quotation"))
-    return _encode(_bare(msgspec.to_builtins(left)))
+    left = replace(seen, flags=(*_honest(seen), f"{FLAG}quotation"))
+    if seen.is_message and _text(seen) is not None:
+        # The new text of an edit may have come only as a change.
+        change = replace(seen.change, old=None, new=None) if seen.change else None
+        left = replace(left, text=own_words(replace(seen, links=None)).text, change=change)
+    elif _is_marked(seen.text):
+        left = replace(left, text=_TAKEN_OUT)
+    if seen.fact and _is_marked(seen.fact.name):
+        left = replace(left, fact=None)
+    try:
+        return _encode(_bare(msgspec.to_builtins(left)))
+    except RecursionError:
+        # Only in what somebody states may anything be nested so deep.
+        return _encode(_bare(msgspec.to_builtins(replace(left, fact=None))))
+
+
+def _text(seen: Observation) -> str | None:
+    changed = seen.change.new if seen.change and seen.change.field == "text" else None
+    return changed if seen.text is None else seen.text
 
 
 # Without these it would be no observation; none of them is a person's words.
