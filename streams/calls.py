@@ -50,15 +50,14 @@ class DeskCalls:
     async def approvals(self) -> Any:
         return await self._in_store(desk.list_reviews, self.store, kind="approval")
 
-    async def pause(self, scope: dict[str, Any], by: str, reason: str) -> str:
-        return await self._in_store(
-            partial(desk.pause, group=scope.get("group"), pack=scope.get("pack"), by=by, reason=reason), self.store
-        )
+    async def pause(self, scope: dict[str, Any], by: str, reason: str) -> str | None:
+        named = {kind: scope.get(kind) for kind in ("group", "pack", "clause")}
+        await self._in_store(partial(desk.pause, **named, by=by, reason=reason), self.store)
+        return await self._in_store(partial(desk.never_seen, **named), self.store)
 
     async def resume(self, scope: dict[str, Any], by: str) -> str:
-        resumed = await self._in_store(
-            partial(desk.resume, group=scope.get("group"), pack=scope.get("pack")), self.store
-        )
+        named = {kind: scope.get(kind) for kind in ("group", "pack", "clause")}
+        resumed = await self._in_store(partial(desk.resume, **named, now=self.clock()), self.store)
         self._resumed()
         return resumed
 

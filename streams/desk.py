@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from models import Action, Decision, DecisionTarget, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
+from streams.brakes import BRAKE
 from streams.cases.store import CaseStore
 from streams.cases.tables import (
     appeals,
@@ -30,7 +31,7 @@ from streams.cases.tables import (
     violations,
 )
 from streams.errors import NotFound, WrongUse
-from streams.outbox import done_by_hand, pause_scope
+from streams.outbox import done_by_hand, held_by_brakes, pause_scope, store_time
 from streams.replay import with_evidence
 from streams.topics import (
     JUDGEMENTS,
@@ -235,21 +236,73 @@ def _is_over(store: CaseStore, sanction_id: str, appeal_id: str) -> bool:
     return reverses or any(store.connection.scalar(one) is not None for one in (reversal, decided))
 
 
-def pause(store: CaseStore, *, group: str | None = None, pack: str | None = None, by: str, reason: str = "") -> str:
-    """Stop outgoing actions of a group, a pack, or all; judging goes on. Takes effect before the next action."""
-    scope = pause_scope(group=group, pack=pack)
+def pause(
+    store: CaseStore,
+    *,
+    group: str | None = None,
+    pack: str | None = None,
+    clause: str | None = None,
+    by: str,
+    reason: str = "",
+) -> str:
+    """Stop outgoing actions of a group, a pack, a clause, or all; judging goes on. Takes effect before the next action.
+
+    `never_seen` tells whether the scope may be a slip of the pen.
+    """
+    if by == BRAKE:
+        raise WrongUse(f"{BRAKE} is what pauses by itself where a budget is used up: give your own name")
+    scope = pause_scope(group=group, pack=pack, clause=clause)
     with store.transaction():
         store.write_rows([("pauses", {"scope": scope, "by": by, "reason": reason, "since": _now()})])
     return scope
 
 
-def resume(store: CaseStore, *, group: str | None = None, pack: str | None = None) -> str:
-    """Let outgoing actions go on. What became too old meanwhile waits for a person instead of going out."""
-    scope = pause_scope(group=group, pack=pack)
+def resume(
+    store: CaseStore,
+    *,
+    group: str | None = None,
+    pack: str | None = None,
+    clause: str | None = None,
+    now: Millis | None = None,
+) -> str:
+    """Let outgoing actions go on. What became too old meanwhile waits for a person instead of going out.
+
+    The scope's budget is counted anew from now on, or a brake would hold it again at once.
+    """
+    scope = pause_scope(group=group, pack=pack, clause=clause)
+    at = store_time(store, _now() if now is None else now)
     with store.transaction() as connection:
         if not connection.execute(sa.delete(pauses).where(pauses.c.scope == scope)).rowcount:
             raise NotFound(f"{scope} is not paused")
+        store.write_rows([("resumed", {"scope": scope, "at": at})])
     return scope
+
+
+def never_seen(
+    store: CaseStore, *, group: str | None = None, pack: str | None = None, clause: str | None = None
+) -> str | None:
+    """A warning where nothing of this group, pack or clause was ever seen, so that it may be misspelt; else None."""
+
+    def found(*queries: sa.Select[Any]) -> bool:
+        return any(store.connection.execute(one.limit(1)).first() for one in queries)
+
+    if group:
+        # The key is `platform:id`, and an id may hold a colon itself.
+        ending = sa.select(groups_seen.c.key).where(groups_seen.c.key.endswith(f":{group}", autoescape=True))
+        keys = store.connection.scalars(ending)
+        known = any(key.partition(":")[2] == group for key in keys)
+        known = known or found(sa.select(outbox.c.id).where(outbox.c.group_id == group))
+    elif pack:
+        known = found(sa.select(groups_seen.c.key).where(groups_seen.c.pack == pack))
+    elif clause:
+        known = found(
+            sa.select(outbox.c.id).where(outbox.c.clause == clause),
+            sa.select(violations.c.id).where(violations.c.clause == clause),
+        )
+    else:
+        return None
+    scope = pause_scope(group=group, pack=pack, clause=clause)
+    return None if known else f"nothing of {scope} was ever seen here: if the name is misspelt, what you mean goes on"
 
 
 def paused(store: CaseStore) -> list[dict[str, Any]]:
@@ -328,6 +381,7 @@ def status(store: CaseStore) -> dict[str, Any]:
         ],
         "unmeasured": store.connection.scalar(sa.select(sa.func.count(unmeasured.c.observation_id.distinct()))) or 0,
         "paused": paused(store),
+        "brakes": held_by_brakes(store),
     }
 
 

@@ -1,6 +1,7 @@
 """Carries planned actions out: leases from the outbox, asks the connector, settles what became of it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol
@@ -10,7 +11,10 @@ from connectors.webhook import backoff
 from models import Action
 from models.observation import Millis
 from streams import outbox
+from streams.brakes import Budgets, count_kinds
 from streams.metrics import Metrics
+
+_log = logging.getLogger("xunqun.dispatch")
 
 
 class InStore(Protocol):
@@ -23,13 +27,22 @@ class Dispatcher:
     """One connector's side of the outbox. Several may share an outbox: an action is leased by one of them."""
 
     def __init__(
-        self, store: Any, actuator: Actuator, metrics: Metrics, clock: Callable[[], Millis], in_store: InStore
+        self,
+        store: Any,
+        actuator: Actuator,
+        metrics: Metrics,
+        clock: Callable[[], Millis],
+        in_store: InStore,
+        *,
+        budgets: Budgets,
     ) -> None:
         self._store = store
         self._actuator = actuator
         self._metrics = metrics
         self._clock = clock
         self._in_store = in_store
+        self._budgets = budgets
+        self._held: dict[str, str] = {}
 
     async def recover(self) -> None:
         """Take up what a former process left half done. Call before the first round."""
@@ -38,10 +51,20 @@ class Dispatcher:
 
     async def round(self) -> int:
         """Carry out what can go out now; how many actions were tried."""
-        now = await self._in_store(self._store.log_time)
-        actions = await self._in_store(outbox.claim, self._store, max(now, self._clock()))
+        now = await self._in_store(outbox.store_time, self._store, self._clock())
+        actions = await self._in_store(partial(outbox.claim, budgets=self._budgets), self._store, now)
+        self._tell(await self._in_store(outbox.held_by_brakes, self._store))
         await asyncio.gather(*map(self._carry_out, actions))
         return len(actions)
+
+    def _tell(self, held: dict[str, str]) -> None:
+        """Raise the alarm for what a brake holds since the last look, and say when it goes on."""
+        self._metrics.set_brakes(count_kinds(held))
+        for scope in held.keys() - self._held.keys():
+            _log.error("a brake holds %s: %s; what would go out waits as drafts for a person", scope, held[scope])
+        for scope in self._held.keys() - held.keys():
+            _log.warning("%s goes on", scope)
+        self._held = held
 
     async def _carry_out(self, action: Action) -> None:
         able = self._actuator.can(action)

@@ -105,8 +105,13 @@ def _store(settings: Settings) -> Iterator[Finding]:
     if found["unmeasured"]:
         told = "observations could not be measured; they are screened again when the classifier is back"
         yield Finding("note", "unmeasured", f"{found['unmeasured']} {told}")
+    for scope, why in found["brakes"].items():
+        option = "--all" if scope == "all" else f"--{scope.replace(':', ' ', 1)}"
+        told = f"{scope}: {why}; see `xunqun review list --kind late`, then `xunqun resume {option}`"
+        yield Finding("wrong", "brake", told)
     for one in found["paused"]:
-        yield Finding("note", "paused", f"{one['scope']} by {one['by']}: {one['reason']}")
+        if one["scope"] not in found["brakes"]:
+            yield Finding("note", "paused", f"{one['scope']} by {one['by']}: {one['reason']}")
     waiting = sum(found["reviews_open"].values())
     if waiting:
         yield Finding("note", "reviews", f"{waiting} wait for a person: see `xunqun review list`")

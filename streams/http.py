@@ -83,7 +83,10 @@ class Service(Protocol):
     async def approvals(self) -> list[dict[str, Any]]: ...
 
     async def pause(self, scope: dict[str, Any], by: str, reason: str) -> Any:
-        """Stop outgoing actions in `{"group": id}`, `{"pack": slug}` or `{"all": true}`."""
+        """Stop outgoing actions in `{"group": id}`, `{"pack": slug}`, `{"clause": id}` or `{"all": true}`.
+
+        A sentence where that may be misspelt, else None.
+        """
         ...
 
     async def resume(self, scope: dict[str, Any], by: str) -> Any: ...
@@ -118,20 +121,24 @@ class AppealCall(Struct, frozen=True, kw_only=True):
 
 
 class PauseCall(Struct, frozen=True, kw_only=True):
-    """The body of `POST /pause` and `POST /resume`: exactly one of `group`, `pack`, `all`. Resuming needs no reason."""
+    """The body of `POST /pause` and `POST /resume`: exactly one of `group`, `pack`, `clause`, `all`.
+
+    Resuming needs no reason.
+    """
 
     by: _Name
     reason: Annotated[str, Meta(max_length=4000)] = ""
     group: _Name | None = None
     pack: _Name | None = None
+    clause: _Name | None = None
     all: bool = False
 
     def scope(self) -> dict[str, Any]:
         """What it is about, as the service wants it. WrongUse unless it is exactly one thing."""
-        named = {"group": self.group, "pack": self.pack, "all": self.all or None}
+        named = {"group": self.group, "pack": self.pack, "clause": self.clause, "all": self.all or None}
         scope = {name: value for name, value in named.items() if value is not None}
         if len(scope) != 1:
-            raise WrongUse('name exactly one of "group", "pack" and "all"')
+            raise WrongUse('name exactly one of "group", "pack", "clause" and "all"')
         return scope
 
 
@@ -475,8 +482,8 @@ class _Routes:
         call = await _call(request, PauseCall)
         if not call.reason.strip():
             raise WrongUse("reason is missing: say why actions are paused")
-        await self._service.pause(call.scope(), call.by, call.reason)
-        return await self._paused()
+        warning = await self._service.pause(call.scope(), call.by, call.reason)
+        return await self._paused(**({"warning": warning} if warning else {}))
 
     async def resume(self, request: web.Request) -> web.Response:
         self._authorise(request)
@@ -488,8 +495,8 @@ class _Routes:
         self._authorise(request)
         return await self._paused()
 
-    async def _paused(self) -> web.Response:
-        return _json({"paused": await self._service.paused()})
+    async def _paused(self, **more: str) -> web.Response:
+        return _json({"paused": await self._service.paused(), **more})
 
     def _authorise(self, request: web.Request) -> None:
         if self._token is None:
@@ -638,7 +645,11 @@ def _page(ready: bool, reasons: Sequence[str], status: Mapping[str, Any]) -> str
     parts = [("运行状态", rows), *((name, value) for name, value in status.items() if isinstance(value, Mapping))]
     tables = "".join(
         f"<h2>{_shown(name) if name in status else escape(name)}</h2><table>"
-        + "".join(f'<tr><th scope="row">{_shown(key)}</th><td>{_shown(value)}</td></tr>' for key, value in part.items())
+        + "".join(
+            # Why a brake holds is a sentence of our own, of numbers and a setting's name.
+            f'<tr><th scope="row">{_shown(key)}</th><td>{escape(value) if name == "brakes" else _shown(value)}</td></tr>'
+            for key, value in part.items()
+        )
         + "</table>"
         for name, part in parts
         if part

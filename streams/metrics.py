@@ -52,6 +52,7 @@ OBSERVATION_TYPES = frozenset(
 )
 REVIEW_KINDS = frozenset({"assisted", "uncertain", "approval", "appeal", "late", "report", "registry"})
 GROUP_MODES = frozenset({"observe", "advise", "enforce"})
+BRAKED = frozenset({"group", "clause", "all"})
 VERDICT_OUTCOMES = frozenset({"violation", "assisted", "uncertain", "unavailable", "clean"})
 # Dead letters by the first words of their cause; a cause is a sentence and may hold numbers.
 _CAUSES: Final = {
@@ -126,7 +127,17 @@ DECLARED: Final = (
     Declared("xunqun_outbox_open", "gauge", "count", "Actions that are not settled, by status.", ("status",)),
     Declared("xunqun_unknown_groups", "gauge", "count", "Groups seen that the fleet does not know."),
     Declared(
-        "xunqun_paused", "gauge", "count", "Scopes (groups, packs, everything) whose outgoing actions are paused."
+        "xunqun_paused",
+        "gauge",
+        "count",
+        "Scopes (groups, packs, clauses, everything) whose outgoing actions are paused, by people or brakes.",
+    ),
+    Declared(
+        "xunqun_brakes",
+        "gauge",
+        "count",
+        "Scopes that a brake holds because a budget of sanctions is used up, by kind (group, clause, all).",
+        ("scope",),
     ),
     Declared(
         "xunqun_consumer_lag",
@@ -168,6 +179,7 @@ class Metrics:
         self._children: dict[tuple[str, ...], Counter] = {}
         self.set_reviews_open({})
         self.set_outbox_open({})
+        self.set_brakes({})
 
     def observed(self, kind: str, count: int = 1) -> None:
         """Observations were stored; `kind` is the observation's `type`."""
@@ -223,6 +235,10 @@ class Metrics:
 
     def set_paused(self, count: int) -> None:
         self._gauges["xunqun_paused"].set(count)
+
+    def set_brakes(self, by_kind: Mapping[str, int]) -> None:
+        """How many scopes brakes hold now; kinds that are not named have none."""
+        self._set("xunqun_brakes", by_kind, BRAKED)
 
     def exposition(self) -> tuple[bytes, str]:
         """All metrics in the text format 0.0.4, which every scraper reads, and its content type."""

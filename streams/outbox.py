@@ -1,16 +1,20 @@
 """The outbox: planned actions become outcomes. Durable before each call, one in flight per group, stable ids."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Action, DecisionTarget, Review, digest
 from models.observation import Millis
+from streams import brakes
+from streams.brakes import BRAKE, HOUR, Budgets
 from streams.cases.rows import turn
 from streams.cases.store import CaseStore
-from streams.cases.tables import outbox, pauses, reviews
+from streams.cases.tables import outbox, pauses, resumed, reviews
 from streams.errors import WrongUse
 from streams.topics import OUTCOMES, Outcome, record_of
 
@@ -21,26 +25,39 @@ IN_FLIGHT = ("sending",)
 UNSENT = ("manual", "refused", "unconfirmed")
 # How many of one group's actions `claim` looks at: some are cancelled or too old, at most one goes out.
 _LOOKED_AT = 8
+_INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _ACTION = msgspec.json.Decoder(Action)
 
 
-def claim(store: CaseStore, now: Millis, *, limit: int = 50, simulated: bool = False) -> list[Action]:
+def claim(
+    store: CaseStore, now: Millis, *, limit: int = 50, simulated: bool = False, budgets: Budgets = brakes.DEFAULT
+) -> list[Action]:
     """Take the next actions to carry out and mark them `sending`, at most one per group.
 
     What is paused stays. What is older than its `max_age` becomes a review item instead of going out; what a reversal
-    overtook is cancelled with it. `simulated` measures age by the log's own clock, ignores the back-off, and
-    takes many of a group at once, in their order.
+    overtook is cancelled with it. What would exceed one of the `budgets` brakes its scope, and what a brake holds
+    becomes a review item once it is too old; at once where it never gets too old. `now` is the `store_time`.
+    `simulated` measures age by the log's own clock, ignores back-off and brakes, and takes many of a group at once, in
+    their order.
     """
     with store.transaction() as connection:
         _take_turns(connection)
-        paused = set(connection.scalars(sa.select(pauses.c.scope)))
+        held = connection.execute(sa.select(pauses.c.scope, pauses.c.by)).all()
+        paused = {row.scope for row in held if row.by != BRAKE}
         if "all" in paused:
             return []
+        braked = {row.scope for row in held if row.by == BRAKE and not simulated}
+        sent: Counter[str] | None = None
         taken: list[Action] = []
         busy: set[str] = set()
-        while not taken and (rows := connection.execute(_sendable(now, limit, paused, simulated=simulated)).all()):
+        while not taken and (
+            rows := connection.execute(_sendable(now, limit, paused, braked, simulated=simulated)).all()
+        ):
             for row in rows:
-                if row.group_key in busy or _overtaken(store, row, simulated=simulated):
+                scopes = brakes.scopes_of(row.group_id, row.clause) if row.budgeted and not simulated else ()
+                if row.group_key in busy or braked.intersection(scopes):
+                    continue
+                if _overtaken(store, row, simulated=simulated):
                     continue
                 action = _ACTION.decode(row.body)
                 age = (row.appended_at if simulated else now) - row.planned_at
@@ -49,11 +66,31 @@ def claim(store: CaseStore, now: Millis, *, limit: int = 50, simulated: bool = F
                     continue
                 if len(taken) == limit:
                     break
-                _update(store, row.id, status="sending", tries=row.tries + 1, next_try_at=now + store.lease)
+                if scopes:
+                    sent = _sent(connection, now) if sent is None else sent
+                    if over := brakes.exceeded(scopes, sent, budgets):
+                        _brake(connection, {one: brakes.reason(one, sent[one], budgets) for one in over}, now)
+                        braked.update(over)
+                        continue
+                    sent.update(scopes)
+                gone = {"sent_at": now} if scopes else {}
+                _update(store, row.id, status="sending", tries=row.tries + 1, next_try_at=now + store.lease, **gone)
                 taken.append(msgspec.structs.replace(action, status="sending", tries=row.tries + 1))
                 if not simulated:
                     busy.add(row.group_key)
+        _ask_about_held(store, braked, now, limit)
         return taken
+
+
+def store_time(store: CaseStore, own: Millis) -> Millis:
+    """The time that counts in a store: where several processes share it its clock, else the later of log and `own`."""
+    return store.log_time() if store.lease else max(store.log_time(), own)
+
+
+def held_by_brakes(store: CaseStore) -> dict[str, str]:
+    """The scopes that a brake holds, and why."""
+    query = sa.select(pauses.c.scope, pauses.c.reason).where(pauses.c.by == BRAKE).order_by(pauses.c.scope)
+    return {row.scope: row.reason for row in store.connection.execute(query)}
 
 
 def _take_turns(connection: sa.Connection) -> None:
@@ -62,17 +99,16 @@ def _take_turns(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*turn("claim"))))
 
 
-def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> sa.Select[Any]:
+def _sendable(
+    now: Millis, limit: int, paused: Collection[str], braked: Collection[str], *, simulated: bool
+) -> sa.Select[Any]:
     """The planned rows that may be looked at now, oldest first; a few of each group, so that no queue hides another."""
     in_flight = sa.select(outbox.c.group_key).where(outbox.c.status.in_(IN_FLIGHT))
-    groups = [one.removeprefix("group:") for one in paused if one.startswith("group:")]
-    packs = [one.removeprefix("pack:") for one in paused if one.startswith("pack:")]
-    wanted = [
-        outbox.c.status == "planned",
-        outbox.c.group_key.not_in(in_flight),
-        outbox.c.group_id.not_in(groups),
-        outbox.c.pack.not_in(packs),
-    ]
+    wanted = [outbox.c.status == "planned", outbox.c.group_key.not_in(in_flight)]
+    if paused:
+        wanted.append(sa.not_(_within(paused)))
+    if braked:
+        wanted.append(sa.not_(sa.and_(outbox.c.budgeted, _within(braked))))
     if not simulated:
         wanted.append(outbox.c.next_try_at <= now)
     place = sa.func.row_number().over(partition_by=outbox.c.group_key, order_by=(outbox.c.offset, outbox.c.id))
@@ -80,6 +116,49 @@ def _sendable(now: Millis, limit: int, paused: set[str], *, simulated: bool) -> 
     most = limit if simulated else _LOOKED_AT
     query = sa.select(outbox).join(ranked, ranked.c.id == outbox.c.id).where(ranked.c.place <= most)
     return query.order_by(outbox.c.offset, outbox.c.id).limit(limit * _LOOKED_AT)
+
+
+def _within(scopes: Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether a row lies in one of these scopes."""
+    if "all" in scopes:
+        return sa.true()
+    columns = {"group": outbox.c.group_id, "pack": outbox.c.pack, "clause": outbox.c.clause}
+    named = {kind: [one.partition(":")[2] for one in scopes if brakes.kind_of(one) == kind] for kind in columns}
+    return sa.or_(sa.false(), *(columns[kind].in_(names) for kind, names in named.items() if names))
+
+
+def _sent(connection: sa.Connection, now: Millis) -> Counter[str]:
+    """How many budgeted actions went out in each scope in the last hour, or since it was resumed."""
+    where = outbox.c.group_id, outbox.c.clause
+    recent = sa.select(*where, sa.func.count()).where(outbox.c.sent_at > now - HOUR).group_by(*where)
+    sent = brakes.tally((group, clause, many) for group, clause, many in connection.execute(recent))
+    for row in connection.execute(sa.select(resumed).where(resumed.c.at > now - HOUR)).all():
+        since = sa.select(sa.func.count()).where(outbox.c.sent_at > row.at, _within([row.scope]))
+        sent[row.scope] = connection.scalar(since) or 0
+    return sent
+
+
+def _brake(connection: sa.Connection, reasons: Mapping[str, str], now: Millis) -> None:
+    """Pause scopes until a person resumes them. A person who has paused one meanwhile holds more than a brake does."""
+    rows = [{"scope": scope, "by": BRAKE, "reason": why, "since": now} for scope, why in reasons.items()]
+    connection.execute(_INSERT[connection.dialect.name](pauses).on_conflict_do_nothing(), rows)
+
+
+def _ask_about_held(store: CaseStore, braked: Collection[str], now: Millis, limit: int) -> None:
+    """Make drafts of what brakes hold: of what got too old meanwhile, and of what never gets too old."""
+    if not braked:
+        return
+    past = sa.or_(outbox.c.max_age.is_(None), outbox.c.planned_at + outbox.c.max_age < now)
+    held = sa.select(outbox).where(outbox.c.status == "planned", outbox.c.budgeted, _within(braked), past)
+    first = held.order_by(outbox.c.offset, outbox.c.id).limit(limit * _LOOKED_AT)
+    for row in store.connection.execute(first).all():
+        if _overtaken(store, row, simulated=False):
+            continue
+        action = _ACTION.decode(row.body)
+        if row.max_age is None:
+            _hand_over(store, row, action, now, "held by a brake", "已达处理限额，未自动执行，请人工决定是否执行")
+        else:
+            _too_late(store, row, action, now)
 
 
 def settle(
@@ -90,12 +169,13 @@ def settle(
         if status == "retry" and action.tries < MOST_TRIES and retry_at is not None:
             # Where the lease ran out, somebody else has taken it up, or people were asked.
             held = (outbox.c.id == action.id, outbox.c.status == "sending")
-            again = {"status": "planned", "next_try_at": retry_at, "detail": detail}
+            again = {"status": "planned", "next_try_at": retry_at, "detail": detail, "sent_at": None}
             store.connection.execute(outbox.update().where(*held).values(**again))
             return
         if status == "retry":
             status, detail = "manual", f"tried {action.tries} times without success: {detail}"
-        _update(store, action.id, status=status, detail=detail)
+        stayed = {"sent_at": None} if status in ("manual", "refused") else {}
+        _update(store, action.id, status=status, detail=detail, **stayed)
         _publish_outcome(store, action, status, at, detail)
         if status in UNSENT:
             _ask(store, action, detail, at)
@@ -127,7 +207,7 @@ def recover(store: CaseStore, idempotent: frozenset[str] | set[str]) -> int:
         for row in rows:
             action = _ACTION.decode(row.body)
             if action.call in idempotent:
-                _update(store, row.id, status="planned", tries=max(0, row.tries - 1), next_try_at=0)
+                _update(store, row.id, status="planned", tries=max(0, row.tries - 1), next_try_at=0, sent_at=None)
             else:
                 _update(store, row.id, status="unconfirmed", detail="the process ended while it was being sent")
                 _publish_outcome(store, action, "unconfirmed", row.appended_at, "")
@@ -161,19 +241,25 @@ def _overtaken(store: CaseStore, row: sa.Row[Any], *, simulated: bool) -> bool:
 
 
 def _too_late(store: CaseStore, row: sa.Row[Any], action: Action, now: Millis) -> None:
-    detail = "too late to go out by itself"
+    _hand_over(store, row, action, now, "too late to go out by itself", "动作已过时效，未自动执行，请人工决定是否补做")
+
+
+def _hand_over(store: CaseStore, row: sa.Row[Any], action: Action, now: Millis, detail: str, why: str) -> None:
+    """Make a draft of what would have gone out by itself."""
     _update(store, row.id, status="manual", detail=detail)
     _publish_outcome(store, action, "manual", now, detail)
-    _ask(store, action, "动作已过时效，未自动执行，请人工决定是否补做", now, kind="late")
+    _ask(store, action, why, now)
 
 
-def _ask(store: CaseStore, action: Action, why: str, at: Millis, kind: str = "late") -> None:
+def _ask(store: CaseStore, action: Action, why: str, at: Millis) -> None:
+    """Ask a person whether an action goes out. What they approve is theirs: no brake holds it any more."""
+    _update(store, action.id, budgeted=False)
     review = Review(
-        id=digest("r", action.id, kind),
-        kind=kind,  # type: ignore[arg-type]
+        id=digest("r", action.id, "late"),
+        kind="late",
         on=DecisionTarget("action", action.id),
         group_id=action.group_id,
-        clause="",
+        clause=str(action.params.get("clause", "")),
         subject=action.subject,
         opened_at=at,
         why=why,
@@ -213,11 +299,19 @@ def _update(store: CaseStore, action_id: str, **values: object) -> None:
     store.connection.execute(outbox.update().where(outbox.c.id == action_id).values(**values))
 
 
-def pause_scope(*, group: str | None = None, pack: str | None = None) -> str:
-    """Name what is paused: one group, one pack, or everything."""
-    if group:
-        return f"group:{group}"
-    return f"pack:{pack}" if pack else "all"
+def pause_scope(*, group: str | None = None, pack: str | None = None, clause: str | None = None) -> str:
+    """Name what is paused: one group, one pack, one clause, or everything."""
+    named = {"group": group, "pack": pack, "clause": clause}
+    return next((f"{kind}:{name}" for kind, name in named.items() if name), "all")
 
 
-__all__: Sequence[str] = ("claim", "done_by_hand", "pause_scope", "recover", "settle", "waiting")
+__all__: Sequence[str] = (
+    "claim",
+    "done_by_hand",
+    "held_by_brakes",
+    "pause_scope",
+    "recover",
+    "settle",
+    "store_time",
+    "waiting",
+)

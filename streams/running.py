@@ -61,6 +61,7 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
                 metrics,
                 tick_seconds=settings.tick_seconds,
                 keep_text=settings.retention_days * 86_400_000,
+                budgets=settings.budgets,
                 **options,
             )
             await service.start()

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from connectors.actuator import Actuator
 from models.observation import Millis
-from streams import desk, outbox
+from streams import brakes, desk, outbox
+from streams.brakes import Budgets
 from streams.calls import DeskCalls
 from streams.counting import count_effects
 from streams.dispatch import Dispatcher
@@ -48,6 +49,7 @@ class Service(DeskCalls):
         *,
         tick_seconds: float = 5.0,
         keep_text: Millis = 30 * 86_400_000,
+        budgets: Budgets = brakes.DEFAULT,
         clock: Callable[[], Millis] = lambda: time.time_ns() // 1_000_000,
         watch: Callable[[Sequence[Done]], None] | None = None,
     ) -> None:
@@ -55,7 +57,7 @@ class Service(DeskCalls):
         self.store: Store = host.store
         self.metrics = metrics
         self.clock = clock
-        self._dispatcher = Dispatcher(host.store, actuator, metrics, clock, self._patiently)
+        self._dispatcher = Dispatcher(host.store, actuator, metrics, clock, self._patiently, budgets=budgets)
         self._tick_seconds = tick_seconds
         self._keep_text = keep_text
         self._watch = watch

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from streams import brakes
+from streams.brakes import Budgets
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; one sentence says which and how to mend it."""
@@ -47,7 +50,18 @@ class Settings:
         None, "fleet: name of this worker, the same after a restart; without it the host's"
     )
     stall_seconds: float = _setting(120.0, "fleet: a worker that makes no progress for so long ends itself")
+    budget_group: int = _setting(
+        brakes.DEFAULT.group,
+        "sanctions an hour in one group that may go out by themselves, 0 for no limit; then a brake holds",
+    )
+    budget_clause: int = _setting(brakes.DEFAULT.clause, "the same for all sanctions under one clause")
+    budget_fleet: int = _setting(brakes.DEFAULT.fleet, "the same for all sanctions together")
     retention_days: int = _setting(30, "how long message text stays in the log, in days")
+
+    @property
+    def budgets(self) -> Budgets:
+        """The budgets of sanctions, as brakes want them."""
+        return Budgets(self.budget_group, self.budget_clause, self.budget_fleet)
 
 
 def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -97,6 +111,9 @@ def _check(settings: Settings) -> Settings:
         value = getattr(settings, name)
         if not 0 < value < float("inf"):
             raise SettingsError(f"XUNQUN_{name.upper()} has to be more than 0, it is {value}")
+    for name in ("budget_group", "budget_clause", "budget_fleet"):
+        if getattr(settings, name) < 0:
+            raise SettingsError(f"XUNQUN_{name.upper()} is a number of sanctions an hour: 0 sets no limit")
     _check_sealed_key(settings.sealed_key)
     return settings
 

@@ -22,7 +22,9 @@ from streams.cases.tables import ENTERED, REPLACED, unmeasured
 from streams.errors import Unavailable
 from streams.topics import TOPICS, Effects, Record, record_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# What the outbox of a file of version 1 lacks. It is added when the file is opened; older programs then refuse it.
+_SINCE_1 = {"clause": "TEXT NOT NULL DEFAULT ''", "budgeted": "BOOLEAN NOT NULL DEFAULT 0", "sent_at": "INTEGER"}
 # Bytes of appended records at hand; with their values they take some five times as much.
 _MOST_TAIL = 2 << 20
 # Beside the tables that both databases have.
@@ -150,14 +152,25 @@ class Store:
         for pragma in (*written, "cache_size=-32000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
         found = self.connection.exec_driver_sql("PRAGMA user_version").scalar()
-        if found not in (0, SCHEMA_VERSION):
+        if found not in (0, 1, SCHEMA_VERSION):
             raise StoreUnavailable(
                 f"{self.path} was written by another version of Xunqun (schema {found}, this one reads {SCHEMA_VERSION})"
             )
+        if found == 1:
+            self._upgrade()
         for each in (meta, tables.meta):
             each.create_all(self.connection)
         self.connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
         self.connection.commit()
+
+    def _upgrade(self) -> None:
+        """Add what version 1 lacked. A process of it that still runs may set the version back: what is there stays."""
+        self.connection.rollback()
+        with self.transaction() as connection:
+            there = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(outbox)")}
+            for name in _SINCE_1.keys() - there:
+                connection.exec_driver_sql(f"ALTER TABLE outbox ADD COLUMN {name} {_SINCE_1[name]}")
+            connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_outbox_sent_at ON outbox (sent_at)")
 
     def close(self) -> None:
         self.connection.close()

@@ -34,6 +34,8 @@ class Enforce:
                             "group_key": record.key,
                             "group_id": action.group_id,
                             "pack": action.params.get("pack", ""),
+                            "clause": action.params.get("clause", ""),
+                            "budgeted": action.params.get("budgeted", False),
                             "reverses": action.params.get("reverses"),
                             "status": "planned",
                             "tries": 0,

@@ -27,6 +27,7 @@ from policies.directory import Directory
 from policies.ladder import Due, generations, reconcile, span_millis
 from policies.notices import SANCTION_NAMES, cite, reversal_notice, write_notice
 from policies.schema import Binding, Ladder, Pack
+from streams.brakes import is_budgeted
 from streams.topics import (
     ACTIONS,
     JUDGEMENTS,
@@ -344,6 +345,8 @@ class Escalate:
         max_age: Millis | None = None,
     ) -> None:
         platform = noted.group_key.partition(":")[0]
+        named = {"pack": noted.pack, "group_key": noted.group_key, "clause": sanction.clause}
+        budgeted = is_budgeted(sanction, by_person=effects.decided_at is not None)
         action = Action(
             id=digest("a", sanction.id, call),
             sanction_id=sanction.id,
@@ -353,7 +356,7 @@ class Escalate:
             status="planned",
             group_id=noted.group_id,
             subject=noted.violation.subject.id,
-            params={**params, "pack": noted.pack, "group_key": noted.group_key},
+            params={**params, **named, "budgeted": budgeted},
             planned_at=noted.at if effects.decided_at is None else effects.decided_at,
             max_age=max_age,
         )

@@ -49,6 +49,11 @@ outbox = sa.Table(
     sa.Column("group_key", Words, nullable=False),
     sa.Column("group_id", Words, nullable=False),
     sa.Column("pack", Words, nullable=False),
+    sa.Column("clause", Words, nullable=False, server_default=""),
+    # Counts against the budgets of sanctions, and is held by brakes.
+    sa.Column("budgeted", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When something budgeted went out. Empty again where it turned out that it did not.
+    sa.Column("sent_at", BIG, index=True),
     sa.Column("reverses", Name, index=True),
     sa.Column("status", Name, nullable=False, index=True),
     sa.Column("tries", sa.Integer, nullable=False),
@@ -188,6 +193,13 @@ pauses = sa.Table(
     sa.Column("reason", Words, nullable=False),
     sa.Column("since", BIG, nullable=False),
 )
+# When a scope was resumed last: from then on its sanctions are counted anew.
+resumed = sa.Table(
+    "resumed",
+    meta,
+    sa.Column("scope", Name, primary_key=True),
+    sa.Column("at", BIG, nullable=False),
+)
 
 # What an agent may ask to have entered, by name.
 ENTERED = {
@@ -207,7 +219,8 @@ ENTERED = {
         outbox,
         unmeasured,
         pauses,
+        resumed,
     )
 }
 # A second delivery keeps the first row; of these the newest wins.
-REPLACED = frozenset({"sanctions", "groups_seen", "judged", "pauses"})
+REPLACED = frozenset({"sanctions", "groups_seen", "judged", "pauses", "resumed"})

@@ -281,7 +281,7 @@ class Worker:
                 if settings.action_url and settings.action_secret
                 else SimulatedActuator()
             )
-            dispatcher = Dispatcher(self.cases, actuator, self.metrics, _now, self._in_cases)
+            dispatcher = Dispatcher(self.cases, actuator, self.metrics, _now, self._in_cases, budgets=settings.budgets)
             looked = float("-inf")
             while True:
                 if time.monotonic() - looked > _RECOVER_SECONDS:
