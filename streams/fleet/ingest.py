@@ -22,6 +22,8 @@ from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_obse
 T = TypeVar("T")
 # How long a refusal by Kafka shows in `/ready`.
 _SHOWN_SECONDS = 3.0
+# Senders give up after 15 s or more: they have to hear before that whether it was taken.
+_CONFIRM_SECONDS = 8.0
 _UNSEALED = "reports and messages with a secrecy marking are refused until XUNQUN_SEALED_KEY is set"
 
 _log = logging.getLogger("xunqun.ingest")
@@ -67,7 +69,7 @@ class Ingest(DeskCalls):
             results.append(Appended("accepted", seen.id))
         if records:
             try:
-                await self._producer.send(records)
+                await self._producer.send(records, within=_CONFIRM_SECONDS)
             except KafkaUnavailable as error:
                 self._refused = (time.monotonic(), str(error))
                 unsent = Appended("unavailable", why=str(error))

@@ -188,22 +188,26 @@ class Producer:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def send(self, records: Iterable[Record], *, timed: bool = True) -> list[int]:
+    async def send(self, records: Iterable[Record], *, timed: bool = True, within: float | None = None) -> list[int]:
         """Store records and give their offsets, in order. `timed` records carry their own `appended_at`.
 
-        KafkaUnavailable where one was not confirmed; some of them may be stored then, and all have to be sent again.
+        Waits for Kafka for as long as it takes, or `within` seconds. KafkaUnavailable where one was not confirmed; some of
+        them may be stored then, or still be, and all have to be sent again.
         """
         try:
-            waiting = [
-                await self._producer.send(
-                    self.kafka.named(one.topic),
-                    one.value,
-                    key=one.key.encode("utf-8", "surrogatepass") or None,
-                    timestamp_ms=one.appended_at if timed and one.appended_at > 0 else None,
-                )
-                for one in records
-            ]
-            return [one.offset for one in await asyncio.gather(*waiting)]
+            async with asyncio.timeout(within):
+                waiting = [
+                    await self._producer.send(
+                        self.kafka.named(one.topic),
+                        one.value,
+                        key=one.key.encode("utf-8", "surrogatepass") or None,
+                        timestamp_ms=one.appended_at if timed and one.appended_at > 0 else None,
+                    )
+                    for one in records
+                ]
+                return [one.offset for one in await asyncio.gather(*waiting)]
+        except TimeoutError as error:
+            raise KafkaUnavailable(f"Kafka did not confirm within {within:g} s") from error
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
 
