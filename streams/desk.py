@@ -6,6 +6,7 @@ Nothing here changes a strike: a decision becomes a record of `judgements`, and 
 import json
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from streams.cases.tables import (
     groups_seen,
     outbox,
     pauses,
+    redriven,
     reviews,
     sanctions,
     tasks,
@@ -33,10 +35,14 @@ from streams.cases.tables import (
 from streams.errors import NotFound, WrongUse
 from streams.outbox import done_by_hand, held_by_brakes, pause_scope, store_time
 from streams.replay import with_evidence
+from streams.store import Store
 from streams.topics import (
+    AGAIN,
+    DEAD_LETTERS,
     JUDGEMENTS,
     OBSERVATIONS,
     Appeal,
+    DeadLetter,
     Judged,
     Noted,
     Record,
@@ -44,6 +50,7 @@ from streams.topics import (
     decode_observation,
     noted,
     record_of,
+    value_of,
 )
 
 OUTCOMES: dict[str, tuple[str, ...]] = {
@@ -309,26 +316,202 @@ def paused(store: CaseStore) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in store.connection.execute(sa.select(pauses).order_by(pauses.c.scope))]
 
 
-def list_dead_letters(store: CaseStore, *, limit: int = 200) -> list[dict[str, Any]]:
-    """Dead letters, newest first, without their bytes."""
+# partition and offset of a dead letter on its topic; in a single process the partition is 0
+Place = tuple[int, int]
+
+
+def list_dead_letters(
+    store: CaseStore,
+    *,
+    topic: str | None = None,
+    cause: str | None = None,
+    since: Millis | None = None,
+    limit: int = 200,
+) -> list[dict[str, Any]]:
+    """Dead letters, newest first, without their bytes. `topic` is the one they come from, `cause` a part of theirs."""
+    query = _dead(store, *_wanted(topic, cause, since)).order_by(dead_letters.c.at.desc(), dead_letters.c.offset.desc())
+    rows = store.connection.execute(query.limit(limit)).all()
+    again = _tried_again(store, rows)
+    return [_shown_dead(row, again) for row in rows]
+
+
+def show_dead_letter(store: CaseStore, letter_id: str, *, with_body: bool = False) -> dict[str, Any]:
+    """One dead letter: its cause, where it comes from, how often it was tried. Its bytes may hold a message. NotFound."""
+    place = dead_letter_place(letter_id)
+    row = store.connection.execute(_dead(store, _at(store, [place]))).one_or_none()
+    if row is None:
+        raise _no_dead_letter(letter_id)
+    found = _shown_dead(row, _tried_again(store, [row]))
+    known = _letters(store, [place]).get(place)
+    if known is not None:
+        found["key"] = known.key
+    if with_body:
+        found["body"] = dead_bodies(store, [place])[place][1]
+    return found
+
+
+def find_dead_letters(
+    store: CaseStore,
+    *,
+    topic: str | None = None,
+    cause: str | None = None,
+    since: Millis | None = None,
+    ids: Sequence[str] = (),
+) -> list[Place]:
+    """The places of all dead letters that meet every condition, oldest first. NotFound where an id names none."""
+    named = [dead_letter_place(one) for one in ids]
+    wanted = _wanted(topic, cause, since)
+    if ids:
+        there = {(row.partition, row.offset) for row in store.connection.execute(_dead(store, _at(store, named)))}
+        for place, one in zip(named, ids, strict=True):
+            if place not in there:
+                raise _no_dead_letter(one)
+        wanted.append(_at(store, named))
+    query = _dead(store, *wanted).order_by(dead_letters.c.at, dead_letters.c.offset)
+    return [(row.partition, row.offset) for row in store.connection.execute(query)]
+
+
+def dead_bodies(store: CaseStore, places: Sequence[Place]) -> dict[Place, tuple[str, bytes]]:
+    """Source topic and bytes of the dead letters at these places, those that are still there."""
+    query = _dead(store, _at(store, places)).add_columns(dead_letters.c.body)
+    return {(row.partition, row.offset): (row.topic, row.body) for row in store.connection.execute(query)}
+
+
+def redriven_record(topic: str, body: bytes, letter: DeadLetter | None) -> Record:
+    """The record to hand in again. Its key is the original's; where that had none, an observation's group has its place."""
+    key = letter.key if letter is not None else ""
+    if not key and topic in (OBSERVATIONS, AGAIN):
+        key = _key_of(body)
+    return Record(topic, key, body, -1, _now())
+
+
+def strike_off(store: CaseStore, places: Sequence[Place]) -> None:
+    """They were handed in again: they leave the table, and no replay brings them back. Inside a transaction."""
+    at = _now()
+    marks = [
+        {"partition": place[0], "offset": place[1], "digest": _digest(body), "size": len(body), "at": at}
+        for place, (_, body) in dead_bodies(store, places).items()
+    ]
+    if marks:
+        store.connection.execute(sa.insert(redriven), marks)
+        store.connection.execute(sa.delete(dead_letters).where(_at(store, places)))
+
+
+def redrive(
+    store: CaseStore,
+    *,
+    topic: str | None = None,
+    cause: str | None = None,
+    since: Millis | None = None,
+    ids: Sequence[str] = (),
+    dry_run: bool = False,
+) -> int:
+    """Hand dead letters in again, to be judged anew; how many."""
+    places = find_dead_letters(store, topic=topic, cause=cause, since=since, ids=ids)
+    return len(places) if dry_run else hand_in_again(store, places)
+
+
+def hand_in_again(store: CaseStore, places: Sequence[Place]) -> int:
+    """Append dead letters to the topics that they come from and strike them off, all or none; how many were there."""
+    with store.transaction():
+        letters = _letters(store, places)
+        bodies = dead_bodies(store, places)
+        there = [one for one in places if one in bodies]
+        records = [redriven_record(*bodies[one], letters.get(one)) for one in there]
+        strike_off(store, there)
+        store.append(records)
+    return len(there)
+
+
+def dead_letter_place(letter_id: str) -> Place:
+    """Read an id such as "3/1042"; in a single process the offset alone will do. WrongUse where it is none."""
+    partition, _, offset = letter_id.rpartition("/")
+    if not offset.isdecimal() or not (partition or "0").isdecimal():
+        raise WrongUse(f"{letter_id!r} is no id of a dead letter: `xunqun deadletters list` shows them, such as 3/1042")
+    return int(partition or 0), int(offset)
+
+
+def _no_dead_letter(letter_id: str) -> NotFound:
+    return NotFound(f"there is no dead letter {letter_id}; `xunqun deadletters list` shows what there is")
+
+
+def _partition(store: CaseStore) -> Any:
+    """The partition of a dead letter's row; SQLite has one order and no such column."""
+    if store.connection.dialect.name == "postgresql":
+        return sa.literal_column("dead_letters.partition", sa.Integer)
+    return sa.literal(0)
+
+
+def _dead(store: CaseStore, *wanted: Any) -> sa.Select[Any]:
+    """Dead letters without their bytes, and without those that a replay has brought back."""
+    partition = _partition(store)
+    gone = sa.exists().where(redriven.c.partition == partition, redriven.c.offset == dead_letters.c.offset)
     columns = [column for column in dead_letters.c if column.name != "body"]
     size = sa.func.length(dead_letters.c.body).label("bytes")
-    query = sa.select(*columns, size).order_by(dead_letters.c.at.desc(), dead_letters.c.offset.desc()).limit(limit)
-    return [dict(row._mapping) for row in store.connection.execute(query)]
+    return sa.select(partition.label("partition"), *columns, size).where(~gone, *wanted)
 
 
-def redrive(store: CaseStore, *, cause: str | None = None, dry_run: bool = False) -> int:
-    """Hand dead letters in again, all or those whose cause contains a text; they are judged anew. Returns how many."""
-    wanted = [dead_letters.c.topic == OBSERVATIONS]
+def _wanted(topic: str | None, cause: str | None, since: Millis | None) -> list[Any]:
+    wanted: list[Any] = []
+    if topic:
+        wanted.append(dead_letters.c.topic == topic)
     if cause:
-        wanted.append(dead_letters.c.cause.contains(cause))
-    if dry_run:
-        return store.connection.scalar(sa.select(sa.func.count()).select_from(dead_letters).where(*wanted)) or 0
-    with store.transaction() as connection:
-        taken = sa.delete(dead_letters).where(*wanted).returning(dead_letters)
-        rows = sorted(connection.execute(taken), key=lambda row: (row.at, row.offset))
-        store.append([Record(OBSERVATIONS, _key_of(row.body), row.body, -1, _now()) for row in rows])
-    return len(rows)
+        wanted.append(dead_letters.c.cause.contains(cause, autoescape=True))
+    if since is not None:
+        wanted.append(dead_letters.c.at >= since)
+    return wanted
+
+
+def _at(store: CaseStore, places: Sequence[Place]) -> Any:
+    """Those at these places. In one list per partition: a statement takes only so many values."""
+    of: dict[int, list[int]] = {}
+    for partition, offset in places:
+        of.setdefault(partition, []).append(offset)
+    partition = _partition(store)
+    return sa.or_(sa.false(), *(sa.and_(partition == one, dead_letters.c.offset.in_(mine)) for one, mine in of.items()))
+
+
+def _shown_dead(row: Any, again: Mapping[Place, int]) -> dict[str, Any]:
+    place = (row.partition, row.offset)
+    return {
+        "id": f"{row.partition}/{row.offset}",
+        **row._mapping,
+        "tries": row.tries + again.get(place, 0),
+    }
+
+
+def _tried_again(store: CaseStore, rows: Sequence[Any]) -> dict[Place, int]:
+    """How often the same bytes were handed in again before, of those that were.
+
+    By their digest: a header would have to survive two logs, every agent and whatever else may carry the bytes.
+    """
+    sizes = set(store.connection.scalars(sa.select(redriven.c.size).distinct()))
+    digests = {
+        place: _digest(body)
+        for place, (_, body) in dead_bodies(
+            store, [(row.partition, row.offset) for row in rows if row.bytes in sizes]
+        ).items()
+    }
+    known = redriven.c.digest.in_(set(digests.values()))
+    query = sa.select(redriven.c.digest, sa.func.count()).where(known).group_by(redriven.c.digest)
+    times = {row[0]: row[1] for row in store.connection.execute(query)}
+    return {place: times[one] for place, one in digests.items() if one in times}
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def _letters(store: CaseStore, places: Sequence[Place]) -> dict[Place, DeadLetter]:
+    """The dead letters themselves, which know the key, where the log is at hand. A fleet reads them from Kafka."""
+    if not isinstance(store, Store):
+        return {}
+    found = {}
+    for place in places:
+        for record in store.read((DEAD_LETTERS,), place[1] - 1, 1):
+            if record.offset == place[1]:
+                found[place] = value_of(record)
+    return found
 
 
 def _key_of(body: bytes) -> str:
@@ -347,6 +530,8 @@ def purge(store: CaseStore, *, now: Millis, keep_text: Millis) -> dict[str, int]
     """
     past = now - keep_text
     with store.transaction() as connection:
+        # Longer than the letters are kept anywhere, from where a replay could bring them back.
+        connection.execute(sa.delete(redriven).where(redriven.c.at < past - keep_text))
         return {
             "records": store.forget(past),
             "dead_letters": connection.execute(sa.delete(dead_letters).where(dead_letters.c.at < past)).rowcount,
@@ -373,7 +558,7 @@ def status(store: CaseStore) -> dict[str, Any]:
         "tasks_open": count(tasks, tasks.c.status == "open"),
         "appeals": count(appeals),
         "decisions": count(decisions),
-        "dead_letters": count(dead_letters),
+        "dead_letters": store.connection.scalar(sa.select(sa.func.count()).select_from(_dead(store).subquery())) or 0,
         "groups": count(groups_seen),
         "unknown_groups": [
             dict(row._mapping)
