@@ -5,10 +5,26 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from actuator import (
+    ActingField,
+    FailingField,
+    OnceField,
+    OverturningField,
+    PatientField,
+    RedriveField,
+    kill_dispatcher,
+    overturn_and_kill,
+    overturn_in_flight,
+    redrive_old,
+)
+from clocks import ClockField, wrong_clock
 from field import Field
+from reload import ReloadField, reload_during_kill
 
 
 async def nothing(field: Field) -> str:
@@ -62,6 +78,20 @@ async def hanging_worker(field: Field) -> str:
     assert state == "T", state
     worker.send(signal.SIGCONT)
     return "stopped (state T) for 16 s, session 10 s"
+
+
+async def two_screens_late(field: Field) -> str:
+    """SIGSTOP of one of two screens with records in hand; it wakes up 30 s later, when the other has its partitions."""
+    worker = field.workers["w1"]
+    # In the middle of a chunk: what it was given is not all committed.
+    while not (behind := await field.lag()):
+        await asyncio.sleep(0.05)
+    worker.send(signal.SIGSTOP)
+    await asyncio.sleep(30)
+    state = _state(worker.process.pid)
+    assert state == "T", state
+    worker.send(signal.SIGCONT)
+    return f"stopped (state T) for 30 s with {behind} records not committed, session 10 s"
 
 
 async def broker_away(field: Field) -> str:
@@ -146,19 +176,36 @@ def _gone(pid: int) -> str:
     raise AssertionError(f"process {pid} is still there")
 
 
-# name: fault, workers at the start (name, roles)
+class Run(NamedTuple):
+    """A fault, the roles of each worker at the start, and the field on which it strikes."""
+
+    fault: Callable[[Any], Awaitable[str]]
+    workers: dict[str, str]
+    field: type[Field] = Field
+
+
 ALL = "screen,escalate,enforce,record,dispatch"
-RUNS = {
-    "nothing": (nothing, {"w1": ALL}),
-    "kill-worker": (kill_worker, {"w1": ALL}),
-    "stop-worker": (stop_worker, {"w1": ALL}),
-    "second-worker": (second_worker, {"w1": ALL}),
-    "split-roles": (kill_escalate_of_roles, {"w1": "screen", "w2": "escalate,enforce,record,dispatch"}),
-    "hanging-worker": (hanging_worker, {"w1": ALL, "w2": ALL}),
-    "broker-away": (broker_away, {"w1": ALL}),
-    "redis-killed": (redis_killed, {"w1": ALL}),
-    "redis-empty": (redis_empty, {"w1": ALL}),
-    "postgres-away": (postgres_away, {"w1": ALL}),
-    "poison": (poison, {"w1": ALL}),
-    "duplicates": (duplicates, {"w1": ALL}),
+APART = {"w1": "screen,escalate,enforce,record", "w2": "dispatch"}
+RUNS: dict[str, Run] = {
+    "nothing": Run(nothing, {"w1": ALL}),
+    "kill-worker": Run(kill_worker, {"w1": ALL}),
+    "stop-worker": Run(stop_worker, {"w1": ALL}),
+    "second-worker": Run(second_worker, {"w1": ALL}),
+    "split-roles": Run(kill_escalate_of_roles, {"w1": "screen", "w2": "escalate,enforce,record,dispatch"}),
+    "hanging-worker": Run(hanging_worker, {"w1": ALL, "w2": ALL}),
+    "two-screens-late": Run(two_screens_late, {"w1": ALL, "w2": ALL}),
+    "broker-away": Run(broker_away, {"w1": ALL}),
+    "redis-killed": Run(redis_killed, {"w1": ALL}),
+    "redis-empty": Run(redis_empty, {"w1": ALL}),
+    "postgres-away": Run(postgres_away, {"w1": ALL}),
+    "poison": Run(poison, {"w1": ALL}),
+    "duplicates": Run(duplicates, {"w1": ALL}),
+    "slow-actuator": Run(kill_dispatcher, APART, ActingField),
+    "failing-actuator": Run(kill_dispatcher, {"w1": ALL}, FailingField),
+    "once-actuator": Run(kill_dispatcher, APART, OnceField),
+    "overturned-in-flight": Run(overturn_in_flight, {"w1": ALL}, OverturningField),
+    "overturned-and-killed": Run(overturn_and_kill, APART, PatientField),
+    "wrong-clock": Run(wrong_clock, {"w1": ALL}, ClockField),
+    "reload-during-kill": Run(reload_during_kill, {"w1": ALL}, ReloadField),
+    "redrive-old": Run(redrive_old, {"w1": ALL}, RedriveField),
 }

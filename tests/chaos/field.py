@@ -12,8 +12,8 @@ import random
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +22,19 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from aiokafka import TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 
-from models import Account, Fleet, Group, Person
+from models import Account, Action, Fleet, Group, Person
+from models.observation import Millis
 from policies.directory import Directory
+from policies.schema import Pack
+from policies.state import GroupState
+from streams.agents import Escalate, Screen
 from streams.agents.escalate import Ledger
 from streams.fleet.kafka import Kafka, Producer, create_topics, read_whole
 from streams.ledger import RedisStates
 from streams.loading import classifiers_from, packs_from
-from streams.replay import Replay, replaying
+from streams.replay import CHUNK, Replay, replaying, stored_actions, stored_sanctions, stored_verdicts
 from streams.store import state
 from streams.topics import (
     ACTIONS,
@@ -38,6 +43,7 @@ from streams.topics import (
     OBSERVATIONS,
     OUTCOMES,
     VIEWS,
+    DeadLetter,
     Record,
     Unusable,
     decode_observation,
@@ -101,6 +107,8 @@ class Worker:
 class Field:
     """One run. `fault` is called with the field when `strikes_at` of the stream is sent."""
 
+    strikes_at = 0.35
+
     def __init__(
         self,
         stack: Any,
@@ -113,6 +121,13 @@ class Field:
     ) -> None:
         self.stack = stack
         self.folder = folder
+        # A schema of its own: what another run has left in the outbox is not ours to carry out.
+        self.schema = prefix.replace("-", "_") + "run"
+        self.database = f"{stack.database}?options=-csearch_path%3D{self.schema}"
+        # What the workers are told beside where the components are.
+        self.environment: dict[str, str] = {}
+        # Ids of observations that were sent beside the stream.
+        self.extra: set[str] = set()
         # What a worker runs: the product, or a script that breaks it on purpose.
         self.program = ("-c", "from streams.cli import main; main()") if program is None else (str(program),)
         # A broker that is away is the subject here, not news.
@@ -126,7 +141,7 @@ class Field:
         # Records that cannot be used, sent on purpose.
         self.poisoned = 0
         self.fleet = a_fleet()
-        self._numbers = random.Random(20261121)
+        self.numbers = random.Random(20261121)
         self._texts = own_texts()
         # Supervised: who ends with a code of its own is started again, as systemd would.
         self._supervised: dict[str, asyncio.Task[None]] = {}
@@ -136,9 +151,16 @@ class Field:
     async def prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "fleet.yaml").write_bytes(msgspec.yaml.encode(self.fleet))
+        await asyncio.to_thread(self._make_schema)
         await create_topics(self.kafka, partitions=PARTITIONS)
         self.producer = Producer(self.kafka)
         await self.producer.start()
+
+    def _make_schema(self) -> None:
+        engine = sa.create_engine(self.stack.database)
+        with engine.begin() as connection:
+            connection.execute(sa.text(f'create schema "{self.schema}"'))
+        engine.dispose()
 
     async def start(self, name: str, roles: str = ROLES, *, supervised: bool = True) -> Worker:
         """Start a worker, and again whenever it ends by itself."""
@@ -160,7 +182,7 @@ class Field:
         given = {
             "XUNQUN_KAFKA": self.stack.kafka,
             "XUNQUN_REDIS": self.stack.redis,
-            "XUNQUN_DATABASE": self.stack.database,
+            "XUNQUN_DATABASE": self.database,
             "XUNQUN_KAFKA_PREFIX": self.kafka.prefix,
             "XUNQUN_TICK_SECONDS": "2",
             "XUNQUN_FLEET": str(self.folder / "fleet.yaml"),
@@ -169,7 +191,7 @@ class Field:
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *self.program, *arguments,
-                env=clean | given, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
+                env=clean | given | self.environment, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         self.workers[name] = Worker(name, process, log)
         return self.workers[name]
@@ -198,7 +220,7 @@ class Field:
 
     # the stream
 
-    async def run(self, fault: Callable[["Field"], Awaitable[str]], *, strikes_at: float = 0.35) -> Result:
+    async def run(self, fault: Callable[[Any], Awaitable[str]]) -> Result:
         """Send everything, let the fault strike on the way, wait until all is worked off, and compare."""
         result = Result(getattr(fault, "__name__", "run"))
         striking: asyncio.Task[str] | None = None
@@ -208,21 +230,21 @@ class Field:
             if due > self.sent:
                 await self._send([self._observation(number) for number in range(self.sent, due)])
                 self.sent = due
-            if striking is None and self.sent >= strikes_at * self.total:
+            if striking is None and self.sent >= self.strikes_at * self.total:
                 self.sent_at_fault = self.sent
                 striking = asyncio.create_task(self._strike(fault))
             await asyncio.sleep(0.02)
         assert striking is not None
         async with asyncio.timeout(PATIENCE):
             result.proof = await striking
-        await self.drained()
+        await self.settled()
         result.recovered_seconds = round(time.monotonic() - self.fault_over_at, 1)
         result.observations = self.total
         result.after_fault = self.total - (self.sent_at_fault or 0)
         await self.compare(result)
         return result
 
-    async def _strike(self, fault: Callable[["Field"], Awaitable[str]]) -> str:
+    async def _strike(self, fault: Callable[[Any], Awaitable[str]]) -> str:
         proof = await fault(self)
         self.fault_over_at = time.monotonic()
         return proof
@@ -242,8 +264,11 @@ class Field:
                     await self.producer.start()
 
     def _observation(self, number: int) -> Record:
-        group = number % GROUPS
-        member = self._numbers.randrange(MEMBERS)
+        """The stream's observation of this number; the groups take turns."""
+        return self.message(number, number % GROUPS, self.numbers.randrange(MEMBERS), self.text())
+
+    def message(self, number: int | str, group: int, member: int, text: str, *, late: Millis = 0) -> Record:
+        """A message of a member whose clock is so many milliseconds late; fast, where that is negative."""
         body = {
             "v": 1,
             "id": f"{self.kafka.prefix}{number}",
@@ -251,15 +276,15 @@ class Field:
             "platform": "webhook",
             "group": {"id": f"g{group}"},
             "sender": {"id": f"a{group}-{member}"},
-            "sent_at": time.time_ns() // 1_000_000,
+            "sent_at": time.time_ns() // 1_000_000 - late,
             "kind": "text",
-            "text": self._text(),
+            "text": text,
         }
         return Record(OBSERVATIONS, f"webhook:g{group}", msgspec.json.encode(body), -1, -1)
 
-    def _text(self) -> str:
+    def text(self) -> str:
         work, offences = self._texts
-        return self._numbers.choice(offences if self._numbers.random() < OFFENCES else work)
+        return self.numbers.choice(offences if self.numbers.random() < OFFENCES else work)
 
     # the end
 
@@ -287,6 +312,10 @@ class Field:
             await consumer.stop()
             await admin.close()
 
+    async def settled(self) -> None:
+        """Until all is done that follows from what was sent."""
+        await self.drained()
+
     async def drained(self, seconds: float = PATIENCE) -> None:
         """Until nothing is left; ticks keep coming, so a handful of open records counts as nothing twice in a row."""
         deadline, calm = time.monotonic() + seconds, 0
@@ -300,18 +329,28 @@ class Field:
             calm = calm + 1 if 0 <= left <= 2 * PARTITIONS else 0
             await asyncio.sleep(1.0)
 
+    def expected(self, observed: Sequence[Record]) -> "Answer":
+        """What has to come of the records of the topic."""
+        return answer(observed, self.fleet, self.packs())
+
+    def packs(self) -> dict[str, Pack]:
+        return packs_from([], self.fleet)
+
     async def compare(self, result: Result) -> None:
         """Everything that differs from the answer goes into `result.wrong`."""
         observed = await read_whole(self.kafka, OBSERVATIONS)
-        expected = await asyncio.to_thread(answer, observed, self.fleet)
-        ids = [seen.id for one in observed if (seen := said(one)) is not None and seen.type != "clock.tick"]
-        if set(ids) != {f"{self.kafka.prefix}{number}" for number in range(self.total)}:
-            result.wrong.append(f"{self.total - len(set(ids))} observations never reached the topic")
+        expected = await asyncio.to_thread(self.expected, observed)
+        ids = {seen.id for one in observed if (seen := said(one)) is not None and seen.type != "clock.tick"}
+        wanted = {f"{self.kafka.prefix}{number}" for number in range(self.total)} | self.extra
+        if ids != wanted:
+            result.wrong.append(
+                f"{len(wanted - ids)} observations never reached the topic, {len(ids - wanted)} are strange"
+            )
         judged = await read_whole(self.kafka, JUDGEMENTS)
         found, twice = violations_of(judged)
         result.published_twice = twice
         result.violations = len(expected.violations)
-        _differ(result, "violations", expected.violations, found)
+        differ(result, "violations", expected.violations, found)
         planned = await read_whole(self.kafka, ACTIONS)
         sanctions: dict[str, set[bytes]] = {}
         for record in planned:
@@ -319,12 +358,34 @@ class Field:
             if one is not None and one.sanction:
                 sanctions.setdefault(one.sanction.id, set()).add(record.value)
         result.sanctions = len(expected.sanctions)
-        _differ(result, "sanctions", expected.sanctions, set(sanctions))
+        differ(result, "sanctions", expected.sanctions, set(sanctions))
         if changed := [key for key, bodies in sanctions.items() if len(bodies) > 1]:
             result.wrong.append(f"{len(changed)} sanctions were published with different contents")
+        await self._compare_states(result, expected)
+        result.strikes = sum(sum(one.values()) for one in expected.strikes.values())
+        await asyncio.to_thread(self._compare_rows, result, expected)
+        places = {
+            (one.topic, one.partition, one.offset) for one in map(said, await read_whole(self.kafka, DEAD_LETTERS))
+        }
+        if len(places) != self.poisoned:
+            result.wrong.append(f"{len(places)} dead letters for {self.poisoned} records that cannot be used")
+        await self.compare_more(result, expected, observed, judged, planned)
+
+    async def compare_more(
+        self,
+        result: Result,
+        expected: "Answer",
+        observed: Sequence[Record],
+        judged: Sequence[Record],
+        planned: Sequence[Record],
+    ) -> None:
+        """What this kind of run has to keep beside."""
+
+    async def _compare_states(self, result: Result, expected: "Answer") -> None:
         states = await RedisStates.open(self.stack.redis, self.kafka.prefix + "xunqun")
         try:
             ledgers = await states.load("escalate", sorted(expected.strikes))
+            groups = await states.load("screen", sorted(expected.groups))
         finally:
             await states.close()
         for subject, strikes in expected.strikes.items():
@@ -335,60 +396,118 @@ class Field:
                 result.wrong.append(
                     f"strikes of a subject differ: {sum(strikes.values())} wanted, {sum(here.values())} found"
                 )
-        result.strikes = sum(sum(one.values()) for one in expected.strikes.values())
-        await self._compare_rows(result, expected)
-        places = {
-            (one.topic, one.partition, one.offset) for one in map(said, await read_whole(self.kafka, DEAD_LETTERS))
-        }
-        if len(places) != self.poisoned:
-            result.wrong.append(f"{len(places)} dead letters for {self.poisoned} records that cannot be used")
+        differing: Counter[str] = Counter()
+        for key, wanted in expected.groups.items():
+            state = groups[key].value if key in groups else b"{}"
+            differing.update(_differing_fields(wanted, state))
+        if differing:
+            result.wrong.append(f"group states differ: {', '.join(f'{k} in {v} groups' for k, v in differing.items())}")
 
-    async def _compare_rows(self, result: Result, expected: "Answer") -> None:
-        engine = sa.create_engine(self.stack.database)
+    def _compare_rows(self, result: Result, expected: "Answer") -> None:
+        for table, wanted in (("sanctions", expected.sanctions), ("violations", expected.violations)):
+            rows = {row.id for row in self.rows(f"select id from {table} where id = any(:ids)", ids=sorted(wanted))}
+            differ(result, f"rows of {table}", wanted, rows)
+
+    def rows(self, query: str, **given: Any) -> Sequence[sa.Row[Any]]:
+        """What the database answers."""
+        engine = sa.create_engine(self.database)
         try:
             with engine.connect() as connection:
-                for table, wanted in (("sanctions", expected.sanctions), ("violations", expected.violations)):
-                    query = sa.text(f"select id from {table} where id = any(:ids)")
-                    rows = set(connection.execute(query, {"ids": sorted(wanted)}).scalars())
-                    _differ(result, f"rows of {table}", wanted, rows)
+                return connection.execute(sa.text(query), given).all()
         finally:
             engine.dispose()
 
 
 @dataclass
 class Answer:
+    """Ids, but for `strikes` (by subject: id and status), `groups` (their states, encoded) and `actions` (by id)."""
+
     violations: set[str]
     sanctions: set[str]
     strikes: dict[str, Counter[tuple[str, str]]]
+    groups: dict[str, bytes]
+    actions: dict[str, Action]
 
 
-def answer(records: Sequence[Record], fleet: Fleet) -> Answer:
-    """What a replay makes of the records of a topic, in the order of their append times."""
-    packs = packs_from([], fleet)
+def answer(
+    records: Sequence[Record],
+    fleet: Fleet,
+    packs: dict[str, Pack],
+    later: Iterable[tuple[Millis, dict[str, Pack]]] = (),
+) -> Answer:
+    """What a replay makes of the records of a topic, in the order of their append times.
+
+    `later`: packs that take effect later, and from which append time on.
+    """
+    numbers, partition_of = range(PARTITIONS), DefaultPartitioner()
+    place = {key: partition_of(key.encode(), numbers, numbers) for key in Directory(fleet).groups}
+    turns = deque(sorted(later, key=lambda one: one[0]))
+    waiting: list[Record] = []
     with replaying(classifiers_from(), packs, Directory(fleet)) as replay:
+
+        def judge() -> None:
+            if waiting:
+                replay.host.feed(waiting)
+                waiting.clear()
+                replay._settle()
+
         for record in sorted(records, key=lambda one: (one.appended_at, one.partition, one.offset)):
-            if b'"clock.tick"' not in record.value:
-                replay.feed(record.value)
-        replay._flush()
+            while turns and turns[0][0] <= record.appended_at:
+                judge()
+                _take_effect(replay, turns.popleft()[1], fleet)
+            if not record.key and b'"clock.tick"' in record.value:
+                # It reaches the groups of its own partition only.
+                judge()
+                due = replay.host.groups_due(record.appended_at)
+                replay._feed_ticks([(key, record.appended_at) for key in due if place[key] == record.partition])
+                continue
+            waiting.append(_handed_in(record))
+            if len(waiting) == CHUNK:
+                judge()
+        judge()
         return _answer(replay)
 
 
-def _answer(replay: Replay) -> Answer:
-    from streams.replay import stored_sanctions, stored_verdicts
+def _handed_in(record: Record) -> Record:
+    try:
+        decoded: Any = decode_observation(record.value)
+    except Unusable as error:
+        decoded = DeadLetter(cause=str(error), topic=OBSERVATIONS, offset=record.offset, tries=1, body=record.value)
+    return Record(OBSERVATIONS, record.key, record.value, record.offset, record.appended_at, decoded)
 
+
+def _take_effect(replay: Replay, packs: Mapping[str, Pack], fleet: Fleet) -> None:
+    host = replay.host
+    directory = Directory(fleet)
+    host.screen = Screen(host.screen.classifiers, packs, directory, host.screen)
+    host.agents = (host.screen, Escalate(packs, directory, simulated=True), *host.agents[2:])
+
+
+def _answer(replay: Replay) -> Answer:
     violations = {
         one.id
         for verdict in stored_verdicts(replay.store, words=False)
         for one in (*verdict.violations, *verdict.uncertain)
     }
-    rows = replay.store.connection.execute(sa.select(state.c.key, state.c.value).where(state.c.agent == "escalate"))
+    rows = replay.store.connection.execute(sa.select(state.c.agent, state.c.key, state.c.value)).all()
     strikes = {
-        key: Counter((one.id, one.status) for one in msgspec.json.decode(value, type=Ledger).strikes)
-        for key, value in rows
+        row.key: Counter((one.id, one.status) for one in msgspec.json.decode(row.value, type=Ledger).strikes)
+        for row in rows
+        if row.agent == "escalate"
     }
     return Answer(
-        violations, {one.id for one in stored_sanctions(replay.store)}, {k: v for k, v in strikes.items() if v}
+        violations,
+        {one.id for one in stored_sanctions(replay.store)},
+        {k: v for k, v in strikes.items() if v},
+        {row.key: row.value for row in rows if row.agent == "screen"},
+        {one.id: one for one in stored_actions(replay.store)},
     )
+
+
+def _differing_fields(wanted: bytes, found: bytes) -> list[str]:
+    """The fields in which two states of a group differ; the day of the last look depends on when somebody looked."""
+    here, there = (msgspec.to_builtins(msgspec.json.decode(one, type=GroupState)) for one in (wanted, found))
+    return [key for key in sorted({*here, *there} - {"audited_on"}) if here.get(key) != there.get(key)]
 
 
 def said(record: Record) -> Any:
@@ -412,7 +531,7 @@ def violations_of(records: Sequence[Record]) -> tuple[set[str], int]:
     return found, sum(count - 1 for count in seen.values())
 
 
-def _differ(result: Result, what: str, wanted: set[str], found: set[str]) -> None:
+def differ(result: Result, what: str, wanted: set[str], found: set[str]) -> None:
     missing, extra = len(wanted - found), len(found - wanted)
     if missing or extra:
         result.wrong.append(f"{what}: {missing} of {len(wanted)} missing, {extra} too many")

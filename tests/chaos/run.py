@@ -17,13 +17,13 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from faults import RUNS  # noqa: E402
-from field import Field, Result  # noqa: E402
+from field import Result  # noqa: E402
 
 
 async def one(name: str, stack: Any, folder: Path, rate: int, seconds: float) -> Result:
     """One run with its fault."""
-    fault, workers = RUNS[name]
-    field = Field(stack, folder / name, f"{name}-{uuid4().hex[:6]}-", rate=rate, seconds=seconds)
+    fault, workers, scene = RUNS[name]
+    field = scene(stack, folder / name, f"{name}-{uuid4().hex[:6]}-", rate=rate, seconds=seconds)
     await field.prepare()
     try:
         await asyncio.gather(*(field.start(worker, roles) for worker, roles in workers.items()))
