@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -275,13 +276,17 @@ class _Consumer(driver.Consumer):
         self._in_hand = chunk, task
         self._idle.clear()
         try:
-            await task
-        except (Exception, asyncio.CancelledError):
-            agent = asyncio.current_task()
-            # Whatever a handler makes of its cancellation: the chunk is no longer ours.
-            if not chunk.dropped or (agent is not None and agent.cancelling()):
-                raise
-        return not chunk.dropped
+            # Not `await task`: when the agent is cancelled it would wait for a handler that takes no notice.
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        if chunk.dropped:
+            # Whatever the handler made of its cancellation: the chunk is no longer ours.
+            with suppress(asyncio.CancelledError):
+                task.exception()
+            return False
+        task.result()
+        return True
 
     def put_down(self) -> None:
         """Nothing is in hand any more: what was is acknowledged, or will not be."""

@@ -228,6 +228,27 @@ async def test_a_stop_drops_a_chunk_that_hangs(brokers: str, topic: str) -> None
     assert 2 not in await read_committed(brokers, f"{topic}-group")
 
 
+async def test_a_handler_that_takes_no_notice_is_reported_in_a_rebalance_and_stops_no_stop(
+    brokers: str, topic: str
+) -> None:
+    freed = asyncio.Event()
+
+    async def handle(*_: object) -> None:
+        while not freed.is_set():
+            with suppress(asyncio.CancelledError):
+                await freed.wait()
+
+    group = f"{topic}-group"
+    await publish(brokers, topic, range(400))
+    async with reading(Reading(brokers, group, [topic], finish=0.5), handle) as stubborn:
+        async with reading(Reading(brokers, group, [topic])) as other:
+            await until(lambda: len(other.handled) >= 200, "the half that it gave away")
+        assert [type(error) for error in stubborn.failures] == [TimeoutError]
+    assert stubborn.stopping < 10
+    assert not stubborn.handled
+    freed.set()
+
+
 async def test_a_rebalance_drops_a_chunk_that_hangs_and_another_handles_it(brokers: str, topic: str) -> None:
     """Two members in one loop: the first holds all partitions and hangs, the second joins and takes half of them."""
     order: list[str] = []
