@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli import fleet, history, judging, models, packs, people, sealed, service
+from streams.cli import cases, fleet, history, judging, models, packs, people, sealed, service
 from streams.cli.output import Failure, fail
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(models.app, name="model")
 app.add_typer(fleet.topics_app, name="topics")
 app.add_typer(fleet.control_app, name="control")
 app.add_typer(sealed.app, name="sealed")
+app.add_typer(cases.app, name="cases")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.dead_letters_app, name="deadletters")
 
