@@ -300,12 +300,11 @@ class EscalateHost(_Host):
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """Decisions below this offset are out, and nobody will ask for them again."""
         kept = self._kept.get((topic, partition), deque())
-        past: list[tuple[str, str]] = []
-        while kept and kept[0][0] < offset:
-            _, subject, record_id = kept.popleft()
-            past.append((subject, record_id))
+        past = [(subject, record_id) for at, subject, record_id in kept if at < offset]
         if past:
             await self._states.forget(past)
+        while kept and kept[0][0] < offset:
+            kept.popleft()
 
     def _subjects(self, record: Record) -> list[str]:
         try:
