@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 
+import aiohttp
 import pytest
 import sqlalchemy as sa
 from house import GIFT, HOUR, MINUTE, TRANSFER, VOUCHER, a_pack
@@ -17,8 +18,9 @@ from streams.cases.tables import outbox as outbox_table
 from streams.dispatch import Dispatcher
 from streams.doctor import examine
 from streams.errors import NotFound, WrongUse
-from streams.http import _page
+from streams.http import _page, serve
 from streams.metrics import Metrics
+from streams.service import Service
 from streams.settings import Settings, SettingsError, read_settings
 from streams.store import SCHEMA_VERSION, Store, StoreUnavailable
 
@@ -350,6 +352,33 @@ def test_the_command_line_warns_of_a_group_that_was_never_seen(house):
     assert {one["scope"] for one in desk.paused(house.store)} == {"group:typo", "clause:house-1"}
     assert run("resume", "--clause", "house-1", "--by", "林晓梅", "--dir", folder).returncode == 0
     assert [one["scope"] for one in desk.paused(house.store)] == ["group:typo"]
+
+
+async def test_the_calls_over_http_know_clauses_and_warn_as_well(house):
+    house.say("a1", judge=False)
+    house.host.drain()
+    service = Service(house.host, house.actuator, Metrics(), clock=lambda: house.now, tick_seconds=3600)
+    await service.start()
+    server = await serve(service, port=0, api_token="a token of twenty characters")
+    headers = {"Authorization": "Bearer a token of twenty characters"}
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}", headers=headers) as session:
+
+            async def ask(path, **body):
+                async with session.post(path, json={"by": "林晓梅", "reason": "核查", **body}) as response:
+                    return response.status, await response.json()
+
+            status, found = await ask("/pause", clause="house-1")
+            assert (status, [one["scope"] for one in found["paused"]]) == (200, ["clause:house-1"])
+            assert "warning" not in found
+            status, found = await ask("/pause", group="typo")
+            assert (status, "typo" in found["warning"]) == (200, True)
+            status, found = await ask("/resume", clause="house-1")
+            assert (status, [one["scope"] for one in found["paused"]]) == (200, ["group:typo"])
+            assert (await ask("/pause", clause="house-1", group="g1"))[0] == 422
+    finally:
+        await server.stop()
+        await service.stop()
 
 
 # the alarm
