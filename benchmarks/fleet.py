@@ -56,7 +56,10 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from models import Fleet
 from policies.directory import Directory
+from streams.agents.escalate import Ledger
 from streams.fleet.kafka import Kafka, Producer, create_topics
+from streams.ledger import Change, RedisStates, Stored
+from streams.ledger.stored import read_stored
 from streams.loading import classifiers_from, packs_from
 from streams.replay import replaying, stored_verdicts
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Judged, Record
@@ -394,10 +397,8 @@ def slope(points: Sequence[tuple[int, float]]) -> float | None:
     return round(float(np.polyfit([x / 1e6 for x, _ in points], [y for _, y in points], 1)[0]), 1)
 
 
-async def sizes(at: Place, count: int) -> dict[str, Any]:
-    """Bytes on Kafka's disk for a message, and in Redis for a group with all that screen keeps of it."""
-    data = at.stack.folder / "kafka" / "data"
-    logs = data.glob(f"{at.kafka.named(OBSERVATIONS)}-[0-9]*/*.log")
+async def group_bytes(at: Place) -> int:
+    """Bytes in Redis for a group with all that screen keeps of it, its date included."""
     client: Redis = Redis.from_url(at.stack.redis)
     try:
         states = [key async for key in client.scan_iter(f"{at.kafka.prefix}xunqun:screen:*", count=1000)]
@@ -405,10 +406,7 @@ async def sizes(at: Place, count: int) -> dict[str, Any]:
         taken = [await client.memory_usage(key, samples=0) or 0 for key in (*states, *dues)]
     finally:
         await client.aclose()
-    return {
-        "kafka_bytes_per_message": round(sum(path.stat().st_size for path in logs) / count),
-        "redis_bytes_per_group": round(sum(taken) / max(1, len(states))),
-    }
+    return round(sum(taken) / max(1, len(states)))
 
 
 # -- waiting time ---------------------------------------------------------------------------------------------------------
@@ -524,6 +522,9 @@ async def waiting(stack: Any, rate: int, seconds: float, progress: Progress) -> 
             await asyncio.sleep(5)
             spent = cpu_seconds(screen.pid) - before[0], cpu_seconds(rest.pid) - before[1]
             await verdicts.stop()
+            saves, strikes = await ledgers(at)
+            logs = (at.stack.folder / "kafka" / "data").glob(f"{at.kafka.named(OBSERVATIONS)}-[0-9]*/*.log")
+            kafka_bytes = sum(path.stat().st_size for path in logs)
             grown = await asyncio.to_thread(table_bytes, stack.database)
     waits = np.array([verdicts.seen[one] - due[one] for one in certain if one in verdicts.seen]) * 1000
     judged = len(verdicts.seen)
@@ -537,6 +538,9 @@ async def waiting(stack: Any, rate: int, seconds: float, progress: Progress) -> 
         "waiting_elsewhere_cores": round(elsewhere, 2),
         "waiting_cpu_s_per_million": round(spent[0] / len(bodies) * 1e6, 1),
         "others_cpu_ms_per_verdict": round(spent[1] / max(1, judged) * 1000, 2),
+        "strikes_per_verdict": round(strikes / max(1, judged), 2),
+        "group_saves_per_message": round(saves / len(bodies), 3),
+        "kafka_bytes_per_message": round(kafka_bytes / len(bodies)),
         "postgres_bytes_per_verdict": round((sum(grown.values()) - sum(rows.values())) / max(1, judged)),
         "postgres_bytes": {one: size for one in grown if (size := grown[one] - rows.get(one, 0)) > 0},
     }
@@ -560,6 +564,58 @@ async def _until(holds: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not holds() and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
+
+
+async def ledgers(at: Place) -> tuple[int, int]:
+    """How often states of groups were saved, and how many strikes were entered."""
+    client: Redis = Redis.from_url(at.stack.redis)
+    found: dict[str, list[Stored]] = {}
+    try:
+        for agent in ("screen", "escalate"):
+            # A decision's key has a record between agent and subject.
+            keys = [key async for key in client.scan_iter(f"{at.kafka.prefix}xunqun:{agent}:{{*", count=1000)]
+            found[agent] = [read_stored(raw) for raw in (await client.mget(keys) if keys else []) if raw]
+    finally:
+        await client.aclose()
+    # Versions of a new fleet count saves, one by one.
+    saves = sum(one.version for one in found["screen"])
+    return saves, sum(len(msgspec.json.decode(one.value, type=Ledger).strikes) for one in found["escalate"])
+
+
+async def confirmed_ms(kafka: Kafka, count: int = 200) -> float:
+    """Median milliseconds until Kafka has confirmed one record, one after another."""
+    producer = Producer(kafka)
+    await producer.start()
+    took = []
+    try:
+        for number in range(count):
+            began = time.perf_counter()
+            await producer.send([Record(JUDGEMENTS, f"jsonl:g{number % GROUPS}", b"{}", -1, -1)], timed=False)
+            took.append(time.perf_counter() - began)
+    finally:
+        await producer.stop()
+    return round(float(np.median(took)) * 1000, 2)
+
+
+async def saved_ms(url: str, count: int = 200) -> float:
+    """Median milliseconds until Redis has saved one group's state, one after another."""
+    states = await RedisStates.open(url, f"b{uuid4().hex[:8]}")
+    rebuild = await states.begin_rebuild()
+    assert rebuild is not None
+    took, versions = [], [0]
+    try:
+        async with rebuild:
+            await rebuild.finish()
+        for number in range(count):
+            began = time.perf_counter()
+            value = msgspec.json.encode({"name": number})
+            versions = await states.save(
+                "screen", [Change("g0", versions[0], value, "observations/0", number, None, 0)]
+            )
+            took.append(time.perf_counter() - began)
+    finally:
+        await states.close()
+    return round(float(np.median(took)) * 1000, 2)
 
 
 # -- peers ----------------------------------------------------------------------------------------------------------------
@@ -650,7 +706,7 @@ async def measure(given: argparse.Namespace, stack: Any, progress: Progress) -> 
                 given.peers, sys.modules["local_stack"], at.kafka, given.messages
             )
         one, samples = await screened(at, given.messages, given.workers, progress)
-        found |= one | memory(samples) | await sizes(at, given.messages)
+        found |= one | memory(samples) | {"redis_bytes_per_group": await group_bytes(at)}
     if not given.skip_peers:
         found["ratio_plain"] = round(found["messages_per_s"] / found["plain_per_s"], 2)
         found["ratio_kafka_streams"] = round(found["messages_per_s"] / found["kafka_streams_per_s"], 3)
@@ -660,6 +716,9 @@ async def measure(given: argparse.Namespace, stack: Any, progress: Progress) -> 
     found["cpu_s_per_million_two"] = two["cpu_s_per_million"]
     found["cpu_ratio_two"] = round(two["cpu_s_per_million"] / found["cpu_s_per_million"], 3)
     found["two_workers"] = two
+    async with place(stack, fleet(PACK)) as at:
+        found["confirmed_ms"] = await confirmed_ms(at.kafka)
+    found["saved_ms"] = await saved_ms(stack.redis)
     found |= await waiting(stack, RATE, SECONDS, progress)
     return found
 

@@ -1,0 +1,331 @@
+"""From what one message costs to a fleet: partitions, workers, Redis, PostgreSQL, Kafka, and what breaks first.
+
+    python benchmarks/scale.py [--groups 1000000] [--rate 50000] [--json]
+    python benchmarks/scale.py --measure-fleet-file 2000
+
+Arithmetic only: nothing is started. `MEASURED` are figures that a command printed, on two shared virtual cores at 2.0 GHz; put
+in those of your own machine. `ASSUMED` are properties of a fleet that nobody has measured; they can be given as options.
+docs/scale.md tells what follows. With --measure-fleet-file a fleet file of so many groups with ten people each is written and
+loaded, as every worker does at its start.
+"""
+
+import argparse
+import gc
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from policies.places import MAX_VALUES
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured; after each the command, or its part, that prints it."""
+
+    # benchmarks/fleet.py --data DIR --json
+    screen_cpu_s_per_million: float = 86.5
+    screen_resident_mb: float = 290.0
+    #: Screen alone, a chunk of one record against one of 2,000: what a chunk costs besides its records.
+    chunk_cpu_ms: float = 0.6
+    confirmed_ms: float = 6.5
+    saved_ms: float = 1.8
+    others_cpu_ms_per_verdict: float = 2.2
+    kafka_bytes_per_message: float = 200.0
+    redis_bytes_per_group: float = 466.0
+    group_saves_per_message: float = 0.05
+    postgres_bytes_per_verdict: float = 4000.0
+    strikes_per_verdict: float = 0.3
+    # benchmarks/ledger.py --strikes 100000 --json
+    redis_bytes_per_strike: float = 496.0
+    redis_decisions_per_s: float = 9118.0
+    redis_saves_per_s: float = 11_817.0
+    redis_loads_per_s: float = 29_251.0
+    # benchmarks/scale.py --measure-fleet-file 2000
+    fleet_file_cpu_us_per_person: float = 145.0
+    directory_bytes_per_person: float = 4922.0
+    #: A tick that finds a group due whose facts are as they were: Screen alone, chunks of 500.
+    audit_cpu_us: float = 57.0
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What a fleet is like. Shares are of 1."""
+
+    people_per_group: float = 50.0
+    #: Other groups the same person is in, on average.
+    groups_per_person: float = 5.0
+    messages_per_group_and_day: float = 500.0
+    #: Real dialogues bring 0.01, advertisement channels 0.16 (docs/performance.md).
+    verdicts_per_message: float = 0.01
+    strike_days: float = 90.0
+    log_days: float = 30.0
+    views_days: float = 365.0
+    copies: float = 3.0
+    #: How busy a worker may be on average, so that it catches up after a pause and keeps its waiting times.
+    busy: float = 0.6
+    redis_gb: float = 64.0
+    p99_ms: float = 100.0
+
+
+# States at hand, from streams/fleet/hosts.py.
+MOST_HELD = 100_000
+# YAML values of a person (itself, id, name, accounts, one account, platform, id) and of a group without its members.
+VALUES_PER_PERSON, VALUES_PER_GROUP = 7, 5
+# A chunk waits for two confirmed sends (verdicts, then states) and one save, one chunk after the other in a worker.
+SENDS_PER_CHUNK = 2
+# Seen with 4 partitions at 500/s in a quiet moment: a round of 66 ms by the formula below, p50 69 ms, p99 204 ms.
+ROUNDS_AT_P50, ROUNDS_AT_P99 = 1, 3
+
+
+@dataclass(frozen=True)
+class Break:
+    """Something that does not go further: at how much of what, why, and the way out."""
+
+    part: str
+    limit: float
+    unit: str
+    wanted: float
+    why: str
+    way_out: str
+
+    @property
+    def share(self) -> float:
+        """How much of the limit is asked for; above 1 it breaks."""
+        return self.wanted / self.limit
+
+
+def power_of_two(least: float) -> int:
+    return 1 << max(0, math.ceil(math.log2(max(1.0, least))))
+
+
+def round_ms(rate: float, partitions: float, seen: Measured) -> float:
+    """Milliseconds in which a worker with so many messages a second gets around its partitions once.
+
+    inf where it does not keep up.
+    """
+    idle = 1 - rate * seen.screen_cpu_s_per_million / 1e6
+    chunk = seen.chunk_cpu_ms + SENDS_PER_CHUNK * seen.confirmed_ms + seen.saved_ms
+    return partitions * chunk / idle if idle > 0 else math.inf
+
+
+def plan(groups: int, rate: float, seen: Measured, given: Assumed) -> dict[str, Any]:
+    """What a fleet needs for `rate` messages a second at its busiest; everything is on."""
+    screen_cores = rate * seen.screen_cpu_s_per_million / 1e6
+    screens = math.ceil(screen_cores / given.busy)
+    verdicts = rate * given.verdicts_per_message
+    other_cores = verdicts * seen.others_cpu_ms_per_verdict / 1000
+    others = math.ceil(other_cores / given.busy)
+    partitions = power_of_two(2 * max(screens, others))
+    daily = groups * given.messages_per_group_and_day
+    strikes = daily * given.verdicts_per_message * seen.strikes_per_verdict * given.strike_days
+    people = groups * given.people_per_group / given.groups_per_person
+    turn = round_ms(rate / screens, partitions / screens, seen)
+    saves = rate * min(1.0, seen.group_saves_per_message)
+    return {
+        "groups": groups,
+        "messages_per_s": rate,
+        "messages_per_day": daily,
+        "partitions": partitions,
+        "screen_workers": screens,
+        "screen_cores": round(screen_cores, 1),
+        "other_workers": others,
+        "other_cores": round(other_cores, 1),
+        "worker_mb": round(seen.screen_resident_mb + people * seen.directory_bytes_per_person / 1e6),
+        "partitions_per_screen_worker": round(partitions / screens, 1),
+        "round_ms": round(turn, 1),
+        "p50_ms_expected": round(ROUNDS_AT_P50 * turn, 1),
+        "p99_ms_expected": round(ROUNDS_AT_P99 * turn, 1),
+        "kafka_mb_per_s": round(rate * seen.kafka_bytes_per_message * given.copies / 1e6, 1),
+        "kafka_gb": round(daily * given.log_days * seen.kafka_bytes_per_message * given.copies / 1e9),
+        "redis_groups_gb": round(groups * seen.redis_bytes_per_group / 1e9, 2),
+        "strikes_kept": round(strikes),
+        "redis_strikes_gb": round(strikes * seen.redis_bytes_per_strike / 1e9, 1),
+        "redis_busy_saves": round(saves / seen.redis_saves_per_s, 2),
+        "redis_busy_decisions": round(verdicts / seen.redis_decisions_per_s, 2),
+        "verdicts_per_s": round(verdicts),
+        "postgres_gb_per_year": round(
+            daily * given.views_days * given.verdicts_per_message * seen.postgres_bytes_per_verdict / 1e9
+        ),
+        "midnight_seconds": round(midnight_seconds(groups, screens, seen), 1),
+        "fleet_file_seconds": round(people * seen.fleet_file_cpu_us_per_person / 1e6),
+    }
+
+
+def midnight_seconds(groups: float, screens: int, seen: Measured) -> float:
+    """Seconds in which all groups are looked at after local midnight, by the slower of workers and Redis."""
+    return max(groups / screens * seen.audit_cpu_us / 1e6, groups / seen.redis_saves_per_s)
+
+
+def breaks(groups: int, rate: float, seen: Measured, given: Assumed) -> list[Break]:
+    """What does not go on for ever, the one that breaks first at the top."""
+    needs = plan(groups, rate, seen, given)
+    screens, partitions = needs["screen_workers"], needs["partitions"]
+    people = groups * given.people_per_group / given.groups_per_person
+    # A member's name in a group's list is a value too.
+    values = people * VALUES_PER_PERSON + groups * (VALUES_PER_GROUP + given.people_per_group)
+    per_chunk = round_ms(rate / screens, 1, seen)
+    redis_bytes = (needs["redis_groups_gb"] + needs["redis_strikes_gb"]) * 1e9
+    found = [
+        Break(
+            "fleet file",
+            MAX_VALUES / values * groups,
+            "listed groups",
+            groups,
+            "fleet.yaml is refused above a million values, and every worker holds all of it",
+            "a directory by partition from a database; until then list the groups that have duties, the rest runs unlisted",
+        ),
+        Break(
+            "waiting time",
+            given.p99_ms / ROUNDS_AT_P99 / per_chunk,
+            "partitions per screen worker",
+            partitions / screens,
+            "chunks of different partitions wait for Kafka and Redis one after the other",
+            "handle partitions side by side, or confirm several chunks at once; until then fewer partitions per worker",
+        ),
+        Break(
+            "states at hand",
+            MOST_HELD * screens,
+            "groups in use",
+            groups,
+            "above 100,000 states a worker forgets all and reads them again",
+            "forget the oldest only, or more workers",
+        ),
+        Break(
+            "local midnight",
+            10 * min(seen.redis_saves_per_s, screens * 1e6 / seen.audit_cpu_us),
+            "groups, for a standstill of 10 s",
+            groups,
+            "every group is due at local midnight, and a partition's messages wait behind its groups",
+            "spread the daily look over the night by the group's name",
+        ),
+        Break(
+            "Redis memory",
+            given.redis_gb * 1e9 / redis_bytes * groups,
+            "groups with their strikes",
+            groups,
+            "strikes stay for their whole window, in one Redis",
+            "a larger Redis; ledgers parted by subject over several, marker and all",
+        ),
+        Break(
+            "Redis decisions",
+            seen.redis_decisions_per_s / given.verdicts_per_message,
+            "messages/s",
+            rate,
+            "one thread runs all scripts",
+            "ledgers parted by subject over several",
+        ),
+        Break(
+            "Redis saves",
+            seen.redis_saves_per_s / max(1e-9, min(1.0, seen.group_saves_per_message)),
+            "messages/s",
+            rate,
+            "one thread runs all scripts",
+            "group states parted by partition over several",
+        ),
+        Break(
+            "one group",
+            1e6 / seen.screen_cpu_s_per_million,
+            "messages/s in one group",
+            rate / groups,
+            "a group is one partition, and a partition one worker",
+            "none needed",
+        ),
+    ]
+    return sorted(found, key=lambda one: -one.share)
+
+
+# -- the fleet file -------------------------------------------------------------------------------------------------------
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def measured_fleet_file(groups: int) -> dict[str, Any]:
+    """Write, load and take apart a fleet file of so many groups with ten people each."""
+    import msgspec
+
+    from policies.directory import Directory
+    from streams.loading import fleet_from
+
+    people = range(10)
+    made = {
+        "people": [
+            {"id": f"u{group}-{one}", "name": "王建国", "accounts": [{"platform": "webhook", "id": f"a{group}-{one}"}]}
+            for group in range(groups)
+            for one in people
+        ],
+        "groups": [
+            {
+                "id": f"g{group}",
+                "platform": "webhook",
+                "owner": f"u{group}-0",
+                "members": [f"u{group}-{m}" for m in people],
+            }
+            for group in range(groups)
+        ],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fleet.yaml"
+        path.write_bytes(msgspec.yaml.encode(made))
+        before = resident_bytes()
+        began = time.process_time()
+        directory = Directory(fleet_from(path))
+        took = time.process_time() - began
+        gc.collect()
+        kept = resident_bytes() - before
+        size = path.stat().st_size
+    count = groups * len(people)
+    return {
+        "people": count,
+        "groups": groups,
+        "file_mb": round(size / 1e6, 1),
+        "cpu_s": round(took, 2),
+        "listed": len(directory.groups),
+        "resident_bytes_per_person": round(kept / count),
+        "cpu_us_per_person": round(took / count * 1e6),
+    }
+
+
+# -- command line ---------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--groups", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=float, default=50_000, help="messages a second at the busiest time")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--measure-fleet-file", type=int, metavar="GROUPS")
+    for one in fields(Assumed):
+        parser.add_argument(f"--{one.name.replace('_', '-')}", type=float, default=one.default)
+    given = parser.parse_args()
+    if given.measure_fleet_file:
+        print(json.dumps(measured_fleet_file(given.measure_fleet_file), indent=2))
+        return
+    if given.groups < 1 or given.rate <= 0 or any(getattr(given, one.name) <= 0 for one in fields(Assumed)):
+        parser.error("every figure has to be more than 0")
+    seen, assumed = Measured(), Assumed(**{one.name: getattr(given, one.name) for one in fields(Assumed)})
+    needs, limits = plan(given.groups, given.rate, seen, assumed), breaks(given.groups, given.rate, seen, assumed)
+    if given.json:
+        shown = [{**asdict(one), "limit": round(one.limit, 1), "share": round(one.share, 3)} for one in limits]
+        json.dump({"needs": needs, "breaks": shown, "measured": asdict(seen), "assumed": asdict(assumed)}, sys.stdout,
+                  indent=2, ensure_ascii=False)  # fmt: skip
+        sys.stdout.write("\n")
+        return
+    for name, value in needs.items():
+        print(f"{name:>30}  {value:,}")
+    print("\nwhat breaks first: how much of its limit is asked for")
+    for limit in limits:
+        print(
+            f"{limit.share:>9.2f}  {limit.part}: {limit.limit:,.0f} {limit.unit}\n{'':11}{limit.why};\n{'':11}{limit.way_out}"
+        )
+
+
+if __name__ == "__main__":
+    main()
