@@ -229,7 +229,7 @@ def approvals(dir: Dir = None, json: Json = False) -> None:
 
 def _scope(group: str | None, pack: str | None, clause: str | None, everything: bool) -> None:
     if sum((bool(group), bool(pack), bool(clause), everything)) != 1:
-        raise Failure("say what to pause or resume: --group G, --pack P, --clause C or --all")
+        raise Failure("say what to pause or resume: --clause C, --group G, --pack P or --all")
 
 
 def pause(
@@ -351,7 +351,7 @@ def redrive(
 
 
 def _hand_in(store: Any, places: list[tuple[int, int]], rate: float) -> int:
-    from streams.desk import hand_in_again
+    from streams.desk import Redrive, hand_in_again
     from streams.progress import counting
     from streams.store import Store
 
@@ -365,11 +365,12 @@ def _hand_in(store: Any, places: list[tuple[int, int]], rate: float) -> int:
             settings = read_settings()
             kafka = Kafka(settings.kafka, settings.kafka_prefix)
             return int(run(to_kafka(kafka, store, places, rate=rate, told=told)))
+        call = Redrive(time.time_ns() // 1_000_000)
         done, began = 0, time.monotonic()
         size = max(1, min(50, int(rate)))
         for start in range(0, len(places), size):
             some = places[start : start + size]
-            done += hand_in_again(store, some)
+            done += hand_in_again(store, some, call)
             told(len(some))
             if start + size < len(places):
                 time.sleep(max(0.0, began + (start + size) / rate - time.monotonic()))
