@@ -6,6 +6,7 @@ Nothing here changes a strike: a decision becomes a record of `judgements`, and 
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -320,6 +321,32 @@ def paused(store: CaseStore) -> list[dict[str, Any]]:
 Place = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Unused:
+    """Input that could not be used: the topic and offset that it comes from, and its bytes."""
+
+    topic: str
+    offset: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """One call for dead letters to be handed in again: when it was made, and what it has handed in.
+
+    A record that broke two agents has left two letters, and is handed in once.
+    """
+
+    at: Millis
+    done: set[tuple[int, Unused]] = field(default_factory=set)
+
+    def take(self, partition: int, one: Unused) -> bool:
+        """Whether what comes from this partition is still to be handed in."""
+        fresh = (partition, one) not in self.done
+        self.done.add((partition, one))
+        return fresh
+
+
 def list_dead_letters(
     store: CaseStore,
     *,
@@ -346,7 +373,7 @@ def show_dead_letter(store: CaseStore, letter_id: str, *, with_body: bool = Fals
     if known is not None:
         found["key"] = known.key
     if with_body:
-        found["body"] = dead_bodies(store, [place])[place][1]
+        found["body"] = dead_bodies(store, [place])[place].body
     return found
 
 
@@ -371,26 +398,26 @@ def find_dead_letters(
     return [(row.partition, row.offset) for row in store.connection.execute(query)]
 
 
-def dead_bodies(store: CaseStore, places: Sequence[Place]) -> dict[Place, tuple[str, bytes]]:
-    """Source topic and bytes of the dead letters at these places, those that are still there."""
+def dead_bodies(store: CaseStore, places: Sequence[Place]) -> dict[Place, Unused]:
+    """What the dead letters at these places hold, those that are still there."""
     query = _dead(store, _at(store, places)).add_columns(dead_letters.c.body)
-    return {(row.partition, row.offset): (row.topic, row.body) for row in store.connection.execute(query)}
+    rows = store.connection.execute(query)
+    return {(row.partition, row.offset): Unused(row.topic, row.source_offset, row.body) for row in rows}
 
 
-def redriven_record(topic: str, body: bytes, letter: DeadLetter | None) -> Record:
+def redriven_record(one: Unused, letter: DeadLetter | None, at: Millis) -> Record:
     """The record to hand in again. Its key is the original's; where that had none, an observation's group has its place."""
     key = letter.key if letter is not None else ""
-    if not key and topic in (OBSERVATIONS, AGAIN):
-        key = _key_of(body)
-    return Record(topic, key, body, -1, _now())
+    if not key and one.topic in (OBSERVATIONS, AGAIN):
+        key = _key_of(one.body)
+    return Record(one.topic, key, one.body, -1, at)
 
 
-def strike_off(store: CaseStore, places: Sequence[Place]) -> None:
+def strike_off(store: CaseStore, places: Sequence[Place], at: Millis) -> None:
     """They were handed in again: they leave the table, and no replay brings them back. Inside a transaction."""
-    at = _now()
     marks = [
-        {"partition": place[0], "offset": place[1], "digest": _digest(body), "size": len(body), "at": at}
-        for place, (_, body) in dead_bodies(store, places).items()
+        {"partition": place[0], "offset": place[1], "digest": _digest(one.body), "size": len(one.body), "at": at}
+        for place, one in dead_bodies(store, places).items()
     ]
     if marks:
         store.connection.execute(sa.insert(redriven), marks)
@@ -408,17 +435,19 @@ def redrive(
 ) -> int:
     """Hand dead letters in again, to be judged anew; how many."""
     places = find_dead_letters(store, topic=topic, cause=cause, since=since, ids=ids)
-    return len(places) if dry_run else hand_in_again(store, places)
+    return len(places) if dry_run else hand_in_again(store, places, Redrive(_now()))
 
 
-def hand_in_again(store: CaseStore, places: Sequence[Place]) -> int:
+def hand_in_again(store: CaseStore, places: Sequence[Place], call: Redrive) -> int:
     """Append dead letters to the topics that they come from and strike them off, all or none; how many were there."""
     with store.transaction():
         letters = _letters(store, places)
         bodies = dead_bodies(store, places)
         there = [one for one in places if one in bodies]
-        records = [redriven_record(*bodies[one], letters.get(one)) for one in there]
-        strike_off(store, there)
+        records = [
+            redriven_record(bodies[one], letters.get(one), call.at) for one in there if call.take(0, bodies[one])
+        ]
+        strike_off(store, there, call.at)
         store.append(records)
     return len(there)
 
@@ -481,19 +510,21 @@ def _shown_dead(row: Any, again: Mapping[Place, int]) -> dict[str, Any]:
 
 
 def _tried_again(store: CaseStore, rows: Sequence[Any]) -> dict[Place, int]:
-    """How often the same bytes were handed in again before, of those that were.
+    """How often the same bytes were handed in again before, of those that were: by how many calls.
 
     By their digest: a header would have to survive two logs, every agent and whatever else may carry the bytes.
     """
     sizes = set(store.connection.scalars(sa.select(redriven.c.size).distinct()))
     digests = {
-        place: _digest(body)
-        for place, (_, body) in dead_bodies(
+        place: _digest(one.body)
+        for place, one in dead_bodies(
             store, [(row.partition, row.offset) for row in rows if row.bytes in sizes]
         ).items()
     }
     known = redriven.c.digest.in_(set(digests.values()))
-    query = sa.select(redriven.c.digest, sa.func.count()).where(known).group_by(redriven.c.digest)
+    query = (
+        sa.select(redriven.c.digest, sa.func.count(redriven.c.at.distinct())).where(known).group_by(redriven.c.digest)
+    )
     times = {row[0]: row[1] for row in store.connection.execute(query)}
     return {place: times[one] for place, one in digests.items() if one in times}
 
