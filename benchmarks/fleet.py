@@ -72,6 +72,8 @@ PACK = "xianchuang"
 PARTITIONS = 16
 OFFENCES = 0.05
 RATE, SECONDS = 2000, 20.0
+# Seconds after which every group has been seen and every state is at hand.
+SETTLED = 5
 # Milliseconds between two messages of a group.
 EVERY = 2000
 SEND_AT_ONCE = 5000
@@ -513,7 +515,8 @@ async def waiting(stack: Any, rate: int, seconds: float, progress: Progress) -> 
             began = time.monotonic(), elsewhere_seconds(pids)
             rows = await asyncio.to_thread(table_bytes, stack.database)
             due = await send_on_time(at.kafka, bodies, rate, progress)
-            took = time.monotonic() - min(due.values())
+            first = min(due.values())
+            took = time.monotonic() - first
             elsewhere = (elsewhere_seconds(pids) - began[1]) / (time.monotonic() - began[0])
             await _until(lambda: certain <= verdicts.seen.keys(), 10)
             if any(one.process.returncode is not None for one in (screen, rest)):
@@ -527,10 +530,12 @@ async def waiting(stack: Any, rate: int, seconds: float, progress: Progress) -> 
             kafka_bytes = sum(path.stat().st_size for path in logs)
             grown = await asyncio.to_thread(table_bytes, stack.database)
     waits = np.array([verdicts.seen[one] - due[one] for one in certain if one in verdicts.seen]) * 1000
+    settled = [verdicts.seen[one] - due[one] for one in certain & verdicts.seen.keys() if due[one] > first + SETTLED]
     judged = len(verdicts.seen)
     return {
         **{f"p{share}_ms": round(float(np.percentile(waits, share)), 1) for share in (50, 90, 99)},
         "max_ms": round(float(waits.max()), 1),
+        f"p99_ms_after_{SETTLED}_s": round(float(np.percentile(settled, 99)) * 1000, 1),
         "sent_per_s": round(len(bodies) / took),
         "verdicts_waited_for": len(waits),
         "verdicts_missing": len(certain) - len(waits),
@@ -575,10 +580,11 @@ async def ledgers(at: Place) -> tuple[int, int]:
             # A decision's key has a record between agent and subject.
             keys = [key async for key in client.scan_iter(f"{at.kafka.prefix}xunqun:{agent}:{{*", count=1000)]
             found[agent] = [read_stored(raw) for raw in (await client.mget(keys) if keys else []) if raw]
+        least = int(await client.get(f"{at.kafka.prefix}xunqun:complete") or 0)
     finally:
         await client.aclose()
-    # Versions of a new fleet count saves, one by one.
-    saves = sum(one.version for one in found["screen"])
+    # A state's first version is the least one that the marker allows; from there versions count saves.
+    saves = sum(one.version - least + 1 for one in found["screen"])
     return saves, sum(len(msgspec.json.decode(one.value, type=Ledger).strikes) for one in found["escalate"])
 
 

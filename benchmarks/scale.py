@@ -2,11 +2,12 @@
 
     python benchmarks/scale.py [--groups 1000000] [--rate 50000] [--json]
     python benchmarks/scale.py --measure-fleet-file 2000
+    python benchmarks/scale.py --measure-screen
 
 Arithmetic only: nothing is started. `MEASURED` are figures that a command printed, on two shared virtual cores at 2.0 GHz; put
 in those of your own machine. `ASSUMED` are properties of a fleet that nobody has measured; they can be given as options.
 docs/scale.md tells what follows. With --measure-fleet-file a fleet file of so many groups with ten people each is written and
-loaded, as every worker does at its start.
+loaded, as every worker does at its start; with --measure-screen the agent alone is timed, over the project's own texts.
 """
 
 import argparse
@@ -29,18 +30,14 @@ class Measured:
     """What was measured; after each the command, or its part, that prints it."""
 
     # benchmarks/fleet.py --data DIR --json
-    screen_cpu_s_per_million: float = 86.5
-    screen_resident_mb: float = 290.0
-    #: Screen alone, a chunk of one record against one of 2,000: what a chunk costs besides its records.
-    chunk_cpu_ms: float = 0.6
-    confirmed_ms: float = 6.5
-    saved_ms: float = 1.8
-    others_cpu_ms_per_verdict: float = 2.2
-    kafka_bytes_per_message: float = 200.0
+    screen_cpu_s_per_million: float = 92.0
+    screen_resident_mb: float = 325.0
+    others_cpu_ms_per_verdict: float = 2.1
+    kafka_bytes_per_message: float = 172.0
     redis_bytes_per_group: float = 466.0
     group_saves_per_message: float = 0.05
-    postgres_bytes_per_verdict: float = 4000.0
-    strikes_per_verdict: float = 0.3
+    postgres_bytes_per_verdict: float = 3876.0
+    strikes_per_verdict: float = 0.59
     # benchmarks/ledger.py --strikes 100000 --json
     redis_bytes_per_strike: float = 496.0
     redis_decisions_per_s: float = 9118.0
@@ -49,8 +46,15 @@ class Measured:
     # benchmarks/scale.py --measure-fleet-file 2000
     fleet_file_cpu_us_per_person: float = 145.0
     directory_bytes_per_person: float = 4922.0
-    #: A tick that finds a group due whose facts are as they were: Screen alone, chunks of 500.
+    # benchmarks/scale.py --measure-screen
+    #: What a chunk costs besides its records: a chunk of one record, less what one of 2,000 takes for each.
+    chunk_cpu_ms: float = 0.6
+    #: A tick that finds a group due whose facts are as they were, 500 of them in a chunk.
     audit_cpu_us: float = 57.0
+    # A timer around `_publish` and `save` of a screen worker that handles chunks of ten records in a quiet moment. One record
+    # on a broker without other work takes 2.9 ms: `confirmed_ms` of benchmarks/fleet.py.
+    confirmed_ms: float = 6.5
+    saved_ms: float = 1.8
 
 
 @dataclass(frozen=True)
@@ -243,6 +247,61 @@ def breaks(groups: int, rate: float, seen: Measured, given: Assumed) -> list[Bre
 # -- the fleet file -------------------------------------------------------------------------------------------------------
 
 
+def measured_screen() -> dict[str, Any]:
+    """CPU of Screen alone: a small chunk, a large one, and the daily look at a group."""
+    from fleet import mixed
+    from real_input import GROUPS, fleet, observations
+
+    from policies.directory import Directory
+    from streams.agents import Screen
+    from streams.embedded import tick_body
+    from streams.loading import classifiers_from, packs_from
+    from streams.topics import OBSERVATIONS, Record
+
+    who, classifiers = fleet("xianchuang"), classifiers_from()
+    classifiers.warm_up()
+    screen = Screen(classifiers, packs_from([], who), Directory(who))
+    now, state = time.time_ns() // 1_000_000, {}
+    lines = list(observations(mixed(), 60_000, now - 600_000))
+    taken = 0
+
+    def handled(records: list[Record]) -> float:
+        began = time.process_time()
+        keys = screen.keys(records)
+        state.update(screen.handle(records, {key: state.get(key) for key in keys}).state)
+        return time.process_time() - began
+
+    def chunks(size: int, count: int) -> float:
+        nonlocal taken
+        seconds = 0.0
+        for _ in range(count):
+            some = lines[taken : taken + size]
+            places = range(taken, taken + size)
+            seconds += handled(
+                [
+                    Record(OBSERVATIONS, f"jsonl:g{at % GROUPS}", one, at, now)
+                    for at, one in zip(places, some, strict=True)
+                ]
+            )
+            taken += size
+        return seconds / count
+
+    def audits(day: int) -> float:
+        at = now + day * 86_400_000
+        keys = [f"jsonl:g{number}" for number in range(GROUPS)]
+        return handled([Record(OBSERVATIONS, key, tick_body(key, at), 10**6 + day, at) for key in keys]) / GROUPS
+
+    chunks(2000, 4)
+    one, large = chunks(1, 500), chunks(2000, 8) / 2000
+    audits(1)
+    looks = [audits(day) for day in range(2, 12)]
+    return {
+        "record_cpu_us": round(large * 1e6, 1),
+        "chunk_cpu_ms": round((one - large) * 1000, 2),
+        "audit_cpu_us": round(sum(looks) / len(looks) * 1e6, 1),
+    }
+
+
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -302,11 +361,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=50_000, help="messages a second at the busiest time")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure-fleet-file", type=int, metavar="GROUPS")
+    parser.add_argument("--measure-screen", action="store_true")
     for one in fields(Assumed):
         parser.add_argument(f"--{one.name.replace('_', '-')}", type=float, default=one.default)
     given = parser.parse_args()
-    if given.measure_fleet_file:
-        print(json.dumps(measured_fleet_file(given.measure_fleet_file), indent=2))
+    if given.measure_fleet_file or given.measure_screen:
+        found = measured_screen() if given.measure_screen else measured_fleet_file(given.measure_fleet_file)
+        print(json.dumps(found, indent=2))
         return
     if given.groups < 1 or given.rate <= 0 or any(getattr(given, one.name) <= 0 for one in fields(Assumed)):
         parser.error("every figure has to be more than 0")
