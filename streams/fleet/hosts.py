@@ -24,8 +24,8 @@ from streams.topics import AGAIN, DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effect
 
 # A group-less tick reaches so many groups at once.
 _TICKED_AT_ONCE = 500
-# States at hand; where there are more, all are read anew.
-_MOST_HELD = 100_000
+# Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, all are read anew.
+_MOST_HELD = 16 << 20
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 
@@ -103,6 +103,7 @@ class ScreenHost(_Host):
         self._ready = ready
         self._states = states
         self._held: dict[str, _Held] = {}
+        self._bytes = 0
         self._decoder = msgspec.json.Decoder(Screen.State)
 
     async def handle(self, partition: int, records: Sequence[Record]) -> None:
@@ -122,6 +123,7 @@ class ScreenHost(_Host):
     def forget(self) -> None:
         """Another owner may have gone on from here: nothing at hand can be trusted."""
         self._held.clear()
+        self._bytes = 0
 
     async def _tick(self, partition: int, tick: Record) -> None:
         """Let the broker's clock pass in the groups where something is due; no sender's clock can hurry it."""
@@ -182,6 +184,7 @@ class ScreenHost(_Host):
         self._hold_values(effects)
         for one, version in zip(changes, saved, strict=True):
             held = self._held.setdefault(one.key, _Held(0, b"", {}))
+            self._bytes += len(one.value) - len(held.stored)
             held.version, held.stored = version, one.value
             held.applied = {**held.applied, source: one.offset}
             held.value = effects.state[one.key]
@@ -232,13 +235,14 @@ class ScreenHost(_Host):
 
     async def _load(self, keys: Iterable[str]) -> None:
         missing = [key for key in keys if key not in self._held]
-        if len(self._held) > _MOST_HELD:
-            self._held.clear()
+        if self._bytes > _MOST_HELD:
+            self.forget()
             missing = list(keys)
         if missing:
             found = await self._patiently(lambda: self._states.load(self.agent.name, missing))
             for key, one in found.items():
                 self._held[key] = _Held(one.version, one.value, dict(one.applied))
+                self._bytes += len(one.value)
 
     async def _keep(self, keys: Iterable[str], partition: int) -> None:
         """Publish states on the compacted topic, from which an empty Redis is rebuilt."""
