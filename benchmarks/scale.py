@@ -40,6 +40,7 @@ class Measured:
     strikes_per_verdict: float = 0.59
     # benchmarks/ledger.py --strikes 100000 --json
     redis_bytes_per_strike: float = 496.0
+    ledger_bytes_per_strike: float = 1306.0
     redis_decisions_per_s: float = 9118.0
     redis_saves_per_s: float = 11_817.0
     redis_loads_per_s: float = 29_251.0
@@ -48,9 +49,9 @@ class Measured:
     directory_bytes_per_person: float = 4922.0
     # benchmarks/scale.py --measure-screen
     #: What a chunk costs besides its records: a chunk of one record, less what one of 2,000 takes for each.
-    chunk_cpu_ms: float = 0.6
-    #: A tick that finds a group due whose facts are as they were, 500 of them in a chunk.
-    audit_cpu_us: float = 57.0
+    chunk_cpu_ms: float = 0.7
+    #: A tick that finds a group due whose facts are as they were, 200 of them in a chunk.
+    audit_cpu_us: float = 85.0
     # A timer around `_publish` and `save` of a screen worker that handles chunks of ten records in a quiet moment. One record
     # on a broker without other work takes 2.9 ms: `confirmed_ms` of benchmarks/fleet.py.
     confirmed_ms: float = 6.5
@@ -74,6 +75,7 @@ class Assumed:
     #: How busy a worker may be on average, so that it catches up after a pause and keeps its waiting times.
     busy: float = 0.6
     redis_gb: float = 64.0
+    worker_gb: float = 16.0
     p99_ms: float = 100.0
 
 
@@ -183,6 +185,14 @@ def breaks(groups: int, rate: float, seen: Measured, given: Assumed) -> list[Bre
             groups,
             "fleet.yaml is refused above a million values, and every worker holds all of it",
             "a directory by partition from a database; until then list the groups that have duties, the rest runs unlisted",
+        ),
+        Break(
+            "rebuilding Redis",
+            given.worker_gb * 1e9 / (needs["strikes_kept"] * seen.ledger_bytes_per_strike) * groups,
+            "groups with their strikes",
+            groups,
+            "after a loss one worker reads the whole topic `ledger` into its memory before anybody goes on",
+            "read partition by partition and write at once; keep a second Redis that follows the first",
         ),
         Break(
             "waiting time",
@@ -383,9 +393,8 @@ def main() -> None:
         print(f"{name:>30}  {value:,}")
     print("\nwhat breaks first: how much of its limit is asked for")
     for limit in limits:
-        print(
-            f"{limit.share:>9.2f}  {limit.part}: {limit.limit:,.0f} {limit.unit}\n{'':11}{limit.why};\n{'':11}{limit.way_out}"
-        )
+        size = f"{limit.limit:,.{0 if limit.limit > 100 else 1}f}"
+        print(f"{limit.share:>9.2f}  {limit.part}: {size} {limit.unit}\n{'':11}{limit.why};\n{'':11}{limit.way_out}")
 
 
 if __name__ == "__main__":
