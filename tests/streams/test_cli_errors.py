@@ -117,7 +117,7 @@ WRONG_USE = {
     "run on everybody's address unsigned": ("run --port 0 --host 0.0.0.0", "set XUNQUN_WEBHOOK_SECRETS"),
     "reviews without a store": ("review list --dir {folder}", "name the folder that `xunqun run` uses with --dir"),
     "dead letters without a store": ("deadletters list --dir {folder}", "name the folder that `xunqun run` uses"),
-    "pause of nothing": ("pause --by me --dir {folder}", "--group G, --pack P, --clause C or --all"),
+    "pause of nothing": ("pause --by me --dir {folder}", "--group G, --pack P or --all"),
 }
 
 
