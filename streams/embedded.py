@@ -27,6 +27,7 @@ from streams.topics import (
     Unusable,
     decode_observation,
     record_of,
+    without_forged,
 )
 
 # Windows reach back this far; after a start the log is read back this long with effects off.
@@ -83,6 +84,9 @@ class Embedded:
         for index, body in enumerate(bodies):
             try:
                 seen = decode_observation(body)
+                if seen.flags:
+                    body = without_forged(seen, body)
+                    seen = decode_observation(body)
                 usable.append((index, seen, body))
                 results.append(Appended("accepted", seen.id))
             except Unusable as error:

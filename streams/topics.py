@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from classifiers.patterns import SEALED
 from models import Action, Decision, Observation, Review, Sanction, Task, Verdict, Violation
 from models.fleet import GroupMode
 from models.observation import Millis
@@ -240,6 +241,19 @@ def decode_observation(body: bytes) -> Observation:
         if seen.group is None or not seen.group.id:
             raise Unusable("group.id is missing")
     return seen
+
+
+def honest_flags(seen: Observation) -> tuple[str, ...]:
+    """The flags of an observation without those that only a door may set: nobody accuses by flag from outside."""
+    return tuple(one for one in seen.flags or () if not one.startswith(SEALED))
+
+
+def without_forged(seen: Observation, body: bytes) -> bytes:
+    """The bytes of an observation with its honest flags only."""
+    honest = honest_flags(seen)
+    if honest == (seen.flags or ()):
+        return body
+    return msgspec.json.encode(msgspec.structs.replace(seen, flags=honest or None))
 
 
 def _read(body: bytes) -> Observation:

@@ -13,11 +13,11 @@ from streams.calls import DeskCalls
 from streams.cases.postgres import Cases
 from streams.errors import Unavailable
 from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer
-from streams.fleet.sealing import Seal, part, without_forged
+from streams.fleet.sealing import Seal, part
 from streams.http import serve
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_observation
+from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_observation, without_forged
 
 T = TypeVar("T")
 # How long a refusal by Kafka shows in `/ready`.

@@ -30,7 +30,7 @@ from models import Observation
 from models.observation import Attachment, Millis
 from streams.errors import LoadError, WrongUse
 from streams.fleet.kafka import SEALED, SEALED_ACCESS
-from streams.topics import Record, decode_observation
+from streams.topics import Record, decode_observation, honest_flags
 
 Kind = Literal["report", "secrecy_marking", "quotation"]
 
@@ -102,16 +102,6 @@ def part(seen: Observation, body: bytes) -> Parted | None:
     return None
 
 
-def without_forged(seen: Observation, body: bytes) -> bytes:
-    """The bytes of an observation without flags that only the door may set."""
-    honest = _honest(seen)
-    return body if honest == (seen.flags or ()) else _encode(replace(seen, flags=honest or None))
-
-
-def _honest(seen: Observation) -> tuple[str, ...]:
-    return tuple(one for one in seen.flags or () if not one.startswith(FLAG))
-
-
 def _measured(seen: Observation) -> set[str]:
     """The categories of patterns in what is judged: own words, titles of links, names of files."""
     if not seen.is_message and seen.type != "file.uploaded":
@@ -143,7 +133,7 @@ def _stub(seen: Observation, found: Iterable[str], *, whose: bool) -> bytes:
         attachments=tuple(Attachment(kind=one.kind) for one in seen.attachments or ()) or None if whose else None,
         edit_of=seen.edit_of if whose else None,
         native_id=seen.native_id,
-        flags=(*_honest(seen), *(FLAG + one for one in found)),
+        flags=(*honest_flags(seen), *(FLAG + one for one in found)),
     )
     return _encode(_bare(msgspec.to_builtins(left)))
 
@@ -182,7 +172,7 @@ def _is_marked(value: Any) -> bool:
 
 def _without_quotation(seen: Observation) -> bytes:
     """The observation with all that is judged, without what carries the marking and without fields that nobody judges."""
-    left = replace(seen, flags=(*_honest(seen), f"{FLAG}quotation"))
+    left = replace(seen, flags=(*honest_flags(seen), f"{FLAG}quotation"))
     if seen.is_message and _text(seen) is not None:
         # The new text of an edit may have come only as a change.
         change = replace(seen.change, old=None, new=None) if seen.change else None

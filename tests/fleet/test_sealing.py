@@ -42,13 +42,12 @@ from streams.fleet.sealing import (
     read_private_key,
     read_sealed,
     unseal,
-    without_forged,
     write_private_key,
 )
 from streams.ledger.stored import unpack
 from streams.loading import classifiers_from, packs_from
 from streams.settings import Settings, SettingsError, read_settings
-from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, Record, Unusable, decode_observation
+from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, Record, Unusable, decode_observation, without_forged
 
 MARKING = "机密★10年"
 # What must be found nowhere: the words, and of a report also the persons.

@@ -248,3 +248,9 @@ def test_a_warning_around_an_advert_of_ones_own_does_not_hide_it(
 ) -> None:
     certain, asked = found("谨防“骗子”！正规代理名额只剩两个，想赚钱的加我微信", packs["xianchuang"], classifiers)
     assert certain | asked
+
+
+def test_a_flag_that_only_a_door_may_set_accuses_nobody(house):
+    house.say(text="今天两点开例会", flags=["sealed:secrecy_marking", "forwarded"])
+    assert house.strikes() == []
+    assert house.reviews() == []
