@@ -93,10 +93,10 @@ async def slow(receiver: Receiver, call: Call) -> int:
 
 
 async def failing(receiver: Receiver, call: Call) -> int:
-    """500 every other time; every twentieth call gets no answer before the caller gives up."""
-    number = len(receiver.calls)
-    await asyncio.sleep(15 if number % 20 == 0 else 0.3)
-    return 500 if number % 2 else 200
+    """500 every other time that an action comes; every tenth call gets no answer before the caller gives up."""
+    tries = sum(one.action.id == call.action.id for one in receiver.calls)
+    await asyncio.sleep(15 if len(receiver.calls) % 10 == 0 else 0.3)
+    return 500 if tries % 2 else 200
 
 
 class ActingField(Field):

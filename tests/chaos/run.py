@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,18 +22,22 @@ from field import Result  # noqa: E402
 
 
 async def one(name: str, stack: Any, folder: Path, rate: int, seconds: float) -> Result:
-    """One run with its fault."""
+    """One run with its fault. What keeps it from its end is wrong too."""
     fault, workers, scene = RUNS[name]
     field = scene(stack, folder / name, f"{name}-{uuid4().hex[:6]}-", rate=rate, seconds=seconds)
+    result = Result(name)
     await field.prepare()
     try:
         await asyncio.gather(*(field.start(worker, roles) for worker, roles in workers.items()))
         await field.working()
         result = await field.run(fault)
         result.name = name
-        return result
+    except Exception as error:
+        result.wrong.append(f"{type(error).__name__}: {error}")
+        traceback.print_exc()
     finally:
         await field.close()
+    return result
 
 
 def local_stack() -> Any:
