@@ -1,7 +1,7 @@
 # Xunqun 巡群. `make help` lists what can be done; every target may be called first and called again.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run up down status test lint format bench docs models lock clean
+.PHONY: help install run up down status test chaos lint format bench docs models lock clean
 
 # Another interpreter: make install PYTHON=/path/to/python3.13
 PYTHON ?= python3
@@ -40,6 +40,9 @@ test: $(DEV) ## Install what the tests need and run them.
 	@XUNQUN_JARS="$${XUNQUN_JARS:-$$HOME/.cache/xunqun/jars}" $(BIN)/python deploy/local/stack.py prepare \
 		|| echo "Without these the tests of the fleet will fail; the others run." >&2
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(DEV) ## Strike a fleet under load with every fault; takes half an hour (docs/reliability.md).
+	@$(BIN)/python tests/chaos/run.py $(ARGS)
 
 lint: $(DEV) ## Check style (ruff) and types (mypy, strict) of models, policies and classifiers.
 	@$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from models import Action, Decision, digest
 from streams import desk
 from streams.cases.postgres import Cases
 from streams.fleet.kafka import read_whole
+from streams.fleet.redrive import redrive
 from streams.topics import DEAD_LETTERS, OBSERVATIONS, OUTCOMES, DeadLetter, Outcome, Record, record_of
 
 SECRET = "whsec_Y2hhb3MtY2hhb3MtY2hhb3MtY2hhb3M="
@@ -364,17 +365,21 @@ class PatientField(OverturningField):
 
     @staticmethod
     async def behave(receiver: Receiver, call: Call) -> int:
-        await asyncio.sleep(8 if not _reverses(call) else 0.5)
+        await asyncio.sleep(9 if not _reverses(call) else 0.5)
         return 200
 
 
 async def overturn_and_kill(field: OverturningField) -> str:
     """Verdicts are overturned while their warnings are in the receiver's hands, and the dispatcher gets kill -9."""
-    held = await field.some_in_hand(5)
-    await asyncio.sleep(1)
-    await field.overturn([one for one in held if not _reverses(one)])
+    deadline = time.monotonic() + 60
+    while len(field.overturned) < 5:
+        assert time.monotonic() < deadline, "no warnings are in hand"
+        known = {one.action for one in field.overturned}
+        # Fresh ones: the decision has to come through while the receiver holds the call.
+        fresh = [one for one in field.receiver.in_hand if time.monotonic() - one.arrived < 2]
+        await field.overturn([one for one in fresh if one.action.id not in known and not _reverses(one)])
+        await asyncio.sleep(0.1)
     wanted = [one.told_back for one in field.overturned]
-    deadline = time.monotonic() + 6
     while len(field.rows("select id from outbox where id = any(:ids)", ids=wanted)) < len(wanted):
         assert time.monotonic() < deadline, "the decisions did not come through"
         await asyncio.sleep(0.1)
@@ -427,14 +432,13 @@ class RedriveField(ActingField):
             await asyncio.sleep(0.2)
 
     async def redrive(self) -> int:
-        def work() -> int:
-            cases = Cases(self.database)
-            try:
-                return desk.redrive(cases)
-            finally:
-                cases.close()
-
-        return await asyncio.to_thread(work)
+        """As `xunqun deadletters redrive` does it; how many were handed in."""
+        cases = Cases(self.database)
+        try:
+            places = await asyncio.to_thread(desk.find_dead_letters, cases)
+            return await redrive(self.kafka, cases, places, rate=1000.0, told=lambda count: None)
+        finally:
+            cases.close()
 
     async def compare_more(self, result: Result, expected: Answer, *records: Sequence[Record]) -> None:
         await super().compare_more(result, expected, *records)
