@@ -1,9 +1,9 @@
 """Looks at everything the product needs and says, for each thing, what is right or what to do."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from classifiers.trained.serve import Model, ModelUnavailable
 from models import Fleet
@@ -27,8 +27,19 @@ class Finding:
     told: str
 
 
-def examine(settings: Settings) -> list[Finding]:
-    return [*_files(settings), *_store(settings), *_settings(settings)]
+def examine(settings: Settings, *, fleet: bool = False) -> list[Finding]:
+    """All findings; of a `fleet`, its parts in place of the SQLite file. LoadError without the fleet's packages."""
+    return [*_files(settings), *(_fleet(settings) if fleet else _store(settings)), *_settings(settings)]
+
+
+def _fleet(settings: Settings) -> list[Finding]:
+    from streams.http import run
+
+    try:
+        from streams.fleet.probe import look
+    except ModuleNotFoundError as error:
+        raise LoadError("looking at a fleet needs its packages: pip install 'xunqun[fleet]'") from error
+    return run(look(settings))
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
@@ -95,6 +106,11 @@ def _store(settings: Settings) -> Iterator[Finding]:
         found = desk.status(store)
     finally:
         store.close()
+    yield from told_of_cases(found)
+
+
+def told_of_cases(found: Mapping[str, Any]) -> Iterator[Finding]:
+    """What `desk.status` tells of the views, for people."""
     yield Finding("ok", "store", f"{found['verdicts']} verdicts, {found['groups']} groups seen")
     for one in found["unknown_groups"]:
         yield Finding(
