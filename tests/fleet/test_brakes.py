@@ -119,7 +119,8 @@ class Running:
                 await asyncio.sleep(0.005)
                 return await super().send(action)
 
-        with ThreadPoolExecutor(4) as threads:
+        # One thread, so that it can give back what it holds of the database.
+        with ThreadPoolExecutor(1) as threads:
             loop = asyncio.get_running_loop()
 
             async def in_store(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -129,7 +130,7 @@ class Running:
             while not self._stop.is_set():
                 if not await dispatcher.round():
                     await asyncio.sleep(0.05)
-        store.close()
+            await in_store(store.close)
 
     def stop(self) -> None:
         self._stop.set()
