@@ -79,7 +79,7 @@ class Assumed:
     p99_ms: float = 100.0
 
 
-# States at hand, from streams/fleet/hosts.py.
+# States at hand, from streams/fleet/screening.py.
 MOST_HELD = 100_000
 # YAML values of a person (itself, id, name, accounts, one account, platform, id) and of a group without its members.
 VALUES_PER_PERSON, VALUES_PER_GROUP = 7, 5

@@ -27,9 +27,11 @@ from streams.dispatch import Dispatcher
 from streams.embedded import REWOUND
 from streams.errors import LoadError, Unavailable
 from streams.fleet.control import Control, Editions, parts_from
-from streams.fleet.hosts import EscalateHost, RowsHost, ScreenHost
+from streams.fleet.escalating import EscalateHost
+from streams.fleet.hosts import RowsHost
 from streams.fleet.kafka import Kafka, Producer, check_topics, committed, ends, read_back, record_from
 from streams.fleet.restore import restore
+from streams.fleet.screening import ScreenHost
 from streams.fleet.ticker import keep_time, relay, screen_again
 from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector

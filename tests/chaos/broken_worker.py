@@ -3,7 +3,7 @@
 import asyncio
 
 from streams.cli import main
-from streams.fleet.hosts import ScreenHost
+from streams.fleet.screening import ScreenHost
 
 _right = ScreenHost.handle
 _pending = set()

@@ -18,7 +18,9 @@ from streams.agents import Enforce, RecordViews
 from streams.agents.escalate import Ledger
 from streams.cases.postgres import Cases
 from streams.fleet.control import Editions, Parts
-from streams.fleet.hosts import EscalateHost, RowsHost, ScreenHost
+from streams.fleet.escalating import EscalateHost
+from streams.fleet.hosts import RowsHost
+from streams.fleet.screening import ScreenHost
 from streams.ledger import RedisStates
 from streams.topics import OBSERVATIONS, Record, decode_observation
 
