@@ -87,7 +87,7 @@ def test_help_says_first_which_store_is_used(xunqun, command):
 def settled(fleet):
     """The tables, once nothing of them changes any more."""
     before, since = fleet.dump(TABLES), time.monotonic()
-    while time.monotonic() < since + 2:
+    while time.monotonic() < since + 1.2:
         time.sleep(0.3)
         now = fleet.dump(TABLES)
         if now != before:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from redis import Redis
-from running_fleet import NUMBER, Called, RunningFleet
+from running_fleet import Called, RunningFleet
 
 from streams.fleet.kafka import Kafka, create_topics
 from streams.topics import ACTIONS
@@ -102,22 +102,26 @@ def test_a_fleet_without_workers_is_told_what_to_start(fleet, xunqun, monkeypatc
         assert found[agent][0] == "wrong"
         assert f"start `xunqun worker --agents {agent}`" in found[agent][1]
     assert found["redis"][0] == "wrong"
-
-
-def test_the_leg_that_is_missing_is_named(fleet, xunqun):
-    """The last test of this file: afterwards the worker judges and does nothing else."""
-    assert fleet.stop() == 0
     code, out, err = xunqun("doctor", "--e2e", "--timeout", 1)
     assert code == 1
     assert "missing  verdict in the topic judgements" in out
     assert "see that a worker with the role screen runs" in err
     assert err.count("\n") == 1
-    fleet.start("screen")
-    fleet.say(NUMBER)
-    code, out, err = xunqun("doctor", "--e2e", "--timeout", 8)
-    assert code == 1
-    assert "missing  verdict in PostgreSQL" in out
-    assert "see that a worker with the role record runs" in err
+
+
+def test_a_verdict_that_is_not_entered_is_named(stack, tmp_path, xunqun, monkeypatch):
+    """A database into which nobody writes."""
+    other = RunningFleet(stack, tmp_path)
+    try:
+        monkeypatch.setenv("XUNQUN_DATABASE", other.database)
+        assert xunqun("cases", "upgrade")[0] == 0
+        code, out, err = xunqun("doctor", "--e2e", "--timeout", 3)
+        assert code == 1
+        assert "missing  verdict in PostgreSQL" in out
+        assert "see that a worker with the role record runs" in err
+        assert err.count("\n") == 1
+    finally:
+        other.close()
 
 
 def test_kafka_redis_and_postgresql_that_are_away_are_three_findings(fleet, xunqun, monkeypatch, local_stack):
