@@ -25,6 +25,8 @@ IN_FLIGHT = ("sending",)
 UNSENT = ("manual", "refused", "unconfirmed")
 # How many of one group's actions `claim` looks at: some are cancelled or too old, at most one goes out.
 _LOOKED_AT = 8
+# How long a claim may wait for its turn after its time was read.
+_LATE: Millis = 60_000
 _INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _ACTION = msgspec.json.Decoder(Action)
 
@@ -48,6 +50,7 @@ def claim(
             return []
         braked = {row.scope for row in held if row.by == BRAKE and not simulated}
         sent: Counter[str] | None = None
+        sent_at = now
         taken: list[Action] = []
         busy: set[str] = set()
         while not taken and (
@@ -67,13 +70,14 @@ def claim(
                 if len(taken) == limit:
                     break
                 if scopes:
-                    sent = _sent(connection, now) if sent is None else sent
+                    if sent is None:
+                        sent, sent_at = _sent(connection, now)
                     if over := brakes.exceeded(scopes, sent, budgets):
                         _brake(connection, {one: brakes.reason(one, sent[one], budgets) for one in over}, now)
                         braked.update(over)
                         continue
                     sent.update(scopes)
-                gone = {"sent_at": now} if scopes else {}
+                gone = {"sent_at": sent_at} if scopes else {}
                 _update(store, row.id, status="sending", tries=row.tries + 1, next_try_at=now + store.lease, **gone)
                 taken.append(msgspec.structs.replace(action, status="sending", tries=row.tries + 1))
                 if not simulated:
@@ -127,15 +131,21 @@ def _within(scopes: Collection[str]) -> sa.ColumnElement[bool]:
     return sa.or_(sa.false(), *(columns[kind].in_(names) for kind, names in named.items() if names))
 
 
-def _sent(connection: sa.Connection, now: Millis) -> Counter[str]:
-    """How many budgeted actions went out in each scope in the last hour, or since it was resumed."""
+def _sent(connection: sa.Connection, now: Millis) -> tuple[Counter[str], Millis]:
+    """How many budgeted actions went out in each scope in the last hour, or since it was resumed, and when the next do.
+
+    A scope may have been resumed after `now` was read: what follows must not seem to have gone out before, or it would
+    not count. A resume that lies further ahead comes from a clock that was wrong, and is left out of account.
+    """
+    sent_at = now
     where = outbox.c.group_id, outbox.c.clause
     recent = sa.select(*where, sa.func.count()).where(outbox.c.sent_at > now - HOUR).group_by(*where)
     sent = brakes.tally((group, clause, many) for group, clause, many in connection.execute(recent))
-    for row in connection.execute(sa.select(resumed).where(resumed.c.at > now - HOUR)).all():
+    for row in connection.execute(sa.select(resumed).where(resumed.c.at.between(now - HOUR, now + _LATE))).all():
+        sent_at = max(sent_at, row.at + 1)
         since = sa.select(sa.func.count()).where(outbox.c.sent_at > row.at, _within([row.scope]))
         sent[row.scope] = connection.scalar(since) or 0
-    return sent
+    return sent, sent_at
 
 
 def _brake(connection: sa.Connection, reasons: Mapping[str, str], now: Millis) -> None:

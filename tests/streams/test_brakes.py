@@ -186,6 +186,26 @@ def test_a_resumed_scope_is_counted_anew_and_the_others_are_not(house):
     assert list(held(house)) == ["all"]
 
 
+def test_what_is_claimed_by_a_time_read_before_the_resume_counts(house):
+    budgets = NONE._replace(group=2)
+    offend(house, *strangers(3), budgets=budgets)
+    desk.resume(house.store, group="g1", now=house.now + 300)
+    send(house, budgets)
+    offend(house, "stranger3", "stranger4", budgets=budgets)
+    assert (len(house.sent()), list(held(house))) == (4, ["group:g1"])
+
+
+def test_a_resume_by_a_clock_that_was_far_ahead_lets_nothing_pass_uncounted(house):
+    budgets = NONE._replace(group=2)
+    offend(house, *strangers(3), budgets=budgets)
+    desk.resume(house.store, group="g1", now=house.now + 5 * HOUR)
+    offend(house, *strangers(2, first=3), budgets=budgets)
+    assert (len(house.sent()), list(held(house))) == (2, ["group:g1"])
+    resume(house, group="g1")
+    send(house, budgets)
+    assert len(house.sent()) == 4
+
+
 def test_what_waits_too_long_becomes_a_draft_while_the_brake_holds(house):
     offend(house, *strangers(4))
     assert house.reviews() == []
