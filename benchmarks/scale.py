@@ -31,11 +31,11 @@ class Measured:
 
     # benchmarks/fleet.py --data DIR --json
     screen_cpu_s_per_million: float = 92.0
-    screen_resident_mb: float = 325.0
+    screen_resident_mb: float = 336.0
     others_cpu_ms_per_verdict: float = 2.1
     kafka_bytes_per_message: float = 172.0
-    redis_bytes_per_group: float = 466.0
-    group_saves_per_message: float = 0.05
+    redis_bytes_per_group: float = 472.0
+    group_saves_per_message: float = 0.015
     postgres_bytes_per_verdict: float = 3876.0
     strikes_per_verdict: float = 0.59
     # benchmarks/ledger.py --strikes 100000 --json
