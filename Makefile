@@ -39,7 +39,7 @@ status: $(MADE) ## Say which of Kafka, Redis and PostgreSQL run, and where.
 test: $(DEV) ## Install what the tests need and run them.
 	@XUNQUN_JARS="$${XUNQUN_JARS:-$$HOME/.cache/xunqun/jars}" $(BIN)/python deploy/local/stack.py prepare \
 		|| echo "Without these the tests of the fleet will fail; the others run." >&2
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 chaos: $(DEV) ## Strike a fleet under load with every fault; takes half an hour (docs/reliability.md).
 	@$(BIN)/python tests/chaos/run.py $(ARGS)
