@@ -38,7 +38,7 @@ class Measured:
     group_saves_per_message: float = 0.015
     postgres_bytes_per_verdict: float = 3876.0
     strikes_per_verdict: float = 0.59
-    # benchmarks/ledger.py --strikes 100000 --json
+    # benchmarks/ledger.py --strikes 100000 --json. Rates are what one client gets, one call after the other; Redis may do more.
     redis_bytes_per_strike: float = 496.0
     ledger_bytes_per_strike: float = 1306.0
     redis_decisions_per_s: float = 9118.0
@@ -85,7 +85,7 @@ MOST_HELD = 100_000
 VALUES_PER_PERSON, VALUES_PER_GROUP = 7, 5
 # A chunk waits for two confirmed sends (verdicts, then states) and one save, one chunk after the other in a worker.
 SENDS_PER_CHUNK = 2
-# Seen with 4 partitions at 500/s in a quiet moment: a round of 66 ms by the formula below, p50 69 ms, p99 204 ms.
+# Seen once, with 4 partitions at 500/s in a quiet moment: 66 ms by the formula below, p50 69 ms, p99 204 ms.
 ROUNDS_AT_P50, ROUNDS_AT_P99 = 1, 3
 
 
