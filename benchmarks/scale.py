@@ -40,6 +40,8 @@ class Measured:
     strikes_per_verdict: float = 0.59
     # benchmarks/ledger.py --strikes 100000 --json. Rates are what one client gets, one call after the other; Redis may do more.
     redis_bytes_per_strike: float = 496.0
+    #: A group of 60 whose members' cards are known; in `redis_bytes_per_group` nobody has one.
+    group_state_bytes: float = 2970.0
     ledger_bytes_per_strike: float = 1306.0
     redis_decisions_per_s: float = 9118.0
     redis_saves_per_s: float = 11_817.0
@@ -79,8 +81,8 @@ class Assumed:
     p99_ms: float = 100.0
 
 
-# States at hand, from streams/fleet/screening.py.
-MOST_HELD = 100_000
+# Bytes of states at hand in one worker, from streams/fleet/screening.py.
+MOST_HELD = 16 << 20
 # YAML values of a person (itself, id, name, accounts, one account, platform, id) and of a group without its members.
 VALUES_PER_PERSON, VALUES_PER_GROUP = 7, 5
 # A chunk waits for two confirmed sends (verdicts, then states) and one save, one chunk after the other in a worker.
@@ -204,11 +206,11 @@ def breaks(groups: int, rate: float, seen: Measured, given: Assumed) -> list[Bre
         ),
         Break(
             "states at hand",
-            MOST_HELD * screens,
+            MOST_HELD / seen.group_state_bytes * screens,
             "groups in use",
             groups,
-            "above 100,000 states a worker forgets all and reads them again",
-            "forget the oldest only, or more workers",
+            "above 16 MB of states a worker forgets all and reads them again: it goes on, with more to ask of Redis",
+            "forget the oldest only, or hold more bytes",
         ),
         Break(
             "local midnight",
