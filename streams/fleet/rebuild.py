@@ -36,8 +36,9 @@ _MADE = (*REBUILT, *ADDED, "unmeasured")
 _CHANGES = ("closed_reviews", "closed_tasks", "withdrawn")
 RESTORED_BY = "restore"
 
-_AT_ONCE = 500
-# So many records of a partition are at hand, of each of them.
+# Rows that are entered together.
+_AT_ONCE = 5000
+# So many records of each partition are at hand, and the bar moves so often.
 _AHEAD = 500
 # Kafka is silent for so long, in seconds, and reading is given up.
 _SILENT_SECONDS = 20.0
@@ -195,7 +196,7 @@ async def _make(log: _Log, cases: Cases, told: Callable[[int], None]) -> None:
         if len(rows) >= _AT_ONCE:
             cases.write_rows(rows)
             rows = []
-        if count == _AT_ONCE:
+        if count == _AHEAD:
             told(count)
             count = 0
             await asyncio.sleep(0)
