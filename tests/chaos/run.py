@@ -1,6 +1,6 @@
 """All runs, one after the other, on a stack of their own: `make chaos`. Writes the table of docs/reliability.md with --table.
 
-python tests/chaos/run.py [NAME ...] [--rate 500] [--seconds 40] [--stack DIR] [--table FILE]
+python tests/chaos/run.py [NAME ...] [--rate 500] [--seconds 40] [--stack DIR] [--table FILE] [--program FILE]
 """
 
 import argparse
@@ -24,10 +24,11 @@ from faults import RUNS  # noqa: E402
 from field import Result  # noqa: E402
 
 
-async def one(name: str, stack: Any, folder: Path, rate: int, seconds: float) -> Result:
+async def one(name: str, stack: Any, folder: Path, rate: int, seconds: float, program: Path | None = None) -> Result:
     """One run with its fault. What keeps it from its end is wrong too."""
     fault, workers, scene = RUNS[name]
-    field = scene(stack, folder / name, f"{name}-{uuid4().hex[:6]}-", rate=rate, seconds=seconds)
+    given = {"program": program} if program else {}
+    field = scene(stack, folder / name, f"{name}-{uuid4().hex[:6]}-", rate=rate, seconds=seconds, **given)
     result = Result(name)
     await field.prepare()
     try:
@@ -110,6 +111,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--stack", type=Path, help="a folder in which the stack runs already, or is to run and stay")
     parser.add_argument("--table", type=Path, help="write the results as a Markdown table to this file")
+    parser.add_argument(
+        "--program", type=Path, help="what a worker runs instead of the product: a script with a mistake"
+    )
     given = parser.parse_args()
     folder = given.stack or Path(tempfile.mkdtemp(prefix="xunqun-chaos-"))
     folder.chmod(0o755)
@@ -123,7 +127,7 @@ def main() -> int:
         for name in given.names or RUNS:
             began = time.monotonic()
             field = Path(tempfile.mkdtemp(prefix="xunqun-field-"))
-            results.append(asyncio.run(one(name, stack, field, given.rate, given.seconds)))
+            results.append(asyncio.run(one(name, stack, field, given.rate, given.seconds, given.program)))
             print(told(results[-1], time.monotonic() - began), flush=True)
             # What a failed run left behind is what its reason is found in.
             if not results[-1].wrong:
