@@ -1,5 +1,6 @@
 """What an agent's work comes to in the metrics; counted once it is stored."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from models import Observation, Verdict
@@ -10,10 +11,11 @@ from streams.topics import DEAD_LETTERS, OBSERVATIONS, Effects, Judged, Planned,
 
 def count_effects(metrics: Metrics, now: Millis, records: Sequence[Record], effects: Effects) -> None:
     """Enter a chunk: observations with the time they took, verdicts, sanctions, dead letters."""
-    for record in records:
-        if record.topic == OBSERVATIONS and isinstance(record.decoded, Observation):
-            metrics.observed(record.decoded.type)
-            metrics.verdict_took((now - record.appended_at) / 1000)
+    observed = [one for one in records if one.topic == OBSERVATIONS and isinstance(one.decoded, Observation)]
+    for kind, count in Counter(one.decoded.type for one in observed).items():
+        metrics.observed(kind, count)
+    for one in observed:
+        metrics.verdict_took((now - one.appended_at) / 1000)
     for topic, _, value, _ in effects.records:
         if topic == DEAD_LETTERS:
             metrics.died(value.cause)

@@ -645,8 +645,10 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _cluster_id() -> str:
-    """A new id for Kafka's storage: 16 random bytes in URL-safe base64."""
-    return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    """A new id for Kafka's storage: 16 random bytes in URL-safe base64, the first no dash, which begins an option."""
+    while (made := urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()).startswith("-"):
+        pass
+    return made
 
 
 # -- command line -------------------------------------------------------------------------------------------------------

@@ -171,7 +171,8 @@ class Producer:
             bootstrap_servers=kafka.brokers,
             acks="all",
             enable_idempotence=True,
-            linger_ms=2,
+            # A chunk waits for its records to be confirmed; under load batches fill by themselves.
+            linger_ms=0,
             max_batch_size=256 << 10,
             max_request_size=_LARGEST,
             compression_type="lz4",
