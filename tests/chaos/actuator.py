@@ -94,9 +94,9 @@ async def slow(receiver: Receiver, call: Call) -> int:
 
 
 async def failing(receiver: Receiver, call: Call) -> int:
-    """500 every other time that an action comes; every tenth call gets no answer before the caller gives up."""
+    """500 every other time that an action comes; every fortieth call gets no answer before the caller gives up."""
     tries = sum(one.action.id == call.action.id for one in receiver.calls)
-    await asyncio.sleep(15 if len(receiver.calls) % 10 == 0 else 0.3)
+    await asyncio.sleep(15 if len(receiver.calls) % 40 == 0 else 0.3)
     return 500 if tries % 2 else 200
 
 
