@@ -1,7 +1,7 @@
 """Views, outbox and pauses of a fleet, in PostgreSQL, and the records that must reach Kafka if and only if a row was written."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from threading import local
@@ -105,6 +105,10 @@ class Cases:
 
     def close(self) -> None:
         """Give back what this thread holds, and all that nobody uses."""
+        if self._relaying is not None:
+            # At once: the server notices a closed connection only after a moment, and another relay may be waiting.
+            with suppress(StoreUnavailable, sa.exc.SQLAlchemyError):
+                self._relaying.execute(sa.select(sa.func.pg_advisory_unlock_all()))
         for connection in (getattr(self._mine, "reading", None), self._relaying):
             if connection is not None:
                 connection.close()

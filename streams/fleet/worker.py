@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -20,6 +21,7 @@ from aiokafka.errors import KafkaError
 
 from connectors.simulated import SimulatedActuator
 from connectors.webhook import WebhookActuator
+from streams import desk
 from streams.agents import Enforce, RecordViews
 from streams.cases.postgres import Cases
 from streams.counting import count_effects
@@ -49,6 +51,7 @@ _SECRET = ("secret", "token", "redis", "database")
 _WAIT_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
 _RECOVER_SECONDS = 60.0
+_PURGE_SECONDS = 3600.0
 
 _log = logging.getLogger("xunqun.worker")
 
@@ -284,12 +287,17 @@ class Worker:
                 else SimulatedActuator()
             )
             dispatcher = Dispatcher(self.cases, actuator, self.metrics, _now, self._in_cases, budgets=settings.budgets)
-            looked = float("-inf")
+            looked = purged = float("-inf")
             while True:
                 if time.monotonic() - looked > _RECOVER_SECONDS:
                     # Another dispatcher may have died with actions in hand: they are taken up when its lease is over.
                     await dispatcher.recover()
                     looked = time.monotonic()
+                if time.monotonic() - purged > _PURGE_SECONDS:
+                    # Dead letters and evidence go after their time; Kafka removes its records by itself.
+                    past = self.settings.retention_days * 86_400_000
+                    await self._in_cases(partial(desk.purge, now=_now(), keep_text=past), self.cases)
+                    purged = time.monotonic()
                 if not await dispatcher.round():
                     await asyncio.sleep(0.3)
 
