@@ -217,7 +217,7 @@ def recover(store: CaseStore, idempotent: frozenset[str] | set[str]) -> int:
         for row in rows:
             action = _ACTION.decode(row.body)
             if action.call in idempotent:
-                _update(store, row.id, status="planned", tries=max(0, row.tries - 1), next_try_at=0, sent_at=None)
+                _update(store, row.id, status="planned", next_try_at=0, sent_at=None)
             else:
                 _update(store, row.id, status="unconfirmed", detail="the process ended while it was being sent")
                 _publish_outcome(store, action, "unconfirmed", row.appended_at, "")
@@ -238,6 +238,12 @@ def _overtaken(store: CaseStore, row: sa.Row[Any], *, simulated: bool) -> bool:
     """
     connection = store.connection
     undoing = connection.execute(sa.select(outbox.c.id).where(outbox.c.reverses == row.id)).scalars().all()
+    if undoing and not simulated and row.tries:
+        # It was tried, and nobody knows what became of that: the member may have been told, so the reversal goes out.
+        detail = "taken back while it was unclear whether it had gone out"
+        _update(store, row.id, status="unconfirmed", detail=detail)
+        _publish_outcome(store, _ACTION.decode(row.body), "unconfirmed", row.appended_at, detail)
+        return True
     if undoing and not simulated:
         for one in (row.id, *undoing):
             _update(store, one, status="cancelled", detail="taken back before it went out")

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from classifiers.keywords import Keywords, ListError, load_lists
 from classifiers.measure import Classifiers
@@ -166,7 +166,18 @@ def _edition(since: Millis, parts: Parts, former: Edition | None) -> Edition:
     if former is None:
         classifiers.warm_up()
     screen = Screen(classifiers, parts.packs, directory, former.screen if former else None)
-    return Edition(since, parts, screen, Escalate(parts.packs, directory))
+    return Edition(since, parts, screen, Escalate(_with_former(parts.packs, former), directory))
+
+
+def _with_former(packs: Mapping[str, Pack], former: Edition | None) -> dict[str, Pack]:
+    """Packs with the ladders and clauses that they had before: strikes are held under these, and may be overturned."""
+    known = former.escalate.packs if former else {}
+    kept = {**known, **packs}
+    for slug in set(known) & set(packs):
+        old, new = known[slug], packs[slug]
+        ladders, clauses = {**old.ladders, **new.ladders}, {**old.clauses, **new.clauses}
+        kept[slug] = structs.replace(new, ladders=ladders, clauses=clauses)
+    return kept
 
 
 class Control:

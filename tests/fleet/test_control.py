@@ -99,3 +99,20 @@ async def test_announcing_checks_before_it_sends(stack, topic_prefix, tmp_path):
         await announce_to(kafka, announcement("pack", bad, by="tuner", effective_from=0))
     rows = await announced(kafka)
     assert [(one["kind"], one["files"], one["refused"]) for one in rows] == [("pack", ["baseline.yaml"], None)]
+
+
+def test_what_strikes_are_held_under_outlives_its_pack(parts):
+    """An overturned verdict has to find its ladder and its clause, also when the pack in force has them no more."""
+    editions = Editions.begin(parts)
+    body = yaml.safe_load(PACK.read_text("utf-8"))
+    gone = next(iter(body["clauses"]))
+    del body["clauses"][gone]
+    body.pop("tests", None)
+    used = {one.get("ladder") for clause in body["clauses"].values() for one in clause.get("bindings", ())}
+    body["ladders"] = {name: one for name, one in body["ladders"].items() if name in used}
+    why = editions.announce(told("pack", 0, 1_000_000, {"baseline.yaml": yaml.safe_dump(body, allow_unicode=True)}))
+    assert why is None, why
+    edition = editions.kept[-1]
+    assert gone not in edition.parts.packs["baseline"].clauses
+    assert gone in edition.escalate.packs["baseline"].clauses
+    assert set(parts.packs["baseline"].ladders) <= set(edition.escalate.packs["baseline"].ladders)
