@@ -9,7 +9,7 @@ import time
 
 import aiohttp
 import pytest
-from processes import until
+from small_fleet import until
 
 from connectors.webhook import sign
 from streams.fleet.kafka import Kafka, create_topics, read_whole

@@ -5,7 +5,7 @@ import signal
 
 import aiohttp
 import pytest
-from processes import SmallFleet, until
+from small_fleet import SmallFleet, until
 
 from streams.fleet.kafka import read_whole
 from streams.topics import JUDGEMENTS, value_of
