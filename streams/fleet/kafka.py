@@ -171,8 +171,8 @@ class Producer:
             bootstrap_servers=kafka.brokers,
             acks="all",
             enable_idempotence=True,
-            # A chunk waits for its records to be confirmed; under load batches fill by themselves.
-            linger_ms=0,
+            # Without it aiokafka sends many small batches, which costs half as much again as all else (144 µs a message, not 92).
+            linger_ms=2,
             max_batch_size=256 << 10,
             max_request_size=_LARGEST,
             compression_type="lz4",
