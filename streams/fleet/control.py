@@ -85,7 +85,6 @@ class Editions:
     """Everything that was ever in force, oldest first. The first one comes from the settings of the worker."""
 
     kept: list[Edition] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
 
     @classmethod
     def begin(cls, parts: Parts) -> "Editions":
@@ -107,9 +106,7 @@ class Editions:
                 raise Refused(f"something was announced before that takes effect later: choose a time after {when}")
             self.kept.append(_edition(since, changed(self.kept[-1].parts, told), self.kept[-1]))
         except (Refused, msgspec.MsgspecError) as error:
-            why = f"control/{record.offset}: {str(error).splitlines()[0][:300]}"
-            self.refused.append(why)
-            return why
+            return f"control/{record.offset}: {str(error).splitlines()[0][:300]}"
         return None
 
 

@@ -76,8 +76,7 @@ class ScreenHost(JudgingHost):
             fresh = [one for one in records if not self._is_applied(one, source)] if old else records
             if not fresh or await self._judged(partition, source, fresh):
                 return
-            for key in keys:
-                self._held.pop(key, None)
+            self.forget()
 
     async def _judged(self, partition: int, source: str, records: Sequence[Record]) -> bool:
         """Judge, publish, save; False where somebody else has saved a state meanwhile."""

@@ -34,11 +34,7 @@ async def nothing(field: Field) -> str:
 
 async def kill_worker(field: Field) -> str:
     """kill -9 of the only worker; it is started again."""
-    worker = field.workers["w1"]
-    pid = worker.process.pid
-    worker.send(signal.SIGKILL)
-    await worker.process.wait()
-    return f"process {_gone(pid)}"
+    return await _killed(field, "w1")
 
 
 async def stop_worker(field: Field) -> str:
@@ -62,11 +58,7 @@ async def second_worker(field: Field) -> str:
 
 async def kill_escalate_of_roles(field: Field) -> str:
     """Roles split over workers: screen alone, all else in another, which gets kill -9 and is started again."""
-    worker = field.workers["w2"]
-    pid = worker.process.pid
-    worker.send(signal.SIGKILL)
-    await worker.process.wait()
-    return f"process {_gone(pid)}, screen went on alone"
+    return f"{await _killed(field, 'w2')}, screen went on alone"
 
 
 async def hanging_worker(field: Field) -> str:
@@ -142,6 +134,14 @@ async def duplicates(field: Field) -> str:
     for start in range(0, len(sent), 200):
         await field.producer.send(sent[start : start + 200], timed=False)
     return f"{len(sent)} records sent again"
+
+
+async def _killed(field: Field, name: str) -> str:
+    worker = field.workers[name]
+    pid = worker.process.pid
+    worker.send(signal.SIGKILL)
+    await worker.process.wait()
+    return f"process {_gone(pid)}"
 
 
 async def _away(field: Field, name: str, place: str, seconds: float) -> str:

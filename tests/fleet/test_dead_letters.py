@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from running_fleet import ADVERT, Called, RunningFleet
+from running_fleet import ADVERT
 
 from models import Fleet
 from policies.directory import Directory
@@ -25,19 +25,6 @@ from streams.store import Store, StoreUnavailable, log
 from streams.topics import ACTIONS, DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, DeadLetter, Record, record_of
 
 NOW = 1_794_963_600_000
-
-
-@pytest.fixture(scope="module")
-def fleet(stack, tmp_path_factory):
-    made = RunningFleet(stack, tmp_path_factory.mktemp("fleet"))
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def xunqun(fleet, capsys, monkeypatch):
-    return Called(fleet, capsys, monkeypatch)
 
 
 def listed(fleet, xunqun, count: int, *options: str) -> list[dict[str, Any]]:

@@ -11,19 +11,6 @@ from streams.fleet.rebuild import REBUILT
 TABLES = (*REBUILT, "decisions", "appeals", "outbox", "unmeasured")
 
 
-@pytest.fixture(scope="module")
-def fleet(stack, tmp_path_factory):
-    made = RunningFleet(stack, tmp_path_factory.mktemp("fleet"))
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def xunqun(fleet, capsys, monkeypatch):
-    return Called(fleet, capsys, monkeypatch)
-
-
 def asked(fleet, xunqun, said):
     """The open review on a message."""
     found = fleet.until(

@@ -2,9 +2,8 @@
 
 import json
 
-import pytest
 from redis import Redis
-from running_fleet import Called, RunningFleet
+from running_fleet import RunningFleet
 
 from streams.fleet.kafka import Kafka, create_topics
 from streams.topics import ACTIONS
@@ -16,19 +15,6 @@ LEGS = [
     "question in PostgreSQL",
     "question withdrawn",
 ]
-
-
-@pytest.fixture(scope="module")
-def fleet(stack, tmp_path_factory):
-    made = RunningFleet(stack, tmp_path_factory.mktemp("fleet"))
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def xunqun(fleet, capsys, monkeypatch):
-    return Called(fleet, capsys, monkeypatch)
 
 
 def findings(xunqun):
