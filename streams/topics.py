@@ -142,7 +142,10 @@ class Appended:
 
 @dataclass
 class Record:
-    """One record of a topic. `decoded` keeps what was read of it, so that nobody reads it again; nobody changes it."""
+    """One record of a topic. `decoded` keeps what was read of it, so that nobody reads it again; nobody changes it.
+
+    `signals` are those of an observation, once it was measured.
+    """
 
     topic: str
     key: str
@@ -151,6 +154,7 @@ class Record:
     appended_at: Millis
     decoded: Any = None
     partition: int = 0
+    signals: Sequence[Any] | None = None
 
 
 def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Record:

@@ -66,12 +66,19 @@ class Screen:
                 record.key = self.directory.group_key(record.decoded)
         return {one.key for one in records if isinstance(one.decoded, Observation) and one.decoded.group}
 
+    def measure(self, records: Sequence[Record]) -> None:
+        """Measure what was decoded and has no signals yet, all in one batch; `handle` does so by itself for its chunk."""
+        fresh = [one for one in records if one.signals is None and isinstance(one.decoded, Observation)]
+        if fresh:
+            for record, signals in zip(fresh, self.classifiers.measure([one.decoded for one in fresh]), strict=True):
+                record.signals = signals
+
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
         """Judge a chunk. Every usable observation is judged; what is not usable goes to the dead letters."""
         effects = Effects()
+        self.measure(records)
         seen = [record.decoded for record in records]
         usable = [one for one in seen if isinstance(one, Observation)]
-        signals = dict(zip(map(id, usable), self.classifiers.measure(usable), strict=True))
         states: dict[str, GroupState] = {}
         views: dict[str, GroupView] = {}
         for record, one in zip(records, seen, strict=True):
@@ -89,7 +96,7 @@ class Screen:
                 # What an unknown group is called, each observation says anew.
                 if view.known:
                     views[key] = view
-            case, pack = self._case(record, one, signals[id(one)], view)
+            case, pack = self._case(record, one, record.signals or (), view)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
             else:
