@@ -28,7 +28,7 @@ import faust
 import uvloop
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.transport import Reading, chunk_app
+from streams.transport import Chunk, Reading, batch_app
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTITIONS = 4
@@ -62,13 +62,14 @@ class Pace:
 async def read_ours(brokers: str, topic: str, group: str, messages: int) -> float:
     pace = Pace(messages)
 
-    async def handle(_: str, __: int, records: Sequence[aiokafka.ConsumerRecord]) -> None:
-        pace.count(len(records))
+    async def handle(chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            pace.count(len(chunk.records))
 
     def failed(error: BaseException) -> None:
         sys.exit(f"the transport failed: {error!r}")
 
-    app = chunk_app(Reading(brokers, group, [topic]), handle, assigned=None, revoked=None, failed=failed)
+    app = batch_app(Reading(brokers, group, [topic]), handle, assigned=None, revoked=None, failed=failed)
     await app.start()
     figure = await pace.per_second()
     await app.stop()

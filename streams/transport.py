@@ -1,8 +1,9 @@
 """Faust as a carrier of chunks: everything that we override in faust-streaming 0.15.3 and aiokafka 0.14.0, and why.
 
 Stock Faust makes one event of each record (70 µs each), commits past records that are still in hand, and goes quiet when the
-broker was away. Here one event is a chunk: records of one partition, in order. What is committed for a partition is the end of
-the longest prefix of its chunks, in the order in which they were delivered, that were acknowledged, and nothing else ever.
+broker was away. Here one event is a batch: whatever was fetched of any partition, as chunks, which are records of one partition
+in order. What is committed for a partition is the end of the longest prefix of its chunks, in the order in which they were
+delivered, that were acknowledged, and nothing else ever.
 
 Names of theirs that we override or use are listed in tests/fleet/test_transport_names.py, so that an upgrade fails there first.
 """
@@ -26,7 +27,6 @@ from faust.tables.recovery import Recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-Handler = Callable[[str, int, Sequence[aiokafka.ConsumerRecord]], Awaitable[None]]
 Partitions = Callable[[set[TP]], Awaitable[None]]
 
 # Seconds that one look for fetched records may take. A rebalance waits for the look that is under way.
@@ -43,8 +43,8 @@ REBALANCE, HANGING = 30.0, 300.0
 REQUEST = 40.0
 # Seconds for leaving the group and hanging up at the end; then the connections are cut.
 LEAVE = 3.0
-# In chunks' worth of records: the most that one look takes, and what may wait for the handler before the next look. By looks of
-# one chunk, going to and from aiokafka's thread cost a third of the throughput.
+# In batches' worth of records: the most that one look takes, and what may wait for the handler before the next look. By looks of
+# one batch, going to and from aiokafka's thread cost a third of the throughput.
 AHEAD = 4
 
 
@@ -53,7 +53,7 @@ class Reading:
     """What to read, and how: `brokers` is `HOST:PORT` with commas between several, `group` the consumer group.
 
     `member` names this member of the group for good (static membership): a restart within 10 s moves no partition. Two that run
-    at once must not share it. `chunk` is the most records of one chunk, `finish` the seconds that a chunk in hand may take when
+    at once must not share it. `batch` is the most records of one batch, `finish` the seconds that a batch in hand may take when
     partitions are given away or the process ends, before it is dropped and left to its next owner; `commit` the seconds
     between commits.
     """
@@ -62,31 +62,56 @@ class Reading:
     group: str
     topics: Sequence[str]
     member: str | None = None
-    chunk: int = 2048
+    batch: int = 2048
     finish: float = 4.0
     commit: float = 0.5
 
 
 @dataclass(slots=True, eq=False)
 class Chunk:
-    """Records of one partition in order. Until the handler takes it (`taken`), it grows by what is fetched next."""
+    """Records of one partition in order, one or more."""
 
     tp: TP
     records: list[aiokafka.ConsumerRecord]
-    taken: bool = False
     acknowledged: bool = False
-    dropped: bool = False
     #: One past the last record's offset.
     end: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.end = self.records[-1].offset + 1
 
+    def grow(self, records: list[aiokafka.ConsumerRecord]) -> None:
+        self.records += records
+        self.end = records[-1].offset + 1
 
-class ChunkMessage(ConsumerMessage):
-    """What Faust carries for one chunk. Key and value are empty, so that no codec ever looks at them."""
 
-    def __init__(self, chunk: Chunk, generation: int) -> None:
+Handler = Callable[[Sequence[Chunk]], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Chunks of some partitions, handled as one. Until the handler takes it (`taken`), it grows by what is fetched next."""
+
+    chunks: dict[TP, Chunk] = field(default_factory=dict)
+    size: int = 0
+    taken: bool = False
+    dropped: bool = False
+
+    def add(self, tp: TP, records: list[aiokafka.ConsumerRecord]) -> Chunk | None:
+        """Take records in; their chunk, if it is a new one."""
+        self.size += len(records)
+        if tp in self.chunks:
+            self.chunks[tp].grow(records)
+            return None
+        self.chunks[tp] = Chunk(tp, records)
+        return self.chunks[tp]
+
+
+class BatchMessage(ConsumerMessage):
+    """What Faust carries for one batch. Key and value are empty, so that no codec ever looks at them."""
+
+    def __init__(self, batch: Batch, generation: int) -> None:
+        chunk = next(iter(batch.chunks.values()))
         first = chunk.records[0]
         super().__init__(
             chunk.tp.topic,
@@ -101,10 +126,10 @@ class ChunkMessage(ConsumerMessage):
             tp=chunk.tp,
             generation_id=generation,
         )
-        self.chunk = chunk
+        self.batch = batch
 
 
-def chunk_app(
+def batch_app(
     reading: Reading,
     handle: Handler,
     *,
@@ -113,10 +138,11 @@ def chunk_app(
     failed: Callable[[BaseException], None],
     committed: Callable[[Mapping[TP, int]], None] | None = None,
 ) -> faust.App:
-    """A Faust app that awaits `handle(topic, partition, records)` for one chunk after the other, and acknowledges what it did.
+    """A Faust app that awaits `handle(chunks)` for one batch after the other, and acknowledges what it did.
 
+    A batch has at most one chunk of a partition, and of each partition what comes next. All of it is acknowledged, or nothing.
     `assigned` is awaited before the first chunk of new partitions is handled, while heartbeats go on; it is cancelled when they
-    are revoked meanwhile. `revoked` is awaited before partitions are given away, also at an orderly stop; no chunk of them is in
+    are revoked meanwhile. `revoked` is awaited before partitions are given away, also at an orderly stop; nothing of them is in
     hand then: it was finished and committed, or `handle` was cancelled. A rebalance revokes all partitions and assigns those that
     stay once more. `failed` is called once, in the event loop, when `handle` or the connection raised what nobody can mend here:
     nothing is handled afterwards, and the process should end. `committed` gets {partition: next offset} after each commit.
@@ -184,7 +210,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
 
 class _Consumer(driver.Consumer):
-    """Reads chunks, keeps in which order they were delivered, and commits by that."""
+    """Reads batches, keeps in which order their chunks were delivered, and commits by that."""
 
     app: "_App"
     _thread: _Thread
@@ -192,6 +218,8 @@ class _Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._chunks: dict[TP, deque[Chunk]] = {}
+        #: Those that were delivered and not acknowledged, in order; only the last one may still grow.
+        self._batches: deque[Batch] = deque()
         #: Records that were fetched and not yet acknowledged.
         self._waiting = 0
         self._room = asyncio.Event()
@@ -203,7 +231,7 @@ class _Consumer(driver.Consumer):
         #: The partitions that `assigned` was told of and `revoked` was not.
         self._held: set[TP] = set()
         self._taking_over: asyncio.Future[None] | None = None
-        self._in_hand: tuple[Chunk, asyncio.Task[None]] | None = None
+        self._in_hand: tuple[Batch, asyncio.Task[None]] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -217,15 +245,15 @@ class _Consumer(driver.Consumer):
         # the last offset read, which would stop a partition for ever after its topic was made anew.
         try:
             while not (self.should_stop or fetcher.should_stop):
-                for chunk in await self._look():
-                    if not chunk.dropped:
-                        await self.callback(ChunkMessage(chunk, self.app.consumer_generation_id))
+                for batch in await self._look():
+                    if not batch.dropped:
+                        await self.callback(BatchMessage(batch, self.app.consumer_generation_id))
         except (ConsumerStoppedError, asyncio.CancelledError):
             if not self.app.should_stop:
                 raise
 
-    async def _look(self) -> list[Chunk]:
-        """The chunks that were fetched by now and are new; none while partitions are being given away or taken over."""
+    async def _look(self) -> list[Batch]:
+        """The batches that what was fetched by now makes; none while partitions are being given away or taken over."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         if not self._room.is_set():
@@ -237,51 +265,53 @@ class _Consumer(driver.Consumer):
             # What is let go here is read again: flow is resumed only after a rewind, and that waits for this lock.
             return self._deliver(records) if self.flow_active and not self.should_stop else []
 
-    def _deliver(self, fetched: Mapping[Any, list[aiokafka.ConsumerRecord]]) -> list[Chunk]:
-        size = self.app.reading.chunk
-        new: list[Chunk] = []
+    def _deliver(self, fetched: Mapping[Any, list[aiokafka.ConsumerRecord]]) -> list[Batch]:
+        """Put what was fetched into the batch that still waits, and what is too much for it into new ones, which are given."""
+        new: list[Batch] = []
         for partition, records in fetched.items():
-            if not records:
-                continue
-            self._waiting += len(records)
             tp = TP(partition.topic, partition.partition)
-            chunks = self._chunks.setdefault(tp, deque())
+            self._waiting += len(records)
             start = 0
-            if chunks and not chunks[-1].taken and (space := size - len(chunks[-1].records)) > 0:
-                chunks[-1].records += records[:space]
-                chunks[-1].end = chunks[-1].records[-1].offset + 1
-                start = space
-            cut = [Chunk(tp, records[at : at + size]) for at in range(start, len(records), size)]
-            chunks += cut
-            new += cut
+            while start < len(records):
+                if not self._batches or self._batches[-1].taken or self._room_in(self._batches[-1]) <= 0:
+                    self._batches.append(Batch())
+                    new.append(self._batches[-1])
+                batch = self._batches[-1]
+                part = records[start : start + self._room_in(batch)]
+                start += len(part)
+                if chunk := batch.add(tp, part):
+                    self._chunks.setdefault(tp, deque()).append(chunk)
         self._count(0)
         return new
 
+    def _room_in(self, batch: Batch) -> int:
+        return self.app.reading.batch - batch.size
+
     def _count(self, finished: int) -> None:
         self._waiting -= finished
-        if self._waiting < AHEAD * self.app.reading.chunk:
+        if self._waiting < AHEAD * self.app.reading.batch:
             self._room.set()
         else:
             self._room.clear()
 
     # Handling
 
-    async def handle(self, chunk: Chunk) -> bool:
-        """True when the chunk was handled, False when it was given away before or meanwhile. Raises what the handler raised."""
-        if chunk.dropped:
+    async def handle(self, batch: Batch) -> bool:
+        """True when the batch was handled, False when it was given away before or meanwhile. Raises what the handler raised."""
+        if batch.dropped:
             return False
-        chunk.taken = True
+        batch.taken = True
         # A task of its own: it can be cancelled without the agent, which Faust would start again as if nothing had been.
-        task = asyncio.ensure_future(self.app.handle(chunk.tp.topic, chunk.tp.partition, chunk.records))
-        self._in_hand = chunk, task
+        task = asyncio.ensure_future(self.app.handle(list(batch.chunks.values())))
+        self._in_hand = batch, task
         self._idle.clear()
         try:
             # Not `await task`: when the agent is cancelled it would wait for a handler that takes no notice.
             await asyncio.wait({task})
         finally:
             task.cancel()
-        if chunk.dropped:
-            # Whatever the handler made of its cancellation: the chunk is no longer ours.
+        if batch.dropped:
+            # Whatever the handler made of its cancellation: the batch is no longer ours.
             with suppress(asyncio.CancelledError):
                 task.exception()
             return False
@@ -293,15 +323,18 @@ class _Consumer(driver.Consumer):
         self._in_hand = None
         self._idle.set()
 
-    def ack(self, message: ChunkMessage) -> bool:
+    def ack(self, message: BatchMessage) -> bool:
         # Faust keeps lists of offsets and looks for runs in them, and forgets them at a revoke before the last commit.
-        chunk = message.chunk
-        if message.acked or chunk.dropped:
+        batch = message.batch
+        if message.acked or batch.dropped:
             return False
-        message.acked = chunk.acknowledged = True
+        message.acked = True
         self._unacked_messages.discard(message)
-        self._count(len(chunk.records))
-        chunk.records = []
+        self._batches.remove(batch)
+        self._count(batch.size)
+        for chunk in batch.chunks.values():
+            chunk.acknowledged = True
+            chunk.records = []
         return True
 
     # Committing
@@ -356,8 +389,8 @@ class _Consumer(driver.Consumer):
         if self._in_hand is not None:
             await self._until_idle()
         if self._in_hand is not None:
-            chunk, task = self._in_hand
-            chunk.dropped = True
+            batch, task = self._in_hand
+            batch.dropped = True
             task.cancel()
             await self._until_idle()
         if self._in_hand is not None:
@@ -371,9 +404,9 @@ class _Consumer(driver.Consumer):
 
     def _drop(self) -> None:
         """Forget all that was delivered: of what is not committed by now, the next owner begins anew."""
-        for chunks in self._chunks.values():
-            for chunk in chunks:
-                chunk.dropped = not chunk.acknowledged
+        for batch in self._batches:
+            batch.dropped = True
+        self._batches.clear()
         self._chunks.clear()
         self._count(self._waiting)
 
@@ -505,14 +538,14 @@ class _App(faust.App):
         self._failed: Callable[[BaseException], None] | None = failed
         super().__init__(reading.group, **_settings(reading))
         topic = self.topic(*reading.topics, key_serializer="raw", value_serializer="raw")
-        self.agent(topic, name=f"{reading.group}.chunks", concurrency=1)(self._read)
+        self.agent(topic, name=f"{reading.group}.batches", concurrency=1)(self._read)
 
     async def _read(self, stream: faust.StreamT[Any]) -> None:
-        # No exception may leave: Faust would start this again on the same stream, behind the chunk that was in hand.
+        # No exception may leave: Faust would start this again on the same stream, behind the batch that was in hand.
         try:
             async for event in stream.noack().events():
                 try:
-                    if await self.consumer.handle(event.message.chunk):
+                    if await self.consumer.handle(event.message.batch):
                         event.ack()
                 finally:
                     self.consumer.put_down()
@@ -562,7 +595,7 @@ def _settings(reading: Reading) -> dict[str, Any]:
         "broker_rebalance_timeout": REBALANCE,
         "broker_max_poll_interval": HANGING,
         "broker_request_timeout": REQUEST,
-        "broker_max_poll_records": AHEAD * reading.chunk,
+        "broker_max_poll_records": AHEAD * reading.batch,
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": reading.member,
         # True is needed for a rebalance to call wait_empty, which cannot hang here.

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 from models.observation import Millis
 from streams.agents import Escalate
 from streams.fleet.control import Editions
-from streams.fleet.hosts import JudgingHost, Kept, encode, outgoing, set_aside
+from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import LEDGER
 from streams.ledger import Decided, Stored
 from streams.topics import Record, record_of
@@ -20,6 +20,18 @@ class Published(Struct, frozen=True):
     """What a decision brought: all that is published, kept with the ledger until it is certain to be out."""
 
     records: list[tuple[str, str, msgspec.Raw, Millis]]
+
+
+class Asked(NamedTuple):
+    """What one record of a batch means for one subject. `place` counts the records of the batch."""
+
+    place: int
+    record: Record
+    subject: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.record.topic}/{self.record.partition}/{self.record.offset}"
 
 
 class EscalateHost(JudgingHost):
@@ -32,15 +44,16 @@ class EscalateHost(JudgingHost):
         # Decisions that a replay would ask for, until their offset is committed.
         self._kept: dict[tuple[str, int], deque[tuple[int, str, str]]] = {}
 
-    async def handle(self, partition: int, records: Sequence[Record]) -> None:
+    async def handle(self, chunks: Sequence[Chunk]) -> None:
         await self._patiently(self._ready)
-        waiting = deque((record, subject) for record in records for subject in self._subjects(record))
+        records = enumerate(record for chunk in chunks for record in chunk)
+        waiting = deque(Asked(n, record, subject) for n, record in records for subject in self._subjects(record))
         decided: dict[tuple[int, str], Published] = {}
         broken: list[Record] = []
         while waiting:
             # One record of each subject at a time: the next one begins with the ledger that this one leaves.
             turn, waiting = _first_of_each(waiting)
-            again = await self._decide(turn, partition, decided, broken)
+            again = await self._decide(turn, decided, broken)
             waiting.extendleft(reversed(again))
         order = sorted(decided, key=lambda one: one[0])
         await self._publish([*(_records(decided, order)), *broken])
@@ -62,41 +75,37 @@ class EscalateHost(JudgingHost):
             return [""]
 
     async def _decide(
-        self,
-        turn: Sequence[tuple[Record, str]],
-        partition: int,
-        decided: dict[tuple[int, str], Published],
-        broken: list[Record],
-    ) -> list[tuple[Record, str]]:
+        self, turn: Sequence[Asked], decided: dict[tuple[int, str], Published], broken: list[Record]
+    ) -> list[Asked]:
         """Decide these; what has to be decided once more, because somebody else saved a ledger meanwhile."""
-        asked = [(subject, _record_id(record, partition)) for record, subject in turn]
-        known = await self._patiently(lambda: self._states.stored_decision(asked))
-        ledgers = await self._patiently(lambda: self._states.load(self.agent.name, [subject for _, subject in turn]))
-        new: list[tuple[Record, str, Decided]] = []
-        for (record, subject), (_, record_id), stored in zip(turn, asked, known, strict=True):
+        known = await self._patiently(lambda: self._states.stored_decision([(one.subject, one.id) for one in turn]))
+        ledgers = await self._patiently(lambda: self._states.load(self.agent.name, [one.subject for one in turn]))
+        new: list[tuple[Asked, Decided]] = []
+        for one, stored in zip(turn, known, strict=True):
             if stored is not None:
-                decided[record.offset, subject] = _PUBLISHED.decode(stored)
-                self._remember(record, partition, subject, record_id)
+                decided[one.place, one.subject] = _PUBLISHED.decode(stored)
+                self._remember(one)
                 continue
-            made = self._made(record, subject, ledgers.get(subject), record_id)
+            made = self._made(one, ledgers.get(one.subject))
             if isinstance(made, Record):
                 broken.append(made)
             elif made is not None:
-                new.append((record, subject, made))
+                new.append((one, made))
         if not new:
             return []
-        answers = await self._patiently(lambda: self._states.decide([one for *_, one in new]))
+        answers = await self._patiently(lambda: self._states.decide([made for _, made in new]))
         again = []
-        for (record, subject, made), answer in zip(new, answers, strict=True):
+        for (one, _), answer in zip(new, answers, strict=True):
             if answer.outcome == "conflict":
-                again.append((record, subject))
+                again.append(one)
                 continue
-            decided[record.offset, subject] = _PUBLISHED.decode(answer.decision)
-            self._remember(record, partition, subject, made.record)
+            decided[one.place, one.subject] = _PUBLISHED.decode(answer.decision)
+            self._remember(one)
         return again
 
-    def _made(self, record: Record, subject: str, stored: Stored | None, record_id: str) -> Decided | Record | None:
+    def _made(self, asked: Asked, stored: Stored | None) -> Decided | Record | None:
         """The decision on one record for one subject; a dead letter where the agent breaks; None where nothing follows."""
+        record, subject = asked.record, asked.subject
         before = stored.value if stored else None
         self.agent = self._editions.at(record.appended_at).escalate
         try:
@@ -111,10 +120,12 @@ class EscalateHost(JudgingHost):
         if changed is None and not brought:
             return None
         decision = encode(Published([(one.topic, one.key, msgspec.Raw(one.value), one.appended_at) for one in brought]))
-        return Decided(subject, record_id, stored.version if stored else 0, changed, decision)
+        return Decided(subject, asked.id, stored.version if stored else 0, changed, decision)
 
-    def _remember(self, record: Record, partition: int, subject: str, record_id: str) -> None:
-        self._kept.setdefault((record.topic, partition), deque()).append((record.offset, subject, record_id))
+    def _remember(self, asked: Asked) -> None:
+        record = asked.record
+        kept = self._kept.setdefault((record.topic, record.partition), deque())
+        kept.append((record.offset, asked.subject, asked.id))
 
     async def _keep_ledgers(self, subjects: Iterable[str]) -> None:
         """Publish the ledgers as they are now; again where another owner saved a newer one meanwhile."""
@@ -140,20 +151,14 @@ _PUBLISHED = msgspec.json.Decoder(Published)
 _EMPTY_LEDGER = b"{}"
 
 
-def _first_of_each(
-    waiting: Iterable[tuple[Record, str]],
-) -> tuple[list[tuple[Record, str]], deque[tuple[Record, str]]]:
+def _first_of_each(waiting: Iterable[Asked]) -> tuple[list[Asked], deque[Asked]]:
     """The first record of each subject, and what has to wait for it."""
-    first: dict[str, tuple[Record, str]] = {}
-    later: deque[tuple[Record, str]] = deque()
+    first: dict[str, Asked] = {}
+    later: deque[Asked] = deque()
     for one in waiting:
-        if first.setdefault(one[1], one) is not one:
+        if first.setdefault(one.subject, one) is not one:
             later.append(one)
     return list(first.values()), later
-
-
-def _record_id(record: Record, partition: int) -> str:
-    return f"{record.topic}/{partition}/{record.offset}"
 
 
 def _records(decided: Mapping[tuple[int, str], Published], order: Iterable[tuple[int, str]]) -> Iterator[Record]:

@@ -1,8 +1,8 @@
 """What the hosts of a fleet have in common, and the host of agents without state.
 
-A host lets one agent handle one chunk of one partition, in an order that makes doing it twice harmless; `docs/architecture.md`,
-"Fleet", has the table of orders. Chunks come one after the other; nothing here acknowledges: whoever calls `handle` does so
-when it returns.
+A host lets one agent handle a batch of chunks, each the next records of one partition, in an order that makes doing it twice
+harmless; `docs/architecture.md`, "Fleet", has the table of orders. Batches come one after the other; nothing here acknowledges:
+whoever calls `handle` does so when it returns.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from streams.ledger import RedisStates
 from streams.topics import DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effects, Record, Rows, record_of
 
 encode = msgspec.json.Encoder().encode
+# Records of one partition of one topic, in order, at least one.
+Chunk = Sequence[Record]
 T = TypeVar("T")
 
 
@@ -49,7 +51,7 @@ class Host:
 
     def __init__(self, agent: Agent, producer: Sends, wait: Trouble) -> None:
         self.agent = agent
-        #: Told of every chunk that is stored, and of what it brought.
+        #: Told of every chunk once it is stored, and of what it brought.
         self.counted: Callable[[Sequence[Record], Effects], None] = lambda records, effects: None
         self._producer = producer
         self._wait = wait
@@ -96,16 +98,20 @@ class RowsHost(Host):
     """An agent without state whose rows go to the database: enforce and record. Every row may come twice."""
 
     def __init__(
-        self, agent: Agent, write: Callable[[Sequence[Any], int], None], producer: Sends, wait: Trouble
+        self, agent: Agent, write: Callable[[Sequence[tuple[Sequence[Any], int]]], None], producer: Sends, wait: Trouble
     ) -> None:
+        """`write` enters rows, each lot with the partition whose records asked for them; all or nothing."""
         super().__init__(agent, producer, wait)
         self._write = write
 
-    async def handle(self, partition: int, records: Sequence[Record]) -> None:
-        effects = self._effects(records)
-        if effects.rows:
-            await self._patiently(lambda: asyncio.to_thread(self._write, effects.rows, partition))
-        await self._publish(outgoing(Effects(records=effects.records), records[-1]))
+    async def handle(self, chunks: Sequence[Chunk]) -> None:
+        brought = [(chunk, self._effects(chunk)) for chunk in chunks]
+        rows = [(effects.rows, chunk[0].partition) for chunk, effects in brought if effects.rows]
+        if rows:
+            await self._patiently(lambda: asyncio.to_thread(self._write, rows))
+        await self._publish(
+            [one for chunk, effects in brought for one in outgoing(Effects(records=effects.records), chunk[-1])]
+        )
 
     def _effects(self, records: Sequence[Record]) -> Effects:
         try:

@@ -1,7 +1,9 @@
 """The host of screen: the one owner of its groups' states."""
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, groupby
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ from models.observation import Millis
 from streams.agents import Screen
 from streams.embedded import tick_body
 from streams.fleet.control import Edition, Editions
-from streams.fleet.hosts import JudgingHost, Kept, encode, outgoing, set_aside
+from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
 from streams.topics import AGAIN, Effects, Record, record_of
@@ -31,16 +33,27 @@ class ScreenHost(JudgingHost):
         self._held: dict[str, _Held] = {}
         self._bytes = 0
 
-    async def handle(self, partition: int, records: Sequence[Record]) -> None:
-        """Judge a chunk. A tick without a group reaches every group of the partition in which something is due."""
+    async def handle(self, chunks: Sequence[Chunk]) -> None:
+        """Judge a batch. A tick without a group reaches every group of its partition in which something is due."""
         await self._patiently(self._ready)
-        for (ticks, edition), some in groupby(records, key=self._kind):
-            self.agent = edition.screen
-            if ticks:
-                for record in some:
-                    await self._tick(partition, record)
-            else:
-                await self._judge(partition, list(some))
+        # What is of one partition comes in its order, by the edition that was in force; the partitions go side by side.
+        lanes: dict[int, deque[tuple[tuple[bool, Edition], Chunk]]] = {}
+        for chunk in chunks:
+            runs = ((kind, list(some)) for kind, some in groupby(chunk, key=self._kind))
+            lanes.setdefault(chunk[0].partition, deque()).extend(runs)
+        while lanes:
+            turn: dict[tuple[bool, Edition], list[Chunk]] = {}
+            for lane in lanes.values():
+                kind, some = lane.popleft()
+                turn.setdefault(kind, []).append(some)
+            lanes = {partition: lane for partition, lane in lanes.items() if lane}
+            for (ticks, edition), abreast in turn.items():
+                self.agent = edition.screen
+                if ticks:
+                    for record in chain.from_iterable(abreast):
+                        await self._tick(record)
+                else:
+                    await self._judge(abreast)
 
     def _kind(self, record: Record) -> tuple[bool, Edition]:
         return _is_tick(record), self._editions.at(record.appended_at)
@@ -50,71 +63,95 @@ class ScreenHost(JudgingHost):
         self._held.clear()
         self._bytes = 0
 
-    async def _tick(self, partition: int, tick: Record) -> None:
+    async def _tick(self, tick: Record) -> None:
         """Let the broker's clock pass in the groups where something is due; no sender's clock can hurry it."""
         done: set[str] = set()
         until = tick.appended_at
         while True:
             limit = _TICKED_AT_ONCE + len(done)
-            due = await self._patiently(lambda limit=limit: self._states.dues(partition, until, limit))
+            due = await self._patiently(lambda limit=limit: self._states.dues(tick.partition, until, limit))
             fresh = [key for key, _ in due if key not in done]
             if not fresh:
                 return
             done.update(fresh)
-            await self._judge(partition, [_tick_of(tick, key, until) for key in fresh])
+            await self._judge([[_tick_of(tick, key, until) for key in fresh]])
 
-    async def _judge(self, partition: int, records: Sequence[Record]) -> None:
-        source = f"{records[0].topic}/{partition}"
-        while True:
-            keys = self.agent.keys(records)
-            await self._load(keys)
-            old = [one for one in records if self._is_applied(one, source)]
-            if old:
-                # Done by a former owner up to the state, or by ourselves: only the windows have to know them.
-                self.agent.rewind(old)
-                await self._keep({one.key for one in old}, partition)
-            fresh = [one for one in records if not self._is_applied(one, source)] if old else records
-            if not fresh or await self._judged(partition, source, fresh):
-                return
-            self.forget()
+    async def _judge(self, chunks: Sequence[Chunk]) -> None:
+        """Judge chunks of different partitions together; those that share a group, after one another."""
+        while chunks:
+            keys, abreast, chunks = self._without_shared(chunks)
+            while True:
+                await self._load(keys)
+                fresh = [one for chunk in abreast if (one := await self._not_applied(chunk))]
+                if not fresh or await self._judged(fresh):
+                    break
+                self.forget()
 
-    async def _judged(self, partition: int, source: str, records: Sequence[Record]) -> bool:
+    def _without_shared(self, chunks: Sequence[Chunk]) -> tuple[set[str], list[Chunk], list[Chunk]]:
+        """Chunks that have no group in common, with their groups, and the others. Some producers put a group anywhere."""
+        shared: set[str] = set()
+        abreast, later = [], []
+        for chunk in chunks:
+            keys = self.agent.keys(chunk)
+            if later or keys & shared:
+                later.append(chunk)
+            else:
+                abreast.append(chunk)
+                shared |= keys
+        return shared, abreast, later
+
+    async def _not_applied(self, chunk: Chunk) -> Chunk:
+        """What a state does not hold yet."""
+        source = _source(chunk)
+        old = [one for one in chunk if self._is_applied(one, source)]
+        if not old:
+            return chunk
+        # Done by a former owner up to the state, or by ourselves: only the windows have to know them.
+        self.agent.rewind(old)
+        await self._keep({one.key: chunk[0].partition for one in old})
+        return [one for one in chunk if not self._is_applied(one, source)]
+
+    async def _judged(self, chunks: Sequence[Chunk]) -> bool:
         """Judge, publish, save; False where somebody else has saved a state meanwhile."""
-        effects = self._effects(records)
-        if records[0].topic == AGAIN:
-            # Their rows are named by places in `observations`.
-            effects.rows = []
-        await self._publish(outgoing(effects, records[-1]))
-        changes = [
-            Change(
-                key=key,
-                version_read=self._held[key].version if key in self._held else 0,
-                value=encoded,
-                source=source,
-                offset=records[-1].offset,
-                next_due=self.agent.next_due(value),
-                partition=partition,
-            )
-            for key, value in effects.state.items()
-            if (encoded := encode(value)) != (self._held[key].stored if key in self._held else b"")
-        ]
-        if not changes:
-            self._hold_values(effects)
-            self.counted(records, effects)
-            return True
-        saved = await self._patiently(lambda: self._states.save(self.agent.name, changes))
+        with suppress(Exception):
+            # What breaks here breaks again below, where the record that does it is found.
+            self.agent.measure([one for chunk in chunks for one in chunk])
+        brought = [(chunk, self._effects(chunk)) for chunk in chunks]
+        for chunk, effects in brought:
+            if chunk[0].topic == AGAIN:
+                # Their rows are named by places in `observations`.
+                effects.rows = []
+        await self._publish([one for chunk, effects in brought for one in outgoing(effects, chunk[-1])])
+        changes = [one for chunk, effects in brought for one in self._changes(chunk, effects)]
+        saved = await self._patiently(lambda: self._states.save(self.agent.name, changes)) if changes else []
         if not all(saved):
             return False
-        self._hold_values(effects)
         for one, version in zip(changes, saved, strict=True):
             held = self._held.setdefault(one.key, _Held(0, b"", {}))
             self._bytes += len(one.value) - len(held.stored)
             held.version, held.stored = version, one.value
-            held.applied = {**held.applied, source: one.offset}
-            held.value = effects.state[one.key]
-        await self._keep({one.key for one in changes}, partition)
-        self.counted(records, effects)
+            held.applied = {**held.applied, one.source: one.offset}
+        for chunk, effects in brought:
+            self._hold_values(effects)
+            self.counted(chunk, effects)
+        await self._keep({one.key: one.partition for one in changes})
         return True
+
+    def _changes(self, chunk: Chunk, effects: Effects) -> Iterator[Change]:
+        """The states that are not what they were."""
+        for key, value in effects.state.items():
+            held = self._held.get(key)
+            encoded = encode(value)
+            if encoded != (held.stored if held else b""):
+                yield Change(
+                    key=key,
+                    version_read=held.version if held else 0,
+                    value=encoded,
+                    source=_source(chunk),
+                    offset=chunk[-1].offset,
+                    next_due=self.agent.next_due(value),
+                    partition=chunk[0].partition,
+                )
 
     def _effects(self, records: Sequence[Record]) -> Effects:
         """What the agent makes of records; one that breaks it is set aside alone, the others are handled."""
@@ -168,10 +205,10 @@ class ScreenHost(JudgingHost):
                 self._held[key] = _Held(one.version, one.value, dict(one.applied))
                 self._bytes += len(one.value)
 
-    async def _keep(self, keys: Iterable[str], partition: int) -> None:
-        """Publish states on the compacted topic, from which an empty Redis is rebuilt."""
+    async def _keep(self, places: Mapping[str, int]) -> None:
+        """Publish states, by key with their partition, on the compacted topic, from which an empty Redis is rebuilt."""
         kept = []
-        for key in sorted(keys):
+        for key, partition in sorted(places.items()):
             held = self._held.get(key)
             if held is not None:
                 due = self.agent.next_due(self._decoder.decode(held.stored))
@@ -188,6 +225,10 @@ class _Held:
 
     def __init__(self, version: int, stored: bytes, applied: dict[str, int], value: Any = None) -> None:
         self.version, self.stored, self.applied, self.value = version, stored, applied, value
+
+
+def _source(chunk: Chunk) -> str:
+    return f"{chunk[0].topic}/{chunk[0].partition}"
 
 
 def _is_tick(record: Record) -> bool:

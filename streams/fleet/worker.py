@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import ClientSession, web
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.simulated import SimulatedActuator
@@ -40,7 +40,7 @@ from streams.loading import rest_collector
 from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.topics import OBSERVATIONS
-from streams.transport import Partitions, Reading, chunk_app
+from streams.transport import Chunk, Partitions, Reading, batch_app
 
 ROLES = ("screen", "escalate", "enforce", "record", "dispatch")
 # From SIGTERM to the end, come what may.
@@ -192,8 +192,8 @@ class Worker:
         name = agent.name
         host.counted = lambda records, effects: count_effects(self.metrics, _now(), records, effects)
 
-        async def handle(topic: str, partition: int, found: Sequence[ConsumerRecord]) -> None:
-            await host.handle(partition, [record_from(self.kafka, one) for one in found])
+        async def handle(chunks: Sequence[Chunk]) -> None:
+            await host.handle([[record_from(self.kafka, one) for one in chunk.records] for chunk in chunks])
             self.health.moves(name)
 
         async def given(places: set[TopicPartition]) -> None:
@@ -213,7 +213,7 @@ class Worker:
                 self.health.positions.setdefault(name, {})[TopicPartition(place.topic, place.partition)] = offset
                 self._spawn(host.committed(self.kafka.plain(place.topic), place.partition, offset))
 
-        return chunk_app(reading, handle, assigned=given, revoked=taken, failed=self._failed, committed=told)
+        return batch_app(reading, handle, assigned=given, revoked=taken, failed=self._failed, committed=told)
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"
@@ -251,10 +251,11 @@ class Worker:
             if keys:
                 await self.states.seed_dues("screen", partition, keys)
 
-    def _write_rows(self, rows: Sequence[Any], partition: int) -> None:
+    def _write_rows(self, lots: Sequence[tuple[Sequence[Any], int]]) -> None:
         assert self.cases is not None
         with self.cases.transaction():
-            self.cases.write_rows(rows, partition)
+            for rows, partition in lots:
+                self.cases.write_rows(rows, partition)
 
     # beside the agents
 

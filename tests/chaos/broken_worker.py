@@ -1,4 +1,4 @@
-"""A worker with a mistake on purpose: it acknowledges a chunk before the effects of the chunk are there."""
+"""A worker with a mistake on purpose: it acknowledges a batch before its effects are there."""
 
 import asyncio
 
@@ -9,10 +9,10 @@ _right = ScreenHost.handle
 _pending = set()
 
 
-async def _too_early(self, partition, records):
+async def _too_early(self, chunks):
     async def later():
         await asyncio.sleep(2.0)
-        await _right(self, partition, records)
+        await _right(self, chunks)
 
     task = asyncio.create_task(later())
     _pending.add(task)

@@ -73,9 +73,10 @@ class FleetHouse(House):
             RowsHost(RecordViews(), *rows),
         ]
 
-    def _write(self, rows, partition):
+    def _write(self, lots):
         with self.store.transaction():
-            self.store.write_rows(rows, partition)
+            for rows, partition in lots:
+                self.store.write_rows(rows, partition)
 
     def append(self, bodies, now):
         """As the embedded host takes posts."""
@@ -96,7 +97,7 @@ class FleetHouse(House):
                 fresh = self.topics.records.get(topic, [])[done : done + self.chunk]
                 if fresh:
                     copies = [Record(topic, one.key, one.value, one.offset, one.appended_at) for one in fresh]
-                    await host.handle(0, copies)
+                    await host.handle([copies])
                     self.places[number, topic] = done + len(fresh)
                     await host.committed(topic, 0, done + len(fresh))
                     busy = True

@@ -23,7 +23,7 @@ import uvloop
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faust.types import TP
 
-from streams.transport import Handler, LogLimit, Reading, chunk_app
+from streams.transport import Chunk, Handler, LogLimit, Reading, batch_app
 
 PARTITIONS = 4
 
@@ -91,14 +91,14 @@ async def reading(
     handle: Handler | None = None,
     assigned: Callable[[set[TP]], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Seen]:
-    """An app that reads while this lasts; `handle` is awaited before a chunk is counted as handled."""
+    """An app that reads while this lasts; `handle` is awaited before a batch is counted as handled."""
     seen = Seen()
 
-    async def note(topic: str, partition: int, records: Sequence[aiokafka.ConsumerRecord]) -> None:
+    async def note(chunks: Sequence[Chunk]) -> None:
         if handle is not None:
-            await handle(topic, partition, records)
-        seen.sizes.append(len(records))
-        seen.handled += [(partition, record.offset) for record in records]
+            await handle(chunks)
+        seen.sizes.append(sum(len(chunk.records) for chunk in chunks))
+        seen.handled += [(chunk.tp.partition, record.offset) for chunk in chunks for record in chunk.records]
 
     async def on_assigned(tps: set[TP]) -> None:
         if assigned is not None:
@@ -108,7 +108,7 @@ async def reading(
     async def on_revoked(tps: set[TP]) -> None:
         seen.told.append(("revoked", frozenset(tp.partition for tp in tps)))
 
-    app = chunk_app(
+    app = batch_app(
         given,
         note,
         assigned=on_assigned,
@@ -147,7 +147,7 @@ async def _after(first: asyncio.Task[Any], then: Awaitable[None]) -> None:
 
 async def test_each_record_is_handled_once_in_order_and_all_is_committed(brokers: str, topic: str) -> None:
     await publish(brokers, topic, range(20_000))
-    async with reading(Reading(brokers, f"{topic}-group", [topic], chunk=300)) as seen:
+    async with reading(Reading(brokers, f"{topic}-group", [topic], batch=300)) as seen:
         await until(lambda: len(seen.handled) >= 20_000, "all records")
         await until(lambda: sum(seen.committed.values()) == 20_000, "the commits")
     for partition in range(PARTITIONS):
@@ -164,7 +164,7 @@ async def test_an_orderly_stop_commits_what_was_handled(brokers: str, topic: str
         await asyncio.sleep(0.01)
 
     await publish(brokers, topic, range(4_000))
-    async with reading(Reading(brokers, f"{topic}-group", [topic], chunk=50, commit=60.0), handle) as seen:
+    async with reading(Reading(brokers, f"{topic}-group", [topic], batch=50, commit=60.0), handle) as seen:
         await until(lambda: len(seen.handled) > 500, "some records")
     assert 500 < len(seen.handled) < 4_000
     committed = await read_committed(brokers, f"{topic}-group")
@@ -190,12 +190,12 @@ async def test_nothing_is_handled_before_assigned_has_returned(brokers: str, top
 
 
 async def test_an_error_is_reported_and_nothing_is_handled_or_committed_after_it(brokers: str, topic: str) -> None:
-    async def handle(_: str, partition: int, records: Sequence[aiokafka.ConsumerRecord]) -> None:
-        if partition == 1 and any(record.offset == 250 for record in records):
+    async def handle(chunks: Sequence[Chunk]) -> None:
+        if any(chunk.tp.partition == 1 and chunk.records[0].offset <= 250 < chunk.end for chunk in chunks):
             raise ValueError("poison")
 
     await publish(brokers, topic, range(2_000))
-    async with reading(Reading(brokers, f"{topic}-group", [topic], chunk=100), handle) as seen:
+    async with reading(Reading(brokers, f"{topic}-group", [topic], batch=100), handle) as seen:
         await until(lambda: seen.failures, "the report")
         count = len(seen.handled)
         await publish(brokers, topic, range(2_000, 2_400))
@@ -211,8 +211,8 @@ async def test_a_stop_drops_a_chunk_that_hangs(brokers: str, topic: str) -> None
     hanging = asyncio.Event()
     cancelled = asyncio.Event()
 
-    async def handle(_: str, partition: int, __: object) -> None:
-        if partition == 2:
+    async def handle(chunks: Sequence[Chunk]) -> None:
+        if any(chunk.tp.partition == 2 for chunk in chunks):
             hanging.set()
             try:
                 await asyncio.sleep(3600)
@@ -263,10 +263,10 @@ async def test_a_rebalance_drops_a_chunk_that_hangs_and_another_handles_it(broke
 
     group = f"{topic}-group"
     await publish(brokers, topic, range(4_000))
-    async with reading(Reading(brokers, group, [topic], chunk=100, finish=1.0), hang_once) as first:
+    async with reading(Reading(brokers, group, [topic], batch=100, finish=1.0), hang_once) as first:
         await until(lambda: order, "the first chunk in hand")
         assert not first.handled
-        async with reading(Reading(brokers, group, [topic], chunk=100)) as second:
+        async with reading(Reading(brokers, group, [topic], batch=100)) as second:
             assert order == ["hangs", "dropped"]
             assert first.told[1] == ("revoked", frozenset(range(PARTITIONS)))
             await until(lambda: len(second.handled) >= 2_000, "the second's half")
@@ -325,7 +325,7 @@ async def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, 
 
     async def handle(*_: object) -> None: ...
 
-    app = chunk_app(Reading("a:1, b:2", "group", ["t"]), handle, assigned=None, revoked=None, failed=print)
+    app = batch_app(Reading("a:1, b:2", "group", ["t"]), handle, assigned=None, revoked=None, failed=print)
     assert [str(url) for url in app.conf.broker_consumer] == ["kafka://a:1", "kafka://b:2"]
     assert app.conf.broker_session_timeout == 10
     assert app.conf.web_enabled is False
@@ -448,10 +448,10 @@ async def test_a_broker_that_is_killed_and_comes_back_is_read_on_and_a_stop_mean
         await asyncio.sleep(0.05)
 
     await publish(brokers, topic, range(4_000))
-    async with reading(Reading(brokers, f"{topic}-group", [topic], chunk=100)) as seen:
+    async with reading(Reading(brokers, f"{topic}-group", [topic], batch=100)) as seen:
         await until(lambda: sum(seen.committed.values()) >= 4_000, "the commit of all records before")
         try:
-            async with reading(Reading(brokers, f"{topic}-other", [topic], chunk=50, finish=1.0), handle) as other:
+            async with reading(Reading(brokers, f"{topic}-other", [topic], batch=50, finish=1.0), handle) as other:
                 await until(lambda: len(other.handled) >= 500, "some records")
                 await asyncio.to_thread(stack.stop, "kafka", kill=True)
                 await asyncio.sleep(1)
@@ -472,14 +472,17 @@ async def work(brokers: str, group: str, topic: str, ledger: str, member: str, h
     where = tuple(map(int, hang.split(":"))) if hang else None
     file = os.open(ledger + ".part", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
-    async def handle(_: str, partition: int, records: Sequence[aiokafka.ConsumerRecord]) -> None:
-        if where and partition == where[0] and records[-1].offset >= where[1]:
-            await asyncio.sleep(3600)
+    async def handle(chunks: Sequence[Chunk]) -> None:
         await asyncio.sleep(0.002)
-        os.write(file, f"{partition} {records[0].offset} {records[-1].offset}\n".encode())
+        for chunk in chunks:
+            first, end = chunk.records[0].offset, chunk.end
+            hangs = where is not None and chunk.tp.partition == where[0] and end > where[1]
+            os.write(file, f"{chunk.tp.partition} {first} {(where[1] if where and hangs else end) - 1}\n".encode())
+            if hangs:
+                await asyncio.sleep(3600)
 
-    given = Reading(brokers, group, [topic], member=member or None, chunk=50)
-    app = chunk_app(given, handle, assigned=None, revoked=None, failed=ended.set_exception)
+    given = Reading(brokers, group, [topic], member=member or None, batch=50)
+    app = batch_app(given, handle, assigned=None, revoked=None, failed=ended.set_exception)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set_result, 0)
     await app.start()
     # Under its name only now, so that who waits for it knows that partitions were assigned.

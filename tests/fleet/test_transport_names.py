@@ -35,7 +35,7 @@ VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming":
 
 # Our class -> the names that it overrides -> the parameters of what is overridden, None where it is no method.
 OVERRIDDEN: dict[type, dict[str, str | None]] = {
-    transport.ChunkMessage: {
+    transport.BatchMessage: {
         "__init__": "self, topic, partition, offset, timestamp, timestamp_type, headers, key, value, checksum,"
         " serialized_key_size=, serialized_value_size=, tp=, time_in=, time_out=, time_total=, generation_id=",
     },
@@ -225,7 +225,7 @@ async def test_what_instances_have_is_there() -> None:
     async def handle(*_: object) -> None: ...
 
     reading = transport.Reading("127.0.0.1:1", "names", ["topic"], member="one")
-    app = transport.chunk_app(reading, handle, assigned=None, revoked=None, failed=print)
+    app = transport.batch_app(reading, handle, assigned=None, revoked=None, failed=print)
     stocked = App("stock", broker="kafka://127.0.0.1:1")
     consumer = stocked.consumer
     for name in ("callback", "flow_active", "can_resume_flow", "_unacked_messages", "_thread", "app", "transport"):
@@ -251,13 +251,13 @@ async def test_settings_arrive_in_aiokafka() -> None:
     async def handle(*_: object) -> None: ...
 
     reading = transport.Reading("127.0.0.1:1", "names", ["topic"], member="one")
-    app = transport.chunk_app(reading, handle, assigned=None, revoked=None, failed=print)
+    app = transport.batch_app(reading, handle, assigned=None, revoked=None, failed=print)
     client = app.consumer._thread._create_worker_consumer(app.transport)
     found = {name: getattr(client, f"_{name}") for name in ("session_timeout_ms", "heartbeat_interval_ms", "group_id")}
     assert found == {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 2_500, "group_id": "names"}
     assert client._group_instance_id == "one"
     assert client._auto_offset_reset == "earliest"
     assert client._enable_auto_commit is False
-    assert client._max_poll_records == transport.AHEAD * reading.chunk
+    assert client._max_poll_records == transport.AHEAD * reading.batch
     assert client._fetch_max_wait_ms == transport.FETCH_WAIT
     assert [assignor.name for assignor in client._partition_assignment_strategy] == ["range"]
