@@ -7,7 +7,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -336,8 +335,10 @@ class Classifiers:
         found: dict[int, tuple[Signal, ...]] = {}
         try:
             scores = self._model.score(batch)
-            for j, column in np.argwhere(scores >= self._model.floor).tolist():
-                signal = Signal(name, categories[column], float(scores[j, column]))
+            texts, columns = (scores >= self._model.floor).nonzero()
+            high = scores[texts, columns]
+            for j, column, score in zip(texts.tolist(), columns.tolist(), high.tolist(), strict=True):
+                signal = Signal(name, categories[column], score)
                 found[j] = (*found.get(j, _NOTHING), signal)
         except Exception as error:
             return dict.fromkeys(range(len(batch)), _broken(name, categories, error))

@@ -98,7 +98,7 @@ class _All:
 
 def pieces(starts: Places) -> tuple[Places, Places]:
     """Starts of the pieces of texts, and the first piece of each text; a text of at most `PIECE` code points is one."""
-    lengths = np.diff(starts)
+    lengths = starts[1:] - starts[:-1]
     if not len(lengths) or lengths.max() <= PIECE:
         return starts, np.arange(len(lengths))
     counts = np.maximum(-(-lengths // PIECE), 1)
@@ -162,9 +162,9 @@ def features(codes: Codes, starts: Places) -> Features:
     signs, edges = _with_edges(codes, starts)
     found = _all_grams(signs)
     # Half the width sorts in half the time; up to 32,768 texts fit.
-    number = np.uint32 if count <= 1 << 32 - TABLE_BITS else np.int64
-    texts = np.arange(count + 1, dtype=np.int64) << TABLE_BITS
-    keys = (found.rows | texts[:-1].astype(number).repeat(found.edges[1:] - found.edges[:-1]))[found.valid]
+    number: type[np.uint32 | np.int64] = np.uint32 if count <= 1 << 32 - TABLE_BITS else np.int64
+    texts = np.arange(count + 1) << TABLE_BITS
+    keys = np.bitwise_or(found.rows, texts[:-1].astype(number).repeat(found.edges[1:] - found.edges[:-1]))[found.valid]
     keys.sort()
     first = np.ones(len(keys), np.bool_)
     np.not_equal(keys[1:], keys[:-1], out=first[1:])

@@ -124,12 +124,29 @@ def test_pieces_cover_every_text_once() -> None:
     assert [int(found[place]) for place in first] == starts[:-1].tolist()
 
 
-def test_n_grams_do_not_cross_messages(model: Model) -> None:
+@pytest.mark.parametrize(
+    ("before", "line", "after"),
+    [
+        ("加微信下单", "自家茶叶新货到了", "加微信下单"),
+        ("加微信v", ".com有货", "下单"),
+        ("下单", "茶叶 http:a.", "com"),
+    ],
+)
+def test_features_do_not_cross_messages(model: Model, before: str, line: str, after: str) -> None:
     """What stands before and after a message does not change its score."""
-    line = "自家茶叶新货到了"
     alone = model.score(fold_batch([line]))[0]
-    between = model.score(fold_batch(["加微信下单", line, "加微信下单"]))[1]
+    between = model.score(fold_batch([before, line, after]))[1]
     assert np.allclose(alone, between, atol=1e-6)
+
+
+def test_however_many_texts_have_features_of_their_own() -> None:
+    """So many that text and row do not fit in 32 bits together."""
+    texts = ["脐橙", "收到"] * (1 << 14) + ["脐橙"]
+    batch = fold_batch(texts)
+    found = features.features(batch.codes, batch.starts)
+    some = fold_batch(texts[:2])
+    assert np.array_equal(found.rows[: found.starts[2]], features.features(some.codes, some.starts).rows)
+    assert np.array_equal(found.rows[found.starts[-2] :], found.rows[: found.starts[1]])
 
 
 def test_numbers_are_not_learned_by_heart(model: Model) -> None:
