@@ -1,4 +1,4 @@
-"""One automaton over all word lists: folded text in, hits out.
+"""All word lists at once: folded text in, hits out.
 
 `lists/*.yaml` are the product's own; a tenant's lists come from further directories and may add words, allow words of
 the product's lists, or bring categories of their own (politics, ethnicity and religion are always the tenant's own).

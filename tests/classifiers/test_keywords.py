@@ -185,6 +185,24 @@ def test_a_batch_finds_what_its_texts_find(texts: list[str], weak: set[str], all
     assert keywords.find_batch(batch) == {i: hits for i, hits in alone.items() if hits}
 
 
+@given(
+    st.lists(st.text("加微信群", max_size=12), max_size=6),
+    st.sets(st.text("加微信群", min_size=2, max_size=5), max_size=5),
+)
+def test_a_hit_is_the_longest_word_of_those_that_stand_in_a_text(texts: list[str], words: set[str]) -> None:
+    words = {word for word in words if fold(word).text == word}
+    batch = fold_batch(texts)
+    found = Keywords([a_list(weak=tuple(words))]).find_batch(batch)
+    for i, text in enumerate(batch.texts):
+        standing = [word for word in words if word in text]
+        assert all(text[hit.start : hit.end] == hit.word for hit in found.get(i, []))
+        longest = max(map(len, standing), default=0)
+        assert {word for word in standing if len(word) == longest} >= {
+            hit.word for hit in found.get(i, []) if len(hit.word) >= longest
+        }
+        assert bool(found.get(i)) == bool(standing)
+
+
 def test_version_follows_the_words_not_their_order() -> None:
     one = Keywords([a_list(weak=("团购", "返现")), a_list("leak", weak=("机密",))])
     same = Keywords([a_list("leak", weak=("机密",)), a_list(weak=("返现", "团购"))])
