@@ -4,6 +4,8 @@ Connectors that cannot see a red packet receive a line such as 收到红包，�
 words with which somebody hands vouchers or red packets out. Talk about them, budgets, rules and questions, never does.
 """
 
+import re
+
 import re2
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from classifiers.patterns import Bare, bare
 from models import Evidence, Observation, Signal
 from models.observation import MESSAGE_TYPES
 
+_compile = lazy(re.compile)
 _compile_re2 = lazy(re2.compile)
 
 _NOTHING: tuple[Signal, ...] = ()
@@ -104,6 +107,12 @@ _TALK_IN_WISH = _compile_re2(
     r"|功能|bug|BUG|Bug|接口|测试|需求|页面|报错|表情|字段|文案|截图|怎么|如何|什么意思|没领|没抢|抢到了|领到了|领完|抢完|过期|打不开"
     r"|谢谢(?:老板|领导|分享|[^，。]?总)|谁发的?|谁的|吗\s*[?？]?\s*$|[?？]\s*$"
 )
+# Without its word, in simplified characters, a text says nothing of a category; looked for first, for most have none.
+_NAMED = {
+    "red_packet": _compile("红包|[Rr]ed [Pp]acket"),
+    "transfer": _compile("转[账帐]|[Tt]ransfer"),
+    "voucher": _compile(_NOUN),
+}
 # Words in quotation marks are somebody else's.
 _OPENING_QUOTES = ("“", '"', "「", "『", "‘", "'")
 
@@ -128,11 +137,7 @@ def kind_signals(observation: Observation) -> tuple[Signal, ...]:
     text = observation.text
     if text is None and observation.change is not None and observation.change.field == "text":
         text = observation.change.new
-    # Written out, for every message comes by.
-    if text and (
-        ("包" in text or "卡" in text or "券" in text or "账" in text or "帐" in text or "賬" in text or "帳" in text)
-        or (text.isascii() and ("acket]" in text or "ransfer]" in text))
-    ):
+    if text and _may_say(text):
         _read(text, found)
     for link in observation.links or ():
         if link.title:
@@ -140,6 +145,18 @@ def kind_signals(observation: Observation) -> tuple[Signal, ...]:
     if not found:
         return _NOTHING
     return tuple(Signal("kinds", category, 1.0, (evidence,)) for category, evidence in found.items())
+
+
+def _may_say(text: str) -> bool:
+    """Whether a text has both halves of one of the words; what is put between them hides nothing.
+
+    Written out, for every message comes by.
+    """
+    if "卡" in text or "券" in text:
+        return True
+    if "包" in text or "账" in text or "帐" in text or "賬" in text or "帳" in text:
+        return "红" in text or "紅" in text or "转" in text or "轉" in text or "acket" in text or "ransfer" in text
+    return text.isascii() and ("acket]" in text or "ransfer]" in text)
 
 
 def _read(text: str, found: dict[str, Evidence]) -> None:
@@ -152,8 +169,11 @@ def _read(text: str, found: dict[str, Evidence]) -> None:
     start += len(text[start:]) - len(text[start:].lstrip())
     read = bare(text[start : start + _LONGEST])
     said = read.text.translate(_SIMPLIFIED)
+    named = {category for category, word in _NAMED.items() if word.search(said)}
+    if not named:
+        return
     for category, shown in _SHOWN:
-        if category in found or (match := shown.search(said)) is None:
+        if category not in named or category in found or (match := shown.search(said)) is None:
             continue
         rest = said[match.end() :]
         # [红包] is an emoticon of WeChat too: doubled it is only that.
@@ -163,11 +183,11 @@ def _read(text: str, found: dict[str, Evidence]) -> None:
             and not rest.startswith(("[", "【红包】"))
         ):
             found[category] = _evidence(category, read, start, match.span(), "客户端显示的{}提示")
-    if _TALK.search(said):
-        return
     for category, handing_out in (("red_packet", _RED), ("voucher", _VOUCHER)):
-        if category in found or (match := handing_out.search(said)) is None:
+        if category not in named or category in found or (match := handing_out.search(said)) is None:
             continue
+        if _TALK.search(said):
+            return
         if said[: match.start()].endswith(_OPENING_QUOTES):
             continue
         found[category] = _evidence(category, read, start, match.span(), "在群内发放{}")

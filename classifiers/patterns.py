@@ -42,13 +42,16 @@ _WHY_SEALED = {
 }
 
 # What nobody sees; put inside a marking or an address it hides nothing from a reader.
-_UNSEEN = _compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
-    "\uffa0\U000e0000-\U000e0fff]"
+_UNSEEN_SIGNS = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\U000e0000-\U000e0fff"
 )
+_UNSEEN = _compile(f"[{_UNSEEN_SIGNS}]")
 # 内 部 资 料: three or more characters, each set apart.
 _SPREAD = _compile(r"(?<![一-鿿])[一-鿿](?:[ 　\xa0]+[一-鿿](?![一-鿿])){2,}")
 _SURROGATES = _compile("[\ud800-\udfff]")
+# One look for all three; without spaces nothing is set apart.
+_NOT_BARE = _compile(f"[{_UNSEEN_SIGNS} 　\xa0\ud800-\udfff]")
 
 
 class Bare(Struct, frozen=True):
@@ -66,6 +69,8 @@ class Bare(Struct, frozen=True):
 
 def bare(text: str) -> Bare:
     """The text without invisible signs and without the spaces between characters set apart; RE2 can read it."""
+    if not _NOT_BARE.search(text):
+        return Bare(text)
     # RE2 reads UTF-8, which lone surrogates have none in; one sign for each keeps the places.
     text = _SURROGATES.sub("\ufffd", text)
     dropped = {found.start() for found in _UNSEEN.finditer(text)}
@@ -159,6 +164,7 @@ _FILE_AS_DOMAIN = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".tgz", ".z
 # -- markings ----------------------------------------------------------------------------------------------------------
 
 _GRADE = "(?:[绝絕][ 　]{0,2}密|[机機][ 　]{0,2}密|秘[ 　]{0,2}密)"
+_ANY_GRADE = _compile(_GRADE)
 _STAR = "[★☆⭐✩✮✰✭✯＊*]"
 _YEARS = "(?:[0-9０-９]{1,2} ?年|[一二三五十廿]{1,3}年|[长長]期|[启啟]用前|解密前)"
 _OPEN, _CLOSE = r"[(（【\[〔［『「<〈《]", r"[)）】\]〕］』」>〉》]"
@@ -193,6 +199,7 @@ _TALK_AFTER = _compile(
 )
 
 _INTERNAL = "[内內]部(?:[资資]料|文件|材料|文稿|刊物|通[报報]|[传傳][阅閱]|掌握|使用|[参參]考)"
+_ANY_INTERNAL = _compile(rf"{_INTERNAL}|[仅僅][供限][内內]部")
 _KEEP = (
     r"(?:注意(?:保存|保密|保管)|妥善(?:保管|保存)|(?:请|切|千万)?(?:[严嚴]禁|[请請]?勿|不得|不要|禁止|不可|别|切勿|莫)"
     r"(?:对外|随意|擅自|私自|向外)?(?:外[传傳泄发發流露借]|[传傳]播|[转轉][发發载]|翻印|复制|泄[露漏密])"
@@ -300,7 +307,7 @@ def find_patterns(text: str, folded: Folded) -> list[Evidence]:
     if _ELEVEN_DIGITS.search(plain):
         links = [one.span for one in found if one.span is not None]
         found += islice(_numbers(folded, links), 3 * _MOST)
-    if "密" in plain:
+    if "密" in plain and ("绝" in plain or "机" in plain or "秘" in plain):
         found += _marked(text, _secrecy, "secrecy_marking", "密级标志")
     if "内部" in plain:
         found += _marked(text, _internal, "internal_marking", "内部资料标志")
@@ -557,6 +564,8 @@ def _is_talk(text: str, start: int, end: int) -> bool:
 
 
 def _secrecy(text: str) -> Iterator[Span]:
+    if not _ANY_GRADE.search(text):
+        return
     starred = False
     for found in _STARRED.finditer(text):
         start, end = found.start(), found.start() + len(found.group().rstrip())
@@ -599,6 +608,8 @@ def _grade_lines(text: str) -> Iterator[Span]:
 
 
 def _internal(text: str) -> Iterator[Span]:
+    if not _ANY_INTERNAL.search(text):
+        return
     reached = 0
     for found in _INTERNAL_PAIR.finditer(text):
         start, end = found.span()
@@ -634,6 +645,8 @@ def _red_header(text: str) -> Iterator[Span]:
     numbers = [
         found for found in islice(_NUMBER.finditer(text), _MOST) if _is_document_number(found.group(1), found.group(2))
     ]
+    if not numbers and not _RED_HEADER.search(text):
+        return
     shared = bool(_SHARES.search(text)) and not _NOT_SHARED.search(text)
     for found in numbers:
         start, end = found.span()
