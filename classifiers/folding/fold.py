@@ -90,7 +90,9 @@ def fold_batch(texts: Sequence[str]) -> FoldedBatch:
     joined = _BETWEEN.join(("", *texts, ""))
     codes: Codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     edges = np.zeros(len(texts) + 1, dtype=np.int32)
-    np.cumsum(np.fromiter(map(len, texts), np.int32, len(texts)) + np.int32(1), out=edges[1:])
+    edges[1:] = np.fromiter(map(len, texts), np.int32, len(texts))
+    edges[1:] += 1
+    edges.cumsum(out=edges)
 
     codes = lookup.fold[codes]
     codes[edges] = 0
@@ -113,10 +115,10 @@ def fold_batch(texts: Sequence[str]) -> FoldedBatch:
 
     whole = codes.tobytes().decode("utf-32-le")
     is_text = codes != 0
-    starts = np.flatnonzero(~is_text)
+    starts = (~is_text).nonzero()[0]
     starts -= np.arange(len(starts))
     origin = positions[is_text]
-    origin -= np.repeat(edges[:-1] + np.int32(1), np.diff(starts))
+    origin -= (edges[:-1] + np.int32(1)).repeat(starts[1:] - starts[:-1])
     return FoldedBatch(whole.split(_BETWEEN)[1:-1], codes[is_text], starts, origin)
 
 
@@ -142,7 +144,7 @@ def _expand(codes: Codes, positions: Positions, lookup: Table) -> tuple[Codes, P
 def _without_repeats(codes: Codes, kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_] | None:
     """What stays of repeated characters, None if all does. Separators have a rule of their own."""
     same = codes[1:] == codes[:-1]
-    thrice = np.flatnonzero(same[1:] & same[:-1])
+    thrice = (same[1:] & same[:-1]).nonzero()[0]
     if not len(thrice):
         return None
     kind = kinds[thrice]
@@ -162,36 +164,35 @@ def _without_repeats(codes: Codes, kinds: npt.NDArray[np.uint8]) -> npt.NDArray[
 
 def _without_separators(codes: Codes, kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_] | None:
     """What stays of runs of separators, None if all does."""
-    no_word = kinds >= SPACE
-    places = np.flatnonzero(no_word & (kinds != EDGE))
-    if not len(places):
+    # Classes below SPACE wrap round and are high.
+    separates = kinds - np.uint8(SPACE) < EDGE - SPACE
+    bounds = (separates[1:] != separates[:-1]).nonzero()[0] + 1
+    if not len(bounds):
         return None
-    firsts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
-    lengths = np.diff(firsts, append=len(places))
-    starts = places[firsts]
-    ends = starts + lengths
+    # A zero stands at both ends of the array, so what begins also ends.
+    starts, ends = bounds[::2], bounds[1::2]
+    lengths = ends - starts
 
-    # The first of the highest class stays for the run: the smallest of (class downwards, place).
-    place_bits = len(codes).bit_length()
-    order = (np.int64(EDGE) - kinds[places] << place_bits) | places
-    stays = np.minimum.reduceat(order, firsts) & ((1 << place_bits) - 1)
+    stays = starts
+    if lengths.max() > 1:
+        # The first of the highest class stays for the run: the smallest of (class downwards, place).
+        place_bits = len(codes).bit_length()
+        order = (np.int64(EDGE) - kinds << place_bits) | np.arange(len(codes))
+        stays = np.minimum.reduceat(order, bounds)[::2] & ((1 << place_bits) - 1)
     kind = kinds[stays]
 
     left, right = kinds[starts - 1], kinds[ends]
     between = (left != EDGE) & (right != EDGE)
-    # A zero stands at both ends of the array: starts - 2 is -1 at least, ends + 1 counts only where ends is no edge.
-    left_alone = no_word[starts - 2]
-    right_alone = no_word[np.minimum(ends + 1, len(codes) - 1)]
-    in_number = (left == DIGIT) & (right == DIGIT) & (lengths == 1) & _IN_NUMBERS[np.minimum(codes[starts], 127)]
+    # starts - 2 is -1 at least, ends + 1 beyond the array only where ends is an edge.
+    left_alone = kinds[starts - 2] >= SPACE
+    right_alone = kinds.take(ends + 1, mode="clip") >= SPACE
+    in_number = (left == DIGIT) & (right == DIGIT) & (lengths == 1) & _IN_NUMBERS.take(codes[starts], mode="clip")
     in_phrase = (left == LETTER) & (right == LETTER) & (kind == SPACE) & (left_alone != right_alone)
     vanishes = (left_alone | right_alone) & ~(in_number | in_phrase)
     vanishes |= (left == CJK) & (right == CJK) & (kind < HARD)
     vanishes = np.where(between, vanishes, codes[stays] <= ord(" "))
 
     kept = stays[~vanishes]
-    if len(kept) == len(places):
-        return None
-    keep = np.ones(len(codes), dtype=np.bool_)
-    keep[places] = False
+    keep = ~separates
     keep[kept] = True
-    return keep
+    return None if keep.all() else keep
