@@ -3,14 +3,21 @@
 All functions read plain text as its sender wrote it, with simplified or traditional characters. They leave out what a
 reply quotes («「王处：…」» above a line of dashes), and of a long text they read the first 2,000 and the last 200 code
 points: an announcement says what it is at its beginning, and whether it wants an answer at its end.
+
+Most talk does none of this. `possible_acts` reads a whole chunk at once and tells what each text may do at all; with that,
+`does` asks no more than is needed.
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
+from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.folding.table import EXPAND, table
+from classifiers.code_points import joined
+from classifiers.folding.table import CODE_POINTS, EXPAND, table
 from classifiers.lazy import lazy
 
 _compile = lazy(re.compile)
@@ -133,13 +140,15 @@ _STANDS_BESIDE = _compile(rf"{_WHO}|(?>{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS})+
 _LISTED = _compile("[0-9]{1,4}|[A-Za-z]{2,12}")
 _MENTION = _compile(rf"@[^\s@，,:：]{{1,20}}?(?:(?={_STRONG}(?:[\s,，。!！]|$))|[\s,，:：]|$)")
 # What every receipt holds, but for a mere nod.
-# Alternatives that all begin with a plain letter are ten times as fast to look for.
-_RECEIPT_WORD = _compile(
+# Alternatives that all begin with a plain letter are ten times as fast to look for; `_written_out` reads these strings too.
+_RECEIPT_WORDS = (
     "收[到悉]|明白|清楚|了解|知[道悉晓]|晓得|阅|悉|已[读看签传转]|看到|好[的嘞滴哒咧呢呀啊勒叻吧哦哈噢好]|没问题|没毛病|遵[命照]|照办|得令|执行|坚决|保证|服从|妥|必须的"
     "|欧了|👌|👍|🙏|🫡|💪|✅|🆗|✔|☑|\\[[强赞抱合敬点TSW]|o[kK了]|O[kK了]|roger|Roger|copy|Copy|noted|Noted|got|Got|received|Received"
     "|understood|Understood"
 )
-_NOD_WORD = _compile("[好行是悉收可中成嗯恩1]")
+_RECEIPT_WORD = _compile(_RECEIPT_WORDS)
+_NODS_BEGIN = "好行是悉收可中成嗯恩1"
+_NOD_WORD = _compile(f"[{_NODS_BEGIN}]")
 _LONGEST_NOD = 16
 _ASKS_BACK = _compile(r"[吗么呢?？谁哪]|多少|几[点个]|请(?!.{0,6}放心)|没有|(?:到|白|楚)没|不对|但")
 # 好呢 and 好的呢 agree; every other 呢 asks.
@@ -179,9 +188,11 @@ def is_receipt(text: str) -> bool:
 # --- notices --------------------------------------------------------------------------------------------------------
 
 _NOUN = "(?:通知|公告|通告|公示|启事|通报|(?:温馨|重要|友情|特别|安全|紧急)(?:提示|提醒))"
-_NOTICE_WORD = _compile(
-    "通知|公告|通告|公示|启事|通报|提[示醒]|周知|转告|各位|全体|各[部科单中车村班处股室组项分支]|参[会加]人员|与会|特此|会议|培训|活动时间"
+_NOTICE_WORDS = (
+    "通知|公告|通告|公示|启事|通报|提[示醒]|周知|转告|各位|全体|各[部科单中车村班处股室组项分支]|参[会加]人员|与会|特此|会议|培训"
+    "|活动时间"
 )
+_NOTICE_WORD = _compile(_NOTICE_WORDS)
 _START = r"\A[^\w【\[〔『@《]{0,8}(?:@[^\s@]{1,20}\s+){0,5}(?:@(?:所有人|全体成员|all)\s*)?[^\w【\[〔『@《]{0,8}"
 _TITLED = _compile(rf"{_START}[【\[〔『]{{1,2}}\s*([^】\]〕』\n]{{0,40}}?){_NOUN}[^】\]〕』\n]{{0,8}}[】\]〕』]{{1,2}}")
 _HEADED = _compile(
@@ -256,7 +267,8 @@ def is_notice(text: str) -> bool:
 
 # --- replies --------------------------------------------------------------------------------------------------------
 
-_REPLY_WORD = _compile("回|答复|收到|看到|接龙|确认|阅后|签收|扣|吱")
+_REPLY_WORDS = "回|答复|收到|看到|接龙|确认|阅后|签收|扣|吱"
+_REPLY_WORD = _compile(_REPLY_WORDS)
 # 回复 with what may follow where the group is meant: 请回复收到, but not 请回复客户.
 _TO_US = (
     r"(?=$|[\s,，。.!！、;；:：~～)）】”\"'“「@…]|收到|确认|[1我本]|一?下|此(?:条|消息|通知)|是否|能否|姓名|部门|参加|人数|知悉|已|谢|为|或|并|即可|哈|哦|啊|呀|吧|到群"
@@ -314,10 +326,11 @@ def waives_reply(text: str) -> bool:
 
 # --- questions ------------------------------------------------------------------------------------------------------
 
-_QUESTION_SIGN = _compile(
+_QUESTION_SIGNS = (
     "\\?|？|吗|么|嘛|咋|啥|谁|哪|几|呢|没|否|多少|多久|多大|怎|何|请问|请教|求问|求助|问|想了解|想咨询|能不能|可不可|是不是|要不要"
     "|会不会|用不用|需不需|去不去|来不来|在不在|行不行|对不对"
 )
+_QUESTION_SIGN = _compile(_QUESTION_SIGNS)
 # Answers nobody: talk to oneself, surprise, agreement sought, scolding.
 _RHETORICAL = _compile(
     r"^\W*(?:是吗|是吧|真的吗|真的假的|真的|对吧|不会吧|好的?呢|是不是|可不是吗?|不是吗|好吗|好吧|啊|哦|嗯)\W*$|难道|何必|何苦|岂[能有不]|谁不|凭什么|有没有搞错|谁知道呢|(?:还"
@@ -401,7 +414,8 @@ _TO_DO = (
     r"|清[理点]|排查|到位|参[加会]|到场|集合|出席|改[好完名]?|做[好完]|弄好|整理|统计|检查|自查|安排|通知|组织|回复|传达|学习|打扫|盘点|登记|补[齐充交]|修[改好]|解决|跟进|执行|遵守"
     r"|值班|在岗|拿[来到]|带[好上来]|注意|配合|办[理好完]?|联系|对接|查[明清看一]?|到[会我]?)"
 )
-_INSTRUCTION_WORD = _compile(r"[请务须即快抓速前求天把备各体家点周需望限晚午早号底麻烦日]|马上|一律|所有人|相关人员|带")
+_INSTRUCTION_WORDS = r"[请务须即快抓速前求天把备各体家点周需望限晚午早号底麻烦日]|马上|一律|所有人|相关人员|带"
+_INSTRUCTION_WORD = _compile(_INSTRUCTION_WORDS)
 _BY_WHEN = _compile(rf"{_DEADLINE}(?:下班)?(?:之?前|以前|内|为止)[^。!！?？\n]{{0,24}}?{_TO_DO}.{{0,3}}")
 _ON_THE_DAY = _compile(
     rf"{_DEADLINE}[^。!！?？\n]{{0,16}}?(?:[上提]?交(?![通流期接叉货付])|上报|报[送给名数备到]|发我|发给我|完成|备[好齐足]|准备|参[加会]|到[会场齐]|集合|出席|汇总"
@@ -455,3 +469,79 @@ def _tells(sentence: str) -> bool:
             if not _OF_ONESELF.search(said) and not _UPWARD.search(said):
                 return True
     return False
+
+
+# --- all at once ----------------------------------------------------------------------------------------------------
+
+# What a text must hold to do something. Some signs of agreement need a nod beside them, or what looks like one: [thumbsup] 李行.
+_NEEDED: dict[Callable[[str], bool], str] = {
+    is_receipt: rf"{_RECEIPT_WORDS}|\[[tsw]",
+    is_notice: _NOTICE_WORDS,
+    asks_reply: _REPLY_WORDS,
+    waives_reply: _REPLY_WORDS,
+    is_question: _QUESTION_SIGNS,
+    instructs: _INSTRUCTION_WORDS,
+}
+_BIT = {act: 1 << number for number, act in enumerate(_NEEDED)}
+# The acts of a text that was not read.
+ANY_ACT = -1
+# Of fewer texts it costs less to ask than to read them all at once.
+_FEW = 4
+# Classes of code points: what stands inside a word, what ends one, and from here on one for each that the words begin with.
+_INSIDE, _OUTSIDE, _NAMED = range(3)
+
+
+def _written_out(words: str) -> Iterator[str]:
+    """The words that an expression lists: of `知[道悉]|阅` 知道, 知悉, 阅."""
+    for word in words.split("|"):
+        places = [several or one or escaped for several, escaped, one in _PLACE.findall(word)]
+        yield from map("".join, product(*places))
+
+
+_PLACE = re.compile(r"\[([^]]+)]|\\(.)|(.)")
+
+
+@cache
+def _pairs() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
+    """The class of each code point, and the acts that a code point of one class before one of another allows."""
+    needed = [(_BIT[act], word[:2]) for act, words in _NEEDED.items() for word in _written_out(words)]
+    named = sorted({*"".join(word for _, word in needed), *_NODS_BEGIN, "以"})
+    classes = {one: number for number, one in enumerate(named, _NAMED)}
+    kind = np.full(CODE_POINTS, _OUTSIDE, np.uint16)
+    kind[0x3400:0xA000] = _INSIDE
+    kind[[code for code in range(128) if chr(code).isalnum()]] = _INSIDE
+    kind[list(map(ord, named))] = list(classes.values())
+    for written, plain in [*_SIMPLE.items(), (ord("覆"), ord("复"))]:
+        kind[written] = kind[plain]
+    acts = np.zeros((_NAMED + len(classes),) * 2, np.uint8)
+    for bit, word in needed:
+        acts[classes[word[0]], [classes[one] for one in word[1:]] or slice(None)] |= bit
+    # A nod stands by itself, or before another: 好 行, 嗯嗯, 可以.
+    for nod in _NODS_BEGIN:
+        acts[classes[nod], [_OUTSIDE, *(classes[one] for one in (*_NODS_BEGIN, "以"))]] |= _BIT[is_receipt]
+    return kind, acts
+
+
+def possible_acts(texts: Sequence[str]) -> list[int]:
+    """What each text may do, for `does`: to all other questions the answer is no.
+
+    Looks for the first two characters of the words that are needed, in all texts at once. Some 0.5 µs for a text in a chunk of
+    a thousand, a twentieth of what it costs to ask.
+    """
+    if len(texts) < _FEW:
+        return [ANY_ACT] * len(texts)
+    kind, acts = _pairs()
+    width = len(acts)
+    found: list[int] = []
+    for codes, bounds in joined(texts):
+        pairs = kind[codes]
+        pairs[:-1] = pairs[:-1] * width + pairs[1:]
+        # A zero stands last, with which no word begins.
+        pairs[-1] = 0
+        found += np.bitwise_or.reduceat(acts.ravel()[pairs], bounds[:-1]).tolist()
+    return found
+
+
+def does(act: Callable[[str], bool], text: str, acts: int) -> bool:
+    """The answer of one of the functions above, which is asked only where the text's possible `acts` allow it."""
+    return bool(acts & _BIT[act]) and act(text)

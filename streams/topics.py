@@ -144,7 +144,7 @@ class Appended:
 class Record:
     """One record of a topic. `decoded` keeps what was read of it, so that nobody reads it again; nobody changes it.
 
-    `signals` are those of an observation, once it was measured.
+    `measured` are the signals of an observation and its possible acts, once these are known.
     """
 
     topic: str
@@ -154,7 +154,7 @@ class Record:
     appended_at: Millis
     decoded: Any = None
     partition: int = 0
-    signals: Sequence[Any] | None = None
+    measured: tuple[Sequence[Any], int] | None = None
 
 
 def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Record:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from classifiers.conversation import ANY_ACT, does
 from models import Cause, Evidence, Observation, Person, Signal, Subject, digest
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
@@ -42,6 +43,7 @@ class Case:
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 
     `explain` shows what moved the trained score of a category; it is asked only for what was found, because it costs.
+    `acts` are the possible ones of the sender's own words; `does` asks.
     `news`: this observation shows a member, nickname or role for the first time.
     """
 
@@ -55,6 +57,7 @@ class Case:
     cuts: Cuts
     flood: Callable[[int, Millis, int], tuple[int, int, str] | None] | None = None
     explain: Callable[[Observation, str], tuple[Evidence, ...]] = lambda seen, category: ()
+    acts: int = ANY_ACT
     news: bool = False
     sender_id: str | None = field(init=False, default=None)
     person: Person | None = field(init=False, default=None)
@@ -89,6 +92,10 @@ class Case:
     @property
     def group_subject(self) -> Subject:
         return Subject("group", self.view.group.id)
+
+    def does(self, act: Callable[[str], bool]) -> bool:
+        """Ask one of the functions of `classifiers.conversation` about the sender's own words."""
+        return does(act, own_text(self.seen), self.acts)
 
     @property
     def is_robot(self) -> bool:

@@ -36,27 +36,16 @@ class Reply(Rule):
     needs = "the messages of the group without gaps"
 
     def see(self, case: Case, params: ReplyParams, place: Place) -> Iterable[Finding]:
-        self._follow(case, params, place)
-        return ()
-
-    def _follow(self, case: Case, params: ReplyParams, place: Place) -> None:
-        text = own_text(case.seen)
-        if case.is_robot or case.sender_id is None:
-            return
+        if case.sender_id is None or case.is_robot:
+            return ()
         waits = False
         for open_one in place.deadlines(case):
             if open_one.data.get("asker") == case.sender_id:
                 waits = True
             else:
                 del case.state.deadlines[open_one.id]
-        if waits:
-            # Whoever asks again asks the same: one answer serves.
-            return
-        leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
-        if params.by_leaders and not leader:
-            return
-        asks = is_question(text) or (leader and instructs(text))
-        if asks and not waives_reply(text) and not is_receipt(text):
+        # Whoever asks again asks the same: one answer serves.
+        if not waits and self._asks(case, params):
             place.set_deadline(
                 case,
                 subject=case.sender_id,
@@ -64,6 +53,14 @@ class Reply(Rule):
                 due_at=case.calendar.after(case.now, params.within),
                 data={"asker": case.sender_id},
             )
+        return ()
+
+    def _asks(self, case: Case, params: ReplyParams) -> bool:
+        leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
+        if params.by_leaders and not leader:
+            return False
+        asks = case.does(is_question) or (leader and case.does(instructs))
+        return asks and not case.does(waives_reply) and not case.does(is_receipt)
 
     def due(self, case: Case, params: ReplyParams, deadline: Deadline) -> Iterable[Finding]:
         yield Finding(
@@ -98,22 +95,15 @@ class Receipts(Rule):
     needs = "members and departments of the group"
 
     def see(self, case: Case, params: ReceiptParams, place: Place) -> Iterable[Finding]:
-        self._follow(case, params, place)
-        return ()
-
-    def _follow(self, case: Case, params: ReceiptParams, place: Place) -> None:
-        text, who = own_text(case.seen), case.sender_id
-        if case.is_robot or who is None:
-            return
-        for open_one in place.deadlines(case):
+        who = case.sender_id
+        if who is None or case.is_robot:
+            return ()
+        running = place.deadlines(case)
+        for open_one in running:
             if who not in open_one.data["answered"]:
                 open_one.data["answered"].append(who)
-        standing = case.directory.is_leader(case.person)
-        asked = params.requested and asks_reply(text) and (is_notice(text) or standing or case.sender_role != "member")
-        ordered = params.from_leaders and standing and instructs(text)
-        known = any(one.cause == case.seen.origin_id for one in place.deadlines(case))
-        if (asked or ordered) and not known and not waives_reply(text) and not is_receipt(text):
-            running = place.deadlines(case)
+        known = any(one.cause == case.seen.origin_id for one in running)
+        if not known and self._asks(case, params):
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
             place.set_deadline(
@@ -121,8 +111,17 @@ class Receipts(Rule):
                 subject=who,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={"answered": [], "asked": _addressed(case, text)},
+                data={"answered": [], "asked": _addressed(case, own_text(case.seen))},
             )
+        return ()
+
+    def _asks(self, case: Case, params: ReceiptParams) -> bool:
+        standing = case.directory.is_leader(case.person)
+        asked = params.requested and case.does(asks_reply)
+        if asked and not standing:
+            asked = case.does(is_notice) or case.sender_role != "member"
+        asks = asked or (params.from_leaders and standing and case.does(instructs))
+        return asks and not case.does(waives_reply) and not case.does(is_receipt)
 
     def due(self, case: Case, params: ReceiptParams, deadline: Deadline) -> Iterable[Finding]:
         missing = self._missing(case, params, deadline)

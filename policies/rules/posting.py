@@ -7,7 +7,7 @@ from msgspec import Struct
 from classifiers.conversation import is_notice
 from models import Evidence
 from models.observation import MESSAGE_TYPES
-from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.base import Case, Finding, Place, Rule
 
 
 class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class NoticePermission(Rule):
     needs = "publishers of the group, departments and posts of people"
 
     def see(self, case: Case, params: NoticePermissionParams, place: Place) -> Iterable[Finding]:
-        announced = case.seen.type == "group.notice_changed" or is_notice(own_text(case.seen))
+        announced = case.seen.type == "group.notice_changed" or case.does(is_notice)
         if not announced or case.sender_id is None or case.is_robot or self._may(case, params):
             return
         # Who keeps the group is often of the office; where the directory does not say, a person is asked.

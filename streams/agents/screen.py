@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-from classifiers.conversation import asks_reply, is_notice, is_receipt
+from classifiers.conversation import asks_reply, does, is_notice, is_receipt, possible_acts
 from classifiers.flooding import Recent, Windows, fingerprint, posts_within, repeats_within
 from classifiers.measure import Classifiers
 from models import Observation, Verdict, digest
@@ -12,7 +12,7 @@ from models.observation import Millis
 from policies.calendar import DAY, WorkingCalendar
 from policies.directory import Directory
 from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_again, judge_due
-from policies.rules.base import Case
+from policies.rules.base import Case, own_text
 from policies.schema import Pack
 from policies.state import GroupState, GroupView, group_of, pack_name, remember
 from streams.topics import (
@@ -67,11 +67,13 @@ class Screen:
         return {one.key for one in records if isinstance(one.decoded, Observation) and one.decoded.group}
 
     def measure(self, records: Sequence[Record]) -> None:
-        """Measure what was decoded and has no signals yet, all in one batch; `handle` does so by itself for its chunk."""
-        fresh = [one for one in records if one.signals is None and isinstance(one.decoded, Observation)]
+        """Measure what was decoded and was not yet measured, all in one batch; `handle` does so by itself for its chunk."""
+        fresh = [one for one in records if one.measured is None and isinstance(one.decoded, Observation)]
         if fresh:
-            for record, signals in zip(fresh, self.classifiers.measure([one.decoded for one in fresh]), strict=True):
-                record.signals = signals
+            seen = [one.decoded for one in fresh]
+            read = zip(self.classifiers.measure(seen), possible_acts([own_text(one) for one in seen]), strict=True)
+            for record, measured in zip(fresh, read, strict=True):
+                record.measured = measured
 
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
         """Judge a chunk. Every usable observation is judged; what is not usable goes to the dead letters."""
@@ -96,7 +98,7 @@ class Screen:
                 # What an unknown group is called, each observation says anew.
                 if view.known:
                     views[key] = view
-            case, pack = self._case(record, one, record.signals or (), view)
+            case, pack = self._case(record, one, view)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
             else:
@@ -114,11 +116,10 @@ class Screen:
 
     def rewind(self, records: Sequence[Record]) -> None:
         """Rebuild the windows from records already judged, with no effects."""
-        for record in records:
-            one = _decode(record)
-            if isinstance(one, Observation) and one.group is not None:
-                sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
-                self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at))
+        read = [(record, one) for record in records if isinstance(one := _decode(record), Observation) and one.group]
+        for (record, one), acts in zip(read, possible_acts([own_text(one) for _, one in read]), strict=True):
+            sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
+            self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at), acts)
 
     def forget_windows(self) -> None:
         """Others watch these groups now, or the windows are filled anew."""
@@ -132,13 +133,13 @@ class Screen:
         group, known = group_of(seen, self.directory)
         return GroupView(group, state, self.directory, known=known)
 
-    def _case(
-        self, record: Record, seen: Observation, signals: Sequence[Any], view: GroupView
-    ) -> tuple[Case, CompiledPack]:
+    def _case(self, record: Record, seen: Observation, view: GroupView) -> tuple[Case, CompiledPack]:
         pack = self.packs.get(pack_name(view.group, self.directory.fleet)) or self.packs["baseline"]
+        signals, acts = record.measured or ((), 0)
         case = Case(
             seen=seen,
             signals=signals,
+            acts=acts,
             now=seen.group_time(record.appended_at),
             view=view,
             directory=self.directory,
@@ -156,7 +157,7 @@ class Screen:
             self._fire(effects, record, case, pack, min(now, record.appended_at))
         if self._may_state(case):
             case.news = remember(view.state, seen, case.sender_id, now, self.directory)
-        recent = self._watch(record.key, seen, case.sender_id, now)
+        recent = self._watch(record.key, seen, case.sender_id, now, case.acts)
         if recent is not None:
             case.flood = _flood(recent, now)
         self._publish(effects, record, case, pack, judge(case, pack))
@@ -230,15 +231,15 @@ class Screen:
             )
             effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)
 
-    def _watch(self, key: str, seen: Observation, sender: str | None, now: Millis) -> Recent | None:
+    def _watch(self, key: str, seen: Observation, sender: str | None, now: Millis, acts: int) -> Recent | None:
         """Enter a message into its sender's window. Receipts are expected after a notice and never count."""
         if seen.type != "message.created" or sender is None:
             return None
         text = seen.text or ""
         recent = self.windows.of(key, sender)
-        if is_notice(text) or asks_reply(text):
+        if does(is_notice, text, acts) or does(asks_reply, text, acts):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
-        expected = self.windows.receipts_expected(key, now) and is_receipt(text)
+        expected = self.windows.receipts_expected(key, now) and does(is_receipt, text, acts)
         recent.add(now, fingerprint(text) if text else fingerprint(seen.id), seen.id, expected)
         return recent
 

@@ -1,10 +1,23 @@
 """What each reader of conversation takes for its own, what it leaves, and that no text however strange stops it."""
 
+import json
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifiers.conversation import asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
+from classifiers.conversation import (
+    ANY_ACT,
+    asks_reply,
+    does,
+    instructs,
+    is_notice,
+    is_question,
+    is_receipt,
+    possible_acts,
+    waives_reply,
+)
 
 READERS = (is_receipt, is_notice, asks_reply, waives_reply, is_question, instructs)
 
@@ -654,3 +667,46 @@ PIECES = (
 def test_what_waives_replies_never_asks_for_them(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert not (asks_reply(text) and waives_reply(text))
+
+
+# All at once
+
+OWN_TEXTS = sorted((Path(__file__).parents[2] / "classifiers" / "trained" / "texts").glob("*.jsonl"))
+# What acts need, as people write it, and what stands around it.
+PARTS = (
+    *PIECES,
+    *"請嗎？1嗯行可以好👌们ＯＫ谁把\0 \t\ue000",
+    "「某：」\n----\n",
+    "回覆", "答覆", "好的", "[thumbsup]", "[OK]", "[Salute]", "@王", "李行", "ok", "roger", "各位", "會議",
+    "時間：", "地點：", "特此", "定于", "没有", "是不是", "怎么", "发我", "今天下班前", "报送", "材料", "请问", "明白", "马上",
+)  # fmt: skip
+
+
+def test_possible_acts_change_no_answer() -> None:
+    texts = [json.loads(line)["text"] for path in OWN_TEXTS for line in path.read_text("utf-8").splitlines()]
+    texts += (*RECEIPTS, *NO_RECEIPTS)
+    possible = possible_acts(texts)
+    for act in READERS:
+        told = [act(text) for text in texts]
+        assert any(told)
+        assert [does(act, text, acts) for text, acts in zip(texts, possible, strict=True)] == told
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=12).map("".join), min_size=4, max_size=20))
+def test_possible_acts_change_no_answer_to_whatever_is_strung_together(texts: list[str]) -> None:
+    for text, acts in zip(texts, possible_acts(texts), strict=True):
+        assert [does(act, text, acts) for act in READERS] == [act(text) for act in READERS]
+
+
+def test_plain_talk_needs_no_question() -> None:
+    assert possible_acts(["报表发过去了", "", "会", "我在楼下"]) == [0, 0, 0, 0]
+    assert does(is_receipt, "收到", ANY_ACT)
+    assert not does(is_receipt, "收到", 0)
+
+
+def test_possible_acts_are_those_of_each_however_long_the_texts_before_it() -> None:
+    texts = ["字" * 70_000, "收到", "字" * 70_000 + "【通知】开会", "", "没有", "收"]
+    alone = [acts for text in texts for acts in possible_acts([text, "", "", ""])[:1]]
+    assert possible_acts(texts) == alone
+    assert does(is_notice, "【通知】开会", alone[2])
