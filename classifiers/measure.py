@@ -14,7 +14,7 @@ from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
 from classifiers.lazy import compile_all
-from classifiers.patterns import find_in_file_names, find_patterns, find_sealed
+from classifiers.patterns import find_in_file_names, find_patterns, find_sealed, to_read
 from classifiers.trained.registry import default_dir
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from models import Evidence, Observation, Signal
@@ -37,7 +37,7 @@ _PROTECTED = "protected"
 
 _NOTHING: tuple[Signal, ...] = ()
 # How a text begins that may start with somebody else's words.
-_MAY_QUOTE = ("「", *" \t\r\n\v\f\u3000\xa0")
+_MAY_QUOTE = "「 \t\r\n\v\f\u3000\xa0"
 # What patterns and kinds measure: these are unavailable for a message on which they break.
 _PATTERN_CATEGORIES = (
     "identity_number",
@@ -229,7 +229,7 @@ class Classifiers:
             text = observation.text
             own: OwnWords | None = None
             # Nearly all messages are their own words as they stand; these need no object.
-            if not text or observation.links or len(text) > HEAD + TAIL or text.startswith(_MAY_QUOTE):
+            if not text or observation.links or len(text) > HEAD + TAIL or text[0] in _MAY_QUOTE:
                 own = own_words(observation)
                 text = own.text
             try:
@@ -285,9 +285,9 @@ class Classifiers:
     ) -> None:
         """Put what texts say before what is already known of their observations."""
         batch = fold_batch(texts)
-        for j, folded in enumerate(batch):
+        for j in to_read(texts, batch):
             try:
-                matched = find_patterns(texts[j], folded)
+                matched = find_patterns(texts[j], batch[j])
                 found = _grouped(matched, words[j]) if matched else _NOTHING
             except Exception as error:
                 found = _broken("patterns", _PATTERN_CATEGORIES, error)

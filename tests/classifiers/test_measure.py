@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import classifiers.measure as measure_module
-from classifiers.folding import Folded, FoldedBatch, fold
+from classifiers.folding import FoldedBatch, fold
 from classifiers.keywords import Keywords, Word, WordList
 from classifiers.measure import HEAD, TAIL, Classifiers, own_words
 from classifiers.trained.serve import NEVER, ModelUnavailable
@@ -364,29 +364,18 @@ def test_measuring_imports_no_training_code() -> None:
 # Patterns, file names, kinds
 
 
-def test_patterns_in_own_words_point_into_the_whole_text(
-    classifiers: Classifiers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def find(text: str, folded: Folded) -> list[Evidence]:
-        assert fold(text).text == folded.text
-        start = text.find("号码")
-        return [Evidence("patterns@1", "bank_card", (start, start + 2), "号码", "x")] if start >= 0 else []
-
-    monkeypatch.setattr(measure_module, "find_patterns", find)
-    text = f"「张三：号码」\n{DASHES}\n我的号码"
+def test_patterns_in_own_words_point_into_the_whole_text(classifiers: Classifiers) -> None:
+    text = f"「张三：13912345678」\n{DASHES}\n我的13812345678"
     (signals,) = classifiers.measure([a_message(text)])
-    (signal,) = [one for one in signals if one.category == "bank_card"]
-    assert (signal.classifier, signal.score) == ("patterns@1", 1.0)
-    assert signal.evidence[0].span == (len(text) - 2, len(text))
+    (signal,) = [one for one in signals if one.category == "mobile_number"]
+    assert (signal.classifier, signal.score) == ("patterns", 1.0)
+    assert [one.span for one in signal.evidence] == [(len(text) - 11, len(text))]
 
 
-def test_pattern_evidence_is_grouped_by_category(classifiers: Classifiers, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(text: str, folded: Folded) -> list[Evidence]:
-        return [Evidence("patterns@1", category, (0, 1), "x") for category in ("link", "email", "link")]
-
-    monkeypatch.setattr(measure_module, "find_patterns", find)
-    (signals,) = classifiers.measure([a_message("好")])
-    assert [(one.category, len(one.evidence)) for one in signals] == [("link", 2), ("email", 1)]
+def test_pattern_evidence_is_grouped_by_category(classifiers: Classifiers) -> None:
+    (signals,) = classifiers.measure([a_message("a@example.com www.example.com b@example.com")])
+    grouped = [(one.category, len(one.evidence)) for one in signals if one.classifier == "patterns"]
+    assert grouped == [("email", 2), ("link", 1)]
 
 
 @pytest.mark.parametrize("kind", ["message.created", "file.uploaded"])
@@ -418,7 +407,9 @@ def test_classifier_that_breaks_is_unavailable_for_that_message_only(
 
     monkeypatch.setattr(measure_module, finder, find)
     files = (Attachment(name="a.pdf"),)
-    bad, good = classifiers.measure([a_message("坏，诚招代理", attachments=files), a_message("好", attachments=files)])
+    bad, good = classifiers.measure(
+        [a_message("坏，诚招代理.", attachments=files), a_message("好.", attachments=files)]
+    )
     (blind,) = [one for one in bad if one.category == category]
     assert blind.unavailable
     assert "RuntimeError" in blind.unavailable

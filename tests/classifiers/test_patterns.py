@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.folding import fold
-from classifiers.patterns import bare, find_in_file_names, find_patterns, mask
+from classifiers.folding import fold, fold_batch
+from classifiers.patterns import bare, find_in_file_names, find_patterns, mask, to_read
 from models import Attachment, Evidence, Observation
 
 IDENTITY = "11010519491231002X"
@@ -838,6 +838,21 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 
 def found(text: str) -> list[Evidence]:
     return find_patterns(text, fold(text))
+
+
+PARTS = "机密,機　密★,10年,内\u200b部,內部,资料,注意保存,红头,紅頭文件,分享,〔2025〕3号,138,1234,5678,６２,-,a。com,x@y,.cn,．, ,\n,\ud83d"
+
+
+def test_texts_that_carry_something_are_read() -> None:
+    carrying = [text for texts in CARRIED.values() for text in texts]
+    texts = ["", "收到", *carrying, "下午3点在会议室开会，资料在群里", ""]
+    assert to_read(texts, fold_batch(texts)) == list(range(2, 2 + len(carrying)))
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS.split(",")), max_size=8).map("".join), max_size=6))
+def test_nothing_is_found_where_nothing_is_read(texts: list[str]) -> None:
+    read = to_read(texts, fold_batch(texts))
+    assert not [i for i, text in enumerate(texts) if i not in read and found(text)]
 
 
 def named(*names: str) -> list[Evidence]:
