@@ -1,5 +1,6 @@
 """What is remembered of one group between observations, and the view of the group that follows from it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -36,6 +37,8 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     `audited_on` is the local day of the last look at all standing faults.
     `roles` were changed before our eyes; `shown_roles` is whom messages show as owner or administrator, which the fleet may
     not know. `invited` says who brought in whom.
+    `watched_since` is when a rule that minds the group's age first saw it. `last_message_on` is a local day, and the bits of
+    `message_days` are the days up to it on which somebody wrote, the lowest that day itself; kept only for rules that ask.
     """
 
     audited_on: str = ""
@@ -53,6 +56,9 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     invited: dict[str, str] = field(default_factory=dict)
     notices: dict[str, Any] = field(default_factory=dict)
     episodes: dict[str, Millis] = field(default_factory=dict)
+    watched_since: Millis = 0
+    last_message_on: str = ""
+    message_days: int = 0
 
 
 _ROLES = {"admin": "administrator", "管理员": "administrator", "群主": "owner"}
@@ -73,6 +79,13 @@ class GroupView:
     @property
     def key(self) -> str:
         return f"{self.group.platform}:{self.group.id}"
+
+    def is_of(self, types: Sequence[str], but: Sequence[str] = ()) -> bool:
+        """Say whether the group is of one of the types (of any, where none is named) and of none in `but`."""
+        if not types and not but:
+            return True
+        own = _plain_type(self.group.type or "")
+        return (not types or own in map(_plain_type, types)) and own not in map(_plain_type, but)
 
     @property
     def owner(self) -> str | None:
@@ -117,6 +130,14 @@ class GroupView:
 
     def fact(self, name: str) -> Any:
         return self.state.facts.get(name, self.group.facts.get(name))
+
+
+def _plain_type(written: str) -> str:
+    """Give a type of groups without what people add or leave out: 临时工作群 and 临时, Company and company."""
+    plain = written.strip().lower()
+    for ending in ("_group", " group", "群", "工作", "级", "类"):
+        plain = plain.removesuffix(ending)
+    return plain
 
 
 def remember(state: GroupState, seen: Observation, sender: str | None, now: Millis, directory: Directory) -> bool:
