@@ -20,7 +20,7 @@ from models.observation import (
     Sender,
     Target,
 )
-from models.sanction import Action, ActionStatus, Assignee, Sanction, SanctionKind, Task
+from models.sanction import Action, ActionStatus, Assignee, Fine, Sanction, SanctionKind, Task
 from models.signal import Evidence, Signal
 from models.strike import Strike, StrikeStatus
 from models.verdict import Cause, Mode, Subject, Unavailable, Verdict, Violation
@@ -38,6 +38,7 @@ __all__ = [
     "DecisionTarget",
     "Evidence",
     "Fact",
+    "Fine",
     "Fleet",
     "Group",
     "GroupRef",

@@ -19,7 +19,11 @@ class DecisionTarget(Struct, frozen=True):
 
 class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A person's word. `learn` lets it become a training label. `subject` routes it to the strikes it touches;
-    `sanction_id` is what an appeal was about."""
+    `sanction_id` is what an appeal was about.
+
+    `pick`: which of a review's choices is to follow, as `clause/kind`. `amount_fen`: the sum that whoever approves a fine names;
+    `check`: at which check it was found, for a fault may be fined once at each.
+    """
 
     id: str
     by: str
@@ -32,12 +36,16 @@ class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
     subject: str | None = None
     group_id: str | None = None
     sanction_id: str | None = None
+    pick: str | None = None
+    amount_fen: int | None = None
+    check: str | None = None
 
 
 class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Something that waits for a person: an assisted finding, an uncertain verdict, a draft, an appeal, a late action.
 
-    `on` is what a decision has to name. `options` are the sanctions that the pack's text would allow.
+    `on` is what a decision has to name. `options` are the sanctions that the pack's text would allow; where a clause says more
+    of them, `detail` has its `choices`, each with clause and kind.
     `observation_id` names the message whose recall withdraws the question; None where a recall does not mend it.
     """
 

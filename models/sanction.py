@@ -18,8 +18,26 @@ class Assignee(Struct, frozen=True, omit_defaults=True):
     id: str | None = None
 
 
+class Fine(Struct, frozen=True, kw_only=True):
+    """What a policy says of a fine; sums in hundredths of a yuan. What it leaves open is null, here and on the wire.
+
+    `payer` is a role in the group or the policy's wording, `open` what it leaves to whoever approves, `caution` what the law
+    makes of it. A fine is an entry, never a payment.
+    """
+
+    amount_fen: int | None = None
+    least_fen: int | None = None
+    most_fen: int | None = None
+    payer: str | None = None
+    per: Literal["occurrence", "person"] = "occurrence"
+    open: str | None = None
+    caution: str = ""
+
+
 class Sanction(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The response a pack prescribes. `amount_fen` in hundredths of a yuan, `seconds` of a mute.
+
+    `measure`: the policy's words for a referral. `check`: the check at which somebody found what a fine is for.
 
     `needs_approval` makes it a draft for a named person. `mode` is the group's: nothing leaves in observe, drafts only
     in advise. `reverses` names the sanction that this one takes back.
@@ -43,6 +61,9 @@ class Sanction(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ladder: str | None = None
     strike_id: str | None = None
     reverses: str | None = None
+    fine: Fine | None = None
+    measure: str | None = None
+    check: str | None = None
 
 
 class Task(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class Violation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     `mode` automatic counts by itself; assisted waits for a person and has no effect until upheld.
     `cut` is the score from which this binding speaks, as the budget resolved it. `mend` is what would put it right, e.g. the
     exact nickname to set, by `due_at`.
+    `follows`: the violation of which this one is the consequence; `together`: the one with which it is decided.
     """
 
     id: str
@@ -45,6 +46,8 @@ class Violation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     cause: Cause | None = None
     due_at: Millis | None = None
     mend: str | None = None
+    follows: str | None = None
+    together: str | None = None
 
 
 class Unavailable(Struct, frozen=True):

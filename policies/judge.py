@@ -1,8 +1,9 @@
 """Judging: signals and state in, violations out. Sees no clock, no network, no settings but what a case carries."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from models import Cause, Mode, Unavailable, Violation, digest
 from models.observation import Millis
 from policies.rules import RULES, Case, Finding, Rule
 from policies.rules.base import Place
+from policies.rules.consequence import ConsequenceParams
 from policies.rules.content import prune_episodes
 from policies.schema import Binding, Clause, Pack
 from policies.state import Deadline, StandingFault
@@ -34,13 +36,12 @@ class Bound:
     place: Place
 
 
-@dataclass
-class Judgement:
+class Judgement(msgspec.Struct):
     """What was found on one observation."""
 
-    violations: list[Violation] = field(default_factory=list)
-    uncertain: list[Violation] = field(default_factory=list)
-    unavailable: list[Unavailable] = field(default_factory=list)
+    violations: list[Violation] = []
+    uncertain: list[Violation] = []
+    unavailable: list[Unavailable] = []
 
     def __bool__(self) -> bool:
         return bool(self.violations or self.uncertain or self.unavailable)
@@ -56,6 +57,8 @@ class CompiledPack:
         self.by_type: dict[str, list[Bound]] = defaultdict(list)
         self.standing: list[Bound] = []
         self.pictures: list[Bound] = []
+        # clause -> the consequences that other clauses say follow its breach
+        self.following: dict[str, list[Bound]] = defaultdict(list)
         for clause_id, clause in pack.clauses.items():
             for index, binding in enumerate(clause.bindings):
                 self._add(clause_id, index, clause, binding)
@@ -71,6 +74,9 @@ class CompiledPack:
         self.bound[clause_id, index] = bound
         if rule.standing:
             self.standing.append(bound)
+        if isinstance(params, ConsequenceParams) and params.drafts:
+            for clause_of in params.of:
+                self.following[clause_of].append(bound)
         if rule.name == "image.content":
             self.pictures.append(bound)
         elif bound.reads is None:
@@ -88,14 +94,33 @@ def judge(case: Case, pack: CompiledPack) -> Judgement:
     _judge_standing(found, case, pack)
     if case.state.episodes:
         prune_episodes(case.state.episodes, case.now)
-    return _without_doubled(found)
+    return _with_consequences(_without_doubled(found), case, pack)
 
 
 def judge_again(case: Case, pack: CompiledPack) -> Judgement:
     """Judge once more what an observation says, after a classifier was away; the state of the group is left alone."""
     found = Judgement()
     _judge_content(found, case, pack)
-    return _without_doubled(found)
+    return _with_consequences(_without_doubled(found), case, pack)
+
+
+def _with_consequences(found: Judgement, case: Case, pack: CompiledPack) -> Judgement:
+    """Add what other clauses say follows a breach that is certain by itself: an entry on whoever has to pay.
+
+    What a person has to decide on first brings its consequences with that decision.
+    """
+    for base in tuple(found.violations):
+        if base.mode != "automatic" or base.clause not in pack.following:
+            continue
+        decided_with: dict[str, str] = {}  # clause -> the violation with which the others are decided
+        for bound in pack.following[base.clause]:
+            for subject in bound.rule.subjects(bound.params, base, case.view):
+                violation_id = digest("v", base.id, bound.clause_id, subject.id)
+                first = decided_with.setdefault(bound.params.together or bound.clause_id, violation_id)
+                finding = Finding(subject, bound.rule.told(bound.params, base), base.evidence, base.score)
+                links = {"follows": base.id, "together": first if first != violation_id else None}
+                _add(found, case, bound, finding, violation_id, cause=base.cause, links=links)
+    return found
 
 
 def _without_doubled(found: Judgement) -> Judgement:
@@ -116,7 +141,7 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
         violation_id = digest("v", case.view.key, deadline.clause, deadline.subject, deadline.cause, deadline.due_at)
         cause = finding.cause or Cause("deadline", deadline.id)
         _add(found, case, bound, finding, violation_id, cause=cause)
-    return found
+    return _with_consequences(found, case, pack)
 
 
 def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
@@ -247,6 +272,7 @@ def _add(
     *,
     cause: Cause | None = None,
     due_at: Millis | None = None,
+    links: Mapping[str, str | None] = MappingProxyType({}),
 ) -> None:
     mode: Mode = bound.binding.mode
     violation = Violation(
@@ -263,6 +289,7 @@ def _add(
         cause=cause or finding.cause,
         due_at=due_at,
         mend=finding.mend,
+        **links,
     )
     # An assisted binding asks a person anyway: suspicion is enough for it. An automatic one has to be certain.
     target = found.violations if finding.certain or mode == "assisted" else found.uncertain

@@ -17,6 +17,7 @@ from models.fleet import Fines, GroupMode, Settings
 from models.signal import TRAINED_CATEGORIES
 from policies.places import Document, Path, Problem
 from policies.rules import RULES
+from policies.rules.consequence import PAYERS, ConsequenceParams, FineTerms
 from policies.rules.content import NAMES
 from policies.schema import Binding, Budget, Clause, Ladder, Pack, Response, Scope, Status
 
@@ -51,10 +52,34 @@ def lint(text: str, file: str) -> tuple[Pack | None, list[Problem]]:
         try:
             pack = msgspec.convert(document.value, type=Pack)
             version = blake2b(text.encode(), digest_size=6).hexdigest()
-            pack = msgspec.structs.replace(pack, version=version)
+            pack = _without_burdens(msgspec.structs.replace(pack, version=version))
         except msgspec.ValidationError as error:
             document.report(_error_path(str(error)), _plain_error(str(error)))
     return pack, sorted(document.problems, key=lambda one: (one.line, one.column))
+
+
+# What `profile: government` switches off: chasing receipts and presence, and forced sharing.
+_BURDENS = {"receipt:tracking", "presence:online-hours", "share:forced"}
+_BURDENSOME = {"deadline.receipt"}
+
+
+def _without_burdens(pack: Pack) -> Pack:
+    """The pack as its profile allows it: bindings that would burden a public office's staff record only, and say why."""
+    if pack.profile != "government":
+        return pack
+    clauses = {
+        name: msgspec.structs.replace(clause, bindings=tuple(map(_relieved, clause.bindings)))
+        for name, clause in pack.clauses.items()
+    }
+    return msgspec.structs.replace(pack, clauses=clauses)
+
+
+def _relieved(binding: Binding) -> Binding:
+    burdens = binding.rule in _BURDENSOME or (binding.mechanisms and _BURDENS.issuperset(binding.mechanisms))
+    if not burdens or binding.rule is None:
+        return binding
+    why = "profile: government，机关群不追回执、不查在线、不强制转发"
+    return Binding(mode="record-only", covers=binding.covers, because=why)
 
 
 def load_pack(path: FilePath) -> Pack:
@@ -154,7 +179,7 @@ _OPEN = {Fleet, Person, Account, Group, Settings}
 
 def _is_nested_struct(kind: Any) -> bool:
     """Structs that are checked on their own are not reported a second time from outside."""
-    wanted = {Ladder, Binding, Clause, Response, Budget, Person, Account, Group, Settings, Fines}
+    wanted = {Ladder, Binding, Clause, Response, Budget, Person, Account, Group, Settings, Fines, FineTerms}
     return (
         kind in wanted
         or any(one in wanted for one in get_args(kind))
@@ -218,13 +243,57 @@ def _check_pack(document: Document) -> None:
         document.report(("clauses",), "a pack needs at least one clause")
     used: set[str] = set()
     names = {key for key, _ in _items(clauses)}
+    with_terms = {key for key, clause in _items(clauses) if _has_terms(clause)}
     for key, clause in _items(clauses):
         used |= _check_clause(document, clause, ("clauses", key), key, slug, ladders, names)
-    for key, _ in _items(ladders):
+        _check_fines(document, clause, ("clauses", key), key, ladders, with_terms)
+    for key, ladder in _items(ladders):
+        for index, rung in _entries(ladder.get("rungs") if isinstance(ladder, dict) else None):
+            path = ("ladders", key, "rungs", index, "clause")
+            _check_named(
+                document, rung.get("clause") if isinstance(rung, dict) else None, path, f'ladder "{key}"', names
+            )
         if key not in used:
             document.report(("ladders", key), f'no clause uses the ladder "{key}"', "remove it or name it in a binding")
     for index, test in _entries(value.get("tests")):
         _check_test(document, test, ("tests", index), names)
+
+
+def _has_terms(clause: Any) -> bool:
+    """Say whether a clause says what its fine is."""
+    bindings = (
+        [one for _, one in _entries(clause.get("bindings")) if isinstance(one, dict)]
+        if isinstance(clause, dict)
+        else []
+    )
+    given = [one.get("with") for one in bindings if one.get("rule") == "consequence"]
+    return any(isinstance(one, dict) and one.get("fine") is not None for one in given)
+
+
+def _check_fines(
+    document: Document, clause: Any, path: Path, name: str, ladders: dict[str, Any], with_terms: set[str]
+) -> None:
+    """Where a ladder or a response brings a fine, the clause on which it rests has to say how much and who pays."""
+    for index, binding in _entries(clause.get("bindings") if isinstance(clause, dict) else None):
+        if not isinstance(binding, dict):
+            continue
+        ladder = ladders.get(str(binding.get("ladder")))
+        rungs = _entries(ladder.get("rungs")) if isinstance(ladder, dict) else []
+        brought = [("ladder", one) for _, one in rungs] + [("response", binding.get("response"))]
+        for key, one in brought:
+            sanctions = one.get("sanction") if isinstance(one, dict) else None
+            resting = one.get("clause") or name if isinstance(one, dict) else name
+            if "fine" in ([sanctions] if isinstance(sanctions, str) else sanctions or ()) and resting not in with_terms:
+                told = f'clause "{name}": clause "{resting}" does not say what the fine is'
+                document.report(
+                    (*path, "bindings", index, key), told, "rule: consequence, with: {fine: {amount_fen: …, payer: …}}"
+                )
+
+
+def _check_named(document: Document, named: Any, path: Path, what: str, names: set[str]) -> None:
+    """A clause that is named has to be one of the pack's."""
+    if named is not None and named not in names:
+        document.report(path, f'{what}: there is no clause "{named}"', did_you_mean(named, names))
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -327,6 +396,12 @@ def _check_binding(
 def _check_params(document: Document, value: Any, struct: Any, path: Path, what: str, rule: str) -> Any:
     if not _check_struct(document, value, struct, path, f"{what}: rule {rule}"):
         return None
+    if struct is ConsequenceParams and value.get("fine") is not None:
+        fine = value["fine"]
+        if not _check_struct(
+            document, fine, FineTerms, (*path, "fine"), f"{what}: a fine (payer: null where the policy names nobody)"
+        ):
+            return None
     try:
         return msgspec.convert(value, type=struct)
     except msgspec.ValidationError as error:
@@ -343,9 +418,10 @@ def _check_meaning(document: Document, params: Any, binding: Any, path: Path, wh
             )
         if category in NEVER_AUTOMATIC and binding.get("mode") == "automatic":
             document.report((*path, "mode"), f"{what}: {category} is never judged automatically", "say mode: assisted")
-    of = getattr(params, "of", None)
-    if binding.get("rule") == "fault.unmended" and of not in names:
-        document.report((*path, "with", "of"), f'{what}: there is no clause "{of}"', did_you_mean(of, names))
+    if binding.get("rule") == "fault.unmended":
+        _check_named(document, params.of, (*path, "with", "of"), what, names)
+    if isinstance(params, ConsequenceParams):
+        _check_consequence(document, params, binding, path, what, names)
     pattern = getattr(params, "pattern", None)
     if pattern is not None:
         try:
@@ -357,6 +433,38 @@ def _check_meaning(document: Document, params: Any, binding: Any, path: Path, wh
                 f"{what}: the pattern cannot be used: {why}",
                 "patterns are RE2: no look-around, no back-references, so that none can run for ever",
             )
+
+
+def _check_consequence(
+    document: Document, params: ConsequenceParams, binding: Any, path: Path, what: str, names: set[str]
+) -> None:
+    for clause in (*params.of, params.together):
+        _check_named(document, clause, (*path, "with", "of" if clause in params.of else "together"), what, names)
+    for kind in params.options:
+        if kind not in SANCTIONS:
+            told = f'{what}: there is no sanction "{kind}"'
+            document.report(
+                (*path, "with", "options"), told, did_you_mean(kind, SANCTIONS) or f"one of {', '.join(SANCTIONS)}"
+            )
+    if "fine" in params.options and params.fine is None:
+        document.report(
+            (*path, "with", "options"), f"{what}: a fine needs its terms", "add fine: {amount_fen: …, payer: …}"
+        )
+    if params.fine is None:
+        return
+    place = (*path, "with", "fine")
+    if binding.get("mode") == "automatic":
+        document.report((*path, "mode"), f"{what}: a fine is never automatic", "say mode: assisted")
+    for payer in params.fine.payers:
+        if hint := did_you_mean(payer, PAYERS) if payer not in PAYERS else "":
+            document.report((*place, "payer"), f'{what}: "{payer}" is no payer that the fleet can name', hint)
+    least, most = params.fine.least_fen, params.fine.most_fen
+    if params.fine.amount_fen is not None and (least is not None or most is not None):
+        document.report(
+            place, f"{what}: a fine has either amount_fen or bounds", "leave amount_fen null where it is open"
+        )
+    if least is not None and most is not None and least > most:
+        document.report(place, f"{what}: least_fen is more than most_fen", "swap the two")
 
 
 def _quiet() -> Any:

@@ -24,12 +24,17 @@ class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
 
 class Rung(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """At `strikes` the ladder brings `sanction` (one, or several together); `seconds` of a mute."""
+    """At `strikes` the ladder brings `sanction` (one, or several together); `seconds` of a mute.
+
+    `clause`: the one that this rung rests on, where it is not the clause that was broken, e.g. one on repeat offences.
+    `ask`: a person is asked whether the sanction is to follow, before there is a draft of it.
+    """
 
     strikes: Annotated[float, Meta(gt=0)]
     sanction: SanctionKind | tuple[SanctionKind, ...]
+    clause: str | None = None
+    ask: bool = False
     seconds: int | None = None
-    amount_fen: int | None = None
     task: str | None = None
     assignee: str = "administrator"
 
@@ -59,12 +64,16 @@ class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What follows a fault of state, which brings no strike: sanctions, who has to act, and by when it is mended."""
+    """What follows a fault of state, which brings no strike: sanctions, who has to act, and by when it is mended.
+
+    Its reminders rest outside working hours; `at_any_hour` where the policy's own words want them at once.
+    """
 
     sanction: SanctionKind | tuple[SanctionKind, ...] = "remind"
     task: str | None = None
     assignee: str = "administrator"
     mend_within: Span | None = None
+    at_any_hour: bool = False
 
     @property
     def sanctions(self) -> tuple[SanctionKind, ...]:
@@ -120,13 +129,18 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One organisation's policy. `version` is the hash of the file's bytes, set by the loader."""
+    """One organisation's policy. `version` is the hash of the file's bytes, set by the loader.
+
+    `profile: government` is for public offices, which may not burden their staff: nobody's receipt or presence is chased and
+    nobody is made to share anything, whatever the bindings say.
+    """
 
     pack: str
     title: str
     source: Source
     status: Status
     clauses: dict[str, Clause]
+    profile: Literal["government"] | None = None
     group_types: tuple[str, ...] = ()
     organisation: str | None = None
     budgets: dict[str, Budget] = {}
