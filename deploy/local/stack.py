@@ -530,7 +530,9 @@ class Stack:
                 "Kafka's storage could not be formatted",
                 seconds=START,
             )  # fmt: skip
-        memory = ["-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=50", "-XX:+ExitOnOutOfMemoryError"]
+        # It lives for minutes beside what it serves: the second compiler and a concurrent collector would take from that more
+        # than they give back.
+        memory = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"]
         return [java[0], *memory, *java[1:], "kafka.Kafka", str(settings)], {}
 
     def _redis(self) -> tuple[list[str], dict[str, object]]:
