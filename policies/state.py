@@ -135,8 +135,8 @@ class GroupView:
 def _plain_type(written: str) -> str:
     """Give a type of groups without what people add or leave out: 临时工作群 and 临时, Company and company."""
     plain = written.strip().lower()
-    for ending in ("_group", " group", "群", "工作", "级", "类"):
-        plain = plain.removesuffix(ending)
+    for ending in ("_group", " group", "群", "微信", "工作", "级", "类"):
+        plain = plain.removesuffix(ending) or plain
     return plain
 
 
