@@ -201,8 +201,9 @@ def _look_at(case: Case) -> tuple[str | None, ...]:
     """Say what to look at: all and the group (None) when it is new, changed, or a new day; else the members concerned."""
     today = case.calendar.local_day(case.now)
     state = case.state
-    if state.audited_on != today or case.seen.type in _CHANGES:
-        state.audited_on = today
+    # A late message or tick is of a day that was looked at: looking again as of then would mend what has come due since.
+    if state.audited_on < today or case.seen.type in _CHANGES:
+        state.audited_on = max(state.audited_on, today)
         return (None,)
     return (case.target_id or case.sender_id,) if case.news else ()
 
@@ -248,7 +249,7 @@ def _open_fault(found: Judgement, case: Case, bound: Bound, finding: Finding, pa
                 later.place.set_deadline(
                     case, subject=finding.subject.id, cause=violation_id, due_at=due_at, data={"fault": key}
                 )
-    kind: Literal["roster", "registry"] = "roster" if bound.rule.name.startswith("roster.") else "registry"
+    kind: Literal["roster", "registry"] = "roster" if bound.rule.name.startswith(("roster.", "member.")) else "registry"
     cause = finding.cause or Cause(kind, cause_id)
     _add(found, case, bound, finding, violation_id, cause=cause, due_at=due_at)
 

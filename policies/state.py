@@ -39,6 +39,8 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     not know. `invited` says who brought in whom.
     `watched_since` is when a rule that minds the group's age first saw it. `last_message_on` is a local day, and the bits of
     `message_days` are the days up to it on which somebody wrote, the lowest that day itself; kept only for rules that ask.
+    `stated` is when a fact was stated; `counted` from when a recurring duty counts, by its fact. `spoke` is when a member
+    spoke, to the hour; `objected` when management told somebody to stop or to stay; both only where a rule asks for them.
     """
 
     audited_on: str = ""
@@ -56,6 +58,11 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     invited: dict[str, str] = field(default_factory=dict)
     notices: dict[str, Any] = field(default_factory=dict)
     episodes: dict[str, Millis] = field(default_factory=dict)
+    stated: dict[str, Millis] = field(default_factory=dict)
+    counted: dict[str, Millis] = field(default_factory=dict)
+    spoke: dict[str, Millis] = field(default_factory=dict)
+    objected: dict[str, Millis] = field(default_factory=dict)
+    last_speaker: str | None = None
     watched_since: Millis = 0
     last_message_on: str = ""
     message_days: int = 0
@@ -181,6 +188,9 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
             about = directory.subject(seen.platform, seen.fact.person) if seen.fact.person else None
             key = f"{seen.fact.name}:{about}" if about else seen.fact.name
             state.facts[key] = seen.fact.value if seen.fact.value is not None else (seen.fact.at or now)
+            state.stated[key] = now
+        case "policy.acknowledged" if sender:
+            state.facts[f"policy_acknowledged:{sender}"] = now
         case _:
             pass
     return seen.type == "member.renamed"
