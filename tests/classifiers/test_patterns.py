@@ -840,7 +840,10 @@ def found(text: str) -> list[Evidence]:
     return find_patterns(text, fold(text))
 
 
-PARTS = "机密,機　密★,10年,内\u200b部,內部,资料,注意保存,红头,紅頭文件,分享,〔2025〕3号,138,1234,5678,６２,-,a。com,x@y,.cn,．, ,\n,\ud83d"
+PARTS = (
+    *("机密", "機　密★", "10年", "内\u200b部", "內部", "资料", "注意保存", "红头", "紅頭文件", "分享", "〔2025〕3号"),
+    *("138", "1234", "5678", "６２", "-", " ", "\n", "a。com", "x@y", ".cn", "．", "\ud83d"),
+)
 
 
 def test_texts_that_carry_something_are_read() -> None:
@@ -849,7 +852,7 @@ def test_texts_that_carry_something_are_read() -> None:
     assert to_read(texts, fold_batch(texts)) == list(range(2, 2 + len(carrying)))
 
 
-@given(st.lists(st.lists(st.sampled_from(PARTS.split(",")), max_size=8).map("".join), max_size=6))
+@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=8).map("".join), max_size=6))
 def test_nothing_is_found_where_nothing_is_read(texts: list[str]) -> None:
     read = to_read(texts, fold_batch(texts))
     assert not [i for i, text in enumerate(texts) if i not in read and found(text)]
