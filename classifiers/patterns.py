@@ -542,9 +542,11 @@ def _addresses(text: str) -> Iterator[Evidence]:
         start = found.start()
         address = found.group().rstrip(".,;:!?*~")
         end = start + len(address)
-        if any(low < end and start < high for low, high in mails):
-            continue
-        if "://" not in address and not _is_domain(address, plain, start, end, read.text[start:end]):
+        # With a scheme it is a link, whatever stands in it: http://www.a.gov.cn@evil.top/ leads to evil.top.
+        if "://" not in address and (
+            any(low < end and start < high for low, high in mails)
+            or not _is_domain(address, plain, start, end, read.text[start:end])
+        ):
             continue
         yield Evidence(SIGNAL, "link", read.span(start, end), _shown(read.text[start:end]), "链接")
         links += 1
