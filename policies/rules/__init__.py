@@ -13,6 +13,7 @@ from policies.rules.base import Case, Finding, Rule
 from policies.rules.consequence import Consequence
 from policies.rules.content import ContentCategory, Flooding, ImageContent, RestrictedFile
 from policies.rules.conversation import Receipts, Reply
+from policies.rules.links import LinkDanger, LinkPolicy
 from policies.rules.names import GroupName, NameFormat
 from policies.rules.posting import NoticePermission
 from policies.rules.registry import Approval, Expiry, Filing, Roles, Unmended
@@ -37,6 +38,8 @@ RULES: dict[str, Rule] = {
         MustJoin(),
         Invitation(),
         NoticePermission(),
+        LinkPolicy(),
+        LinkDanger(),
         Reply(),
         Receipts(),
         ReportIntake(),
