@@ -1,5 +1,7 @@
 """`xunqun pack`: lint, coverage, test."""
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ from streams.cli.output import Failure, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
     from policies.schema import Pack
+    from streams.packtest.measures import Measured
 
 app = typer.Typer(no_args_is_help=True, help="Policy packs: check them, see what they cover, run their tests.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -83,22 +86,50 @@ def coverage(which: Which = None, json: Json = False) -> None:
 
 
 @app.command("test")
-def run_tests(which: Which = None, json: Json = False) -> None:
-    """Run the packs' own tests through the agents. Exit code 1 where one does not hold."""
+def run_tests(
+    which: Which = None,
+    mutate: Annotated[
+        bool,
+        typer.Option("--mutate", help="Unbind each clause in turn: some case has to fail then. Shows what is wanting."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run the packs' own tests through the agents. Exit code 1 where one does not hold, or with --mutate one is wanting."""
     from streams.loading import classifiers_from, packs_from
     from streams.packtest import test_pack
 
     classifiers, packs = classifiers_from(), packs_from([])
-    results = {}
+    results, measures = {}, {}
     for pack in _loaded(which):
         results[pack.pack] = list(test_pack(pack, packs, classifiers))
+        if mutate:
+            from streams.packtest.measures import measured
+
+            measures[pack.pack] = measured(pack, packs, classifiers)
     failed = [(slug, one) for slug, tests in results.items() for one in tests if one.wrong]
     if json:
-        print_json({slug: [{"name": one.name, "wrong": one.wrong} for one in tests] for slug, tests in results.items()})
-    for slug, one in failed if not json else ():
-        errors.print(f"{slug}: {one.name}: {'; '.join(one.wrong)}", markup=False, soft_wrap=True)
-    if not json:
+        print_json(
+            {slug: {"tests": tests, **asdict(measures[slug])} if mutate else tests for slug, tests in results.items()}
+        )
+    else:
+        for slug, one in failed:
+            errors.print(f"{slug}: {one.name}: {'; '.join(one.wrong)}", markup=False, soft_wrap=True)
         total = sum(map(len, results.values()))
         console.print(f"{total - len(failed)} of {total} pack tests hold")
-    if failed:
+        for slug, one in measures.items():
+            for line in _wanting(one):
+                errors.print(f"{slug}: {line}", markup=False, soft_wrap=True)
+    if failed or not all(one.holds for one in measures.values()):
         raise typer.Exit(1)
+
+
+def _wanting(found: "Measured") -> Iterator[str]:
+    for told, clauses in (
+        ("no case would miss", found.unmissed),
+        ("no case breaks", found.unbroken),
+        ("no case only looks like breaking (near: [clause])", found.without_near),
+    ):
+        if clauses:
+            yield f"{told} {', '.join(clauses)}"
+    share = f"{found.with_words} of {found.breaking} breaking cases hold a word of the lists"
+    yield f"{share}; let fewer than half" if found.knows_only_words else share

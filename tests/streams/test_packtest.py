@@ -1,17 +1,22 @@
 """What a pack's tests can say, and that they fail when it is not so."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from classifiers.measure import Classifiers
 from policies.calendar import DAY, WorkingCalendar
 from policies.lint import load_packs
 from policies.schema import Pack
+from streams.cli import app
 from streams.packtest import START, fleet_for, prepare
 from streams.packtest import test_pack as run_tests
 from streams.packtest.form import moment
+from streams.packtest.measures import Measured, measured
 
 HOUR = DAY // 24
 ADVERT = "面膜内部代理价,拉三个下线返现"
@@ -218,3 +223,65 @@ def test_people_decide_and_drafts_are_compared_field_by_field(tested):
     )
     assert asked.wrong == warned.wrong == removed.wrong == ()
     assert nothing.wrong == ("nothing to uphold under p-ads",)
+
+
+def test_mutating_names_what_no_case_would_miss(classifiers: Classifiers):
+    pack = a_pack(
+        {"message": ADVERT, "expect": ["p-ads"], "near": []},
+        {"message": "三家报价都在附件里,请评审", "expect": [], "near": ["p-ads"]},
+        {"message": "全家福抽奖免费领,加微信", "expect": ["p-ads"]},
+        ads=[{"rule": "content.category", "with": {"category": "ads"}, "ladder": "adverts"}],
+        porn=[{"rule": "content.category", "with": {"category": "porn"}, "ladder": "adverts"}],
+        pictures=[{"mode": "assisted", "rule": "image.content"}],
+        follows=[{"mode": "assisted", "rule": "consequence", "with": {"by": "review"}}],
+        record=[{"mode": "record-only", "because": "只作记录"}],
+    )
+    found = measured(pack, load_packs(), classifiers)
+    assert found.unmissed == found.unbroken == found.without_near == ("p-porn",)
+    assert found.breaking == 2
+    assert not found.holds
+
+
+def test_a_case_that_fails_by_itself_misses_nothing(classifiers: Classifiers):
+    pack = a_pack({"message": "明天开会", "expect": ["p-ads"]}, {"message": "早", "expect": [], "near": ["p-ads"]})
+    found = measured(pack, load_packs(), classifiers)
+    assert (found.unmissed, found.unbroken, found.without_near) == (("p-ads",), ("p-ads",), ())
+
+
+@pytest.mark.parametrize(("words", "only"), [(0, False), (1, False), (2, True), (3, True)])
+def test_half_of_the_breaking_cases_may_not_rest_on_words(words: int, only: bool):
+    found = Measured(unmissed=(), unbroken=(), without_near=(), breaking=4, with_words=words)
+    assert (found.knows_only_words, found.holds) == (only, not only)
+
+
+def test_the_command_says_what_is_wanting_and_ends_with_one(tmp_path: Path):
+    file = tmp_path / "acme.yaml"
+    file.write_text(PACK, encoding="utf-8")
+    ran = CliRunner().invoke(app, ["pack", "test", "--mutate", str(file)])
+    assert ran.exit_code == 1
+    assert "1 of 1 pack tests hold" in ran.output
+    assert "acme: no case would miss acme-2" in ran.output
+    assert "acme: no case only looks like breaking (near: [clause]) acme-1, acme-2" in ran.output
+    found = json.loads(CliRunner().invoke(app, ["pack", "test", "--mutate", "--json", str(file)]).stdout)
+    assert found["acme"]["unmissed"] == ["acme-2"]
+    assert found["acme"]["tests"] == [{"name": "an advert", "wrong": []}]
+
+
+PACK = f"""
+pack: acme
+title: 测试制度
+source: {{document: null}}
+status: {{stage: adopted}}
+ladders: {{adverts: {{rungs: [{{strikes: 1, sanction: warn}}]}}}}
+clauses:
+  acme-1:
+    article: 第一条
+    says: 不发广告
+    bindings: [{{rule: content.category, with: {{category: ads}}, mode: automatic, ladder: adverts}}]
+  acme-2:
+    article: 第二条
+    says: 不发低俗内容
+    bindings: [{{rule: content.category, with: {{category: porn}}, mode: automatic, ladder: adverts}}]
+tests:
+  - {{name: an advert, message: "{ADVERT}", expect: [acme-1]}}
+"""
