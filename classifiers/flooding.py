@@ -7,7 +7,7 @@ pack's choice.
 import re
 from bisect import bisect_left
 from collections import OrderedDict
-from hashlib import blake2b
+from zlib import crc32
 
 from models.observation import Millis
 
@@ -22,19 +22,20 @@ MOST_SENDERS = 200_000
 _MOST_EXPECTING = 50_000
 # Code points of one text that its fingerprint reads.
 _LONGEST = 20_000
-# Ids are looked up one by one up to so many entries. A set is faster beyond, but most senders have one or two.
-_FEW = 16
 _SIGNS = re.compile(r"[\W_]+")
 
 
 def fingerprint(text: str) -> int:
-    """64 bits that are equal for texts which differ only in case, white space, punctuation and symbols.
+    """32 bits that are equal for texts which differ only in case, white space, punctuation and symbols.
 
-    The same in every process and version of Python. Of a text without any letter or digit, such as 👍👍, the symbols
-    count. At most 20,000 code points are read.
+    The same in every process. Of a text without any letter or digit, such as 👍👍, the symbols count. At most 20,000 code
+    points are read. Others may share them by chance or on purpose: who repeats himself is looked for among 200 messages of
+    his own, so nobody else suffers.
     """
-    bare = _SIGNS.sub("", text[:_LONGEST].casefold()) or "".join(text[:_LONGEST].split())
-    return int.from_bytes(blake2b(bare.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    bare = text[:_LONGEST].casefold()
+    if not bare.isalnum():
+        bare = _SIGNS.sub("", bare) or "".join(text[:_LONGEST].split())
+    return crc32(bare.encode("utf-8", "surrogatepass"))
 
 
 class _Clock:
@@ -52,59 +53,37 @@ class Recent:
     __slots__ = ("_clock", "_entries", "_ids")
 
     def __init__(self, clock: _Clock | None = None) -> None:
-        # (sent_at, fingerprint, observation id, expected), by sent_at, of equal ones in order of arrival.
-        self._entries: list[tuple[Millis, int, str, bool]] = []
-        self._ids: set[str] | None = None
+        # (sent_at, fingerprint, expected), by sent_at, of equal ones in order of arrival; and their observations' ids.
+        self._entries: list[tuple[Millis, int, bool]] = []
+        self._ids: list[str] = []
         self._clock = clock
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def are_more_than(self, count: int, since: Millis) -> bool:
-        """Whether more than `count` messages were sent later than `since`, expected ones and later ones included."""
-        return len(self._entries) > count and self._entries[-count - 1][0] > since
 
     def add(self, sent_at: Millis, fingerprint: int, observation_id: str, expected: bool) -> None:
         """Enter one message, in any order. A known id, or one 15 minutes older than the newest, changes nothing.
 
         `expected` messages, receipts after a notice, are remembered but never counted.
         """
-        entries = self._entries
-        entry = (sent_at, fingerprint, observation_id, expected)
-        if not entries:
-            entries.append(entry)
+        entries, ids = self._entries, self._ids
+        if observation_id in ids:
+            return
+        if not entries or sent_at >= entries[-1][0]:
+            entries.append((sent_at, fingerprint, expected))
+            ids.append(observation_id)
+        elif sent_at > entries[-1][0] - KEEP:
+            place = bisect_left(entries, (sent_at + 1,))
+            entries.insert(place, (sent_at, fingerprint, expected))
+            ids.insert(place, observation_id)
         else:
-            if self._knows(observation_id):
-                return
-            if sent_at >= entries[-1][0]:
-                entries.append(entry)
-            elif sent_at > entries[-1][0] - KEEP:
-                entries.insert(bisect_left(entries, (sent_at + 1,)), entry)
-            else:
-                return
-            if self._ids is not None:
-                self._ids.add(observation_id)
-            if entries[0][0] <= entries[-1][0] - KEEP or len(entries) > MOST_ENTRIES:
-                self._forget()
+            return
+        if entries[0][0] <= entries[-1][0] - KEEP or len(entries) > MOST_ENTRIES:
+            old = max(bisect_left(entries, (entries[-1][0] - KEEP + 1,)), len(entries) - MOST_ENTRIES)
+            del entries[:old], ids[:old]
         clock = self._clock
         if clock is not None and (clock.now is None or sent_at > clock.now):
             clock.now = sent_at
-
-    def _knows(self, observation_id: str) -> bool:
-        if self._ids is None:
-            if len(self._entries) <= _FEW:
-                return observation_id in [entry[2] for entry in self._entries]
-            self._ids = {entry[2] for entry in self._entries}
-        return observation_id in self._ids
-
-    def _forget(self) -> None:
-        entries = self._entries
-        old = max(bisect_left(entries, (entries[-1][0] - KEEP + 1,)), len(entries) - MOST_ENTRIES)
-        if self._ids is not None:
-            self._ids.difference_update(entry[2] for entry in entries[:old])
-        del entries[:old]
-        if len(entries) <= _FEW:
-            self._ids = None
 
     def _inside(self, now: Millis, window: Millis) -> tuple[int, int]:
         """The entries later than `now - window` and not later than `now`, half open."""
@@ -114,6 +93,20 @@ class Recent:
             end = bisect_left(entries, (now + 1,))
         return bisect_left(entries, (now - window + 1,), 0, end), end
 
+    def flood(self, now: Millis, limit: int, window: Millis, repeats: int) -> tuple[int, int, str] | None:
+        """How many posts, how often the newest, and the flood's first message; None up to `limit` and `repeats` of them.
+
+        No pack has `repeats` above `limit`: up to `repeats` posts are no flood.
+        """
+        entries = self._entries
+        # By far the commonest: too few, expected and later ones included.
+        if len(entries) <= repeats or entries[-repeats - 1][0] <= now - window:
+            return None
+        posts, repeated = posts_within(self, now, window), repeats_within(self, now, window)
+        if posts <= limit and repeated <= repeats:
+            return None
+        return posts, repeated, self.first_of_episode(now, window)
+
     def first_of_episode(self, now: Millis, window: Millis) -> str:
         """The id of the first message of the flood that goes on at `now`; "" if none was sent within `window`.
 
@@ -121,7 +114,7 @@ class Recent:
         less than `window` before `now`. Of a run longer than what is remembered it is the earliest still known.
         """
         first, later = "", now
-        for sent_at, _, observation_id, expected in reversed(self._entries):
+        for (sent_at, _, expected), observation_id in zip(reversed(self._entries), reversed(self._ids), strict=True):
             if expected or sent_at > now:
                 continue
             if later - sent_at >= window:
@@ -136,7 +129,7 @@ def posts_within(recent: Recent, now: Millis, window: Millis) -> int:
     Exact for windows up to 15 minutes and up to 200 messages.
     """
     start, end = recent._inside(now, window)
-    return end - start - sum(entry[3] for entry in recent._entries[start:end])
+    return end - start - sum(entry[2] for entry in recent._entries[start:end])
 
 
 def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:
@@ -149,7 +142,7 @@ def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:
         return 0
     entries = recent._entries
     newest = entries[end - 1][1]
-    return sum(1 for entry in entries[start:end] if entry[1] == newest and not entry[3])
+    return sum(1 for entry in entries[start:end] if entry[1] == newest and not entry[2])
 
 
 class _Group:
@@ -201,19 +194,20 @@ class Windows:
                 self._drop_oldest()
         else:
             senders.move_to_end(sender)
-        if group.clock.now is not None:
-            self._drop_idle(group, group.clock.now, recent)
+        now = group.clock.now
+        # Two, where one comes in: so the idle ones shrink even while nobody but newcomers posts.
+        if now is not None and self._drop_idle(senders, now, recent):
+            self._drop_idle(senders, now, recent)
         return recent
 
-    def _drop_idle(self, group: _Group, now: Millis, asked: Recent) -> None:
-        """Two, where one comes in: so the idle ones shrink even while nobody but newcomers posts."""
-        for _ in range(2):
-            sender = next(iter(group.senders))
-            oldest = group.senders[sender]
-            if oldest is asked or (oldest._entries and oldest._entries[-1][0] > now - KEEP):
-                return
-            del group.senders[sender]
-            self._size -= 1
+    def _drop_idle(self, senders: OrderedDict[str, Recent], now: Millis, asked: Recent) -> bool:
+        """Forget who was asked for least recently, if idle; whether he was."""
+        oldest = next(iter(senders.values()))
+        if oldest is asked or (oldest._entries and oldest._entries[-1][0] > now - KEEP):
+            return False
+        senders.popitem(last=False)
+        self._size -= 1
+        return True
 
     def _drop_oldest(self) -> None:
         key, group = next(iter(self._groups.items()))

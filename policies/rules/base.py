@@ -1,7 +1,7 @@
 """What a rule is given, what it answers, and how it is described."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -38,11 +38,23 @@ class Finding:
     mend: str | None = None
 
 
-@dataclass(slots=True)
-class Case:
-    """One observation in its group, with all that may be known when it is judged. `now` is group time.
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What cases rest on besides the observation and its group: one for all groups under a pack.
 
     `explain` shows what moved the trained score of a category; it is asked only for what was found, because it costs.
+    """
+
+    directory: Directory
+    calendar: WorkingCalendar
+    budgets: Callable[[str], Budget]
+    cuts: Cuts
+    explain: Callable[[Observation, str], tuple[Evidence, ...]] = lambda seen, category: ()
+
+
+class Case(Struct):
+    """One observation in its group, with all that may be known when it is judged. `now` is group time.
+
     `acts` are the possible ones of the sender's own words; `does` asks.
     `news`: this observation shows a member, nickname or role for the first time.
     """
@@ -51,24 +63,29 @@ class Case:
     signals: Sequence[Signal]
     now: Millis
     view: GroupView
-    directory: Directory
-    calendar: WorkingCalendar
-    budgets: Callable[[str], Budget]
-    cuts: Cuts
-    flood: Callable[[int, Millis, int], tuple[int, int, str] | None] | None = None
-    explain: Callable[[Observation, str], tuple[Evidence, ...]] = lambda seen, category: ()
+    basis: Basis
     acts: int = ANY_ACT
+    flood: Callable[[Millis, int, Millis, int], tuple[int, int, str] | None] | None = None
     news: bool = False
-    sender_id: str | None = field(init=False, default=None)
-    person: Person | None = field(init=False, default=None)
+    sender_id: str | None = None
+    person: Person | None = None
 
     def __post_init__(self) -> None:
         """Look up who did it. Platforms that report an upload apart from messages name the uploader as its target."""
         seen = self.seen
         author = seen.sender or (seen.target if seen.type == "file.uploaded" else None)
         if author is not None:
-            self.person = self.directory.person(seen.platform, author.id)
-            self.sender_id = self.directory.named(seen.platform, author.id, self.person)
+            directory = self.basis.directory
+            self.person = directory.person(seen.platform, author.id)
+            self.sender_id = directory.named(seen.platform, author.id, self.person)
+
+    @property
+    def directory(self) -> Directory:
+        return self.basis.directory
+
+    @property
+    def calendar(self) -> WorkingCalendar:
+        return self.basis.calendar
 
     @property
     def state(self) -> GroupState:

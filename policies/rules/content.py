@@ -120,14 +120,14 @@ def weigh(case: Case, category: str) -> Finding | None:
     signals = [one for one in case.signals if one.category == category and not one.unavailable]
     if not signals:
         return None
-    budget = case.budgets(category)
-    review = max(case.cuts(category, share(budget.review)), ASK)
+    budget = case.basis.budgets(category)
+    review = max(case.basis.cuts(category, share(budget.review)), ASK)
     trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
     plain = [one for one in signals if not one.classifier.startswith("trained")]
     if not plain and (trained is None or trained < review):
         # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
         return None
-    act = max(case.cuts(category, share(budget.act)), SURE)
+    act = max(case.basis.cuts(category, share(budget.act)), SURE)
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
@@ -143,7 +143,7 @@ def weigh(case: Case, category: str) -> Finding | None:
         return None
     evidence = tuple(item for one in plain for item in one.evidence)
     if trained is not None and not evidence:
-        evidence = case.explain(case.seen, category)
+        evidence = case.basis.explain(case.seen, category)
     evidence = evidence[:8]
     certain = weight >= 3
     shielded = category in SHIELDED and is_complaint(case.signals)
@@ -224,11 +224,14 @@ class Flooding(Rule):
 
     def see(self, case: Case, params: FloodParams, place: Place) -> Iterable[Finding]:
         if case.flood is None or case.is_robot:
-            return
-        flood = case.flood(params.posts, params.seconds * 1000, params.repeats)
-        if flood is None:
-            return
-        posts, repeats, first = flood
+            return ()
+        flood = case.flood(case.now, params.posts, params.seconds * 1000, params.repeats)
+        return self._new(case, params, place, *flood) if flood else ()
+
+    def _new(
+        self, case: Case, params: FloodParams, place: Place, posts: int, repeats: int, first: str
+    ) -> Iterable[Finding]:
+        """The flood, where it was not found yet."""
         key = f"{place.clause}|{case.sender_id}"
         running = case.state.episodes.get(key, 0) > case.now
         case.state.episodes[key] = case.now + params.seconds * 1000

@@ -5,14 +5,14 @@ from hashlib import blake2b
 from typing import Any, ClassVar
 
 from classifiers.conversation import asks_reply, does, is_notice, is_receipt, possible_acts
-from classifiers.flooding import Recent, Windows, fingerprint, posts_within, repeats_within
+from classifiers.flooding import Recent, Windows, fingerprint
 from classifiers.measure import Classifiers
 from models import Observation, Verdict, digest
 from models.observation import Millis
 from policies.calendar import DAY, WorkingCalendar
 from policies.directory import Directory
 from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_again, judge_due
-from policies.rules.base import Case, own_text
+from policies.rules.base import Basis, Case, own_text
 from policies.schema import Pack
 from policies.state import GroupState, GroupView, group_of, pack_name, remember
 from streams.topics import (
@@ -51,9 +51,9 @@ class Screen:
         """`former` judged the same groups under other versions of packs, lists or facts: its windows go on."""
         self.classifiers = classifiers
         self.directory = directory
-        self.packs = {slug: CompiledPack(pack) for slug, pack in packs.items()}
         settings = directory.fleet.settings
         self.calendar = WorkingCalendar(settings.timezone, settings.working_hours)
+        self.packs = {slug: CompiledPack(pack) for slug, pack in packs.items()}
         self.windows = former.windows if former else Windows()
         self._known_groups: set[str] = set()
 
@@ -79,26 +79,26 @@ class Screen:
         """Judge a chunk. Every usable observation is judged; what is not usable goes to the dead letters."""
         effects = Effects()
         self.measure(records)
-        seen = [record.decoded for record in records]
-        usable = [one for one in seen if isinstance(one, Observation)]
         states: dict[str, GroupState] = {}
-        views: dict[str, GroupView] = {}
-        for record, one in zip(records, seen, strict=True):
+        groups: dict[str, tuple[GroupView, CompiledPack, Basis]] = {}
+        usable: list[str] = []
+        for record in records:
+            one = record.decoded
             if isinstance(one, DeadLetter):
                 effects.publish(DEAD_LETTERS, one, record)
                 continue
+            usable.append(one.id)
             if one.group is None:
                 continue
             key = record.key
             if key not in states:
                 states[key] = state.get(key) or GroupState()
-            view = views.get(key)
-            if view is None:
-                view = self._view(one, states[key])
-                # What an unknown group is called, each observation says anew.
-                if view.known:
-                    views[key] = view
-            case, pack = self._case(record, one, view)
+            view, pack, basis = groups.get(key) or self._group(one, states[key])
+            # What an unknown group is called, each observation says anew.
+            if view.known:
+                groups[key] = view, pack, basis
+            signals, acts = record.measured or ((), 0)
+            case = Case(one, signals, one.group_time(record.appended_at), view, basis, acts)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
             else:
@@ -129,26 +129,12 @@ class Screen:
         """Enter every group again: what was entered in the last step was not stored."""
         self._known_groups.clear()
 
-    def _view(self, seen: Observation, state: GroupState) -> GroupView:
+    def _group(self, seen: Observation, state: GroupState) -> tuple[GroupView, CompiledPack, Basis]:
+        """The group of an observation, the pack that it is judged by, and what else its cases rest on."""
         group, known = group_of(seen, self.directory)
-        return GroupView(group, state, self.directory, known=known)
-
-    def _case(self, record: Record, seen: Observation, view: GroupView) -> tuple[Case, CompiledPack]:
-        pack = self.packs.get(pack_name(view.group, self.directory.fleet)) or self.packs["baseline"]
-        signals, acts = record.measured or ((), 0)
-        case = Case(
-            seen=seen,
-            signals=signals,
-            acts=acts,
-            now=seen.group_time(record.appended_at),
-            view=view,
-            directory=self.directory,
-            calendar=self.calendar,
-            budgets=pack.pack.budget,
-            cuts=self.classifiers.cut,
-            explain=self.classifiers.explain,
-        )
-        return case, pack
+        pack = self.packs.get(pack_name(group, self.directory.fleet)) or self.packs["baseline"]
+        basis = Basis(self.directory, self.calendar, pack.pack.budget, self.classifiers.cut, self.classifiers.explain)
+        return GroupView(group, state, known=known), pack, basis
 
     def _judge_one(self, effects: Effects, record: Record, case: Case, pack: CompiledPack) -> None:
         seen, now, view = case.seen, case.now, case.view
@@ -159,7 +145,7 @@ class Screen:
             case.news = remember(view.state, seen, case.sender_id, now, self.directory)
         recent = self._watch(record.key, seen, case.sender_id, now, case.acts)
         if recent is not None:
-            case.flood = _flood(recent, now)
+            case.flood = recent.flood
         self._publish(effects, record, case, pack, judge(case, pack))
         if seen.type == "message.recalled":
             self._withdraw(effects, record, case)
@@ -178,16 +164,7 @@ class Screen:
     def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, until: Millis) -> None:
         for deadline in due_deadlines(case, until):
             case.state.deadlines.pop(deadline.id, None)
-            then = Case(
-                seen=case.seen,
-                signals=(),
-                now=deadline.due_at,
-                view=case.view,
-                directory=case.directory,
-                calendar=case.calendar,
-                budgets=case.budgets,
-                cuts=case.cuts,
-            )
+            then = Case(case.seen, (), deadline.due_at, case.view, case.basis)
             self._publish(effects, record, then, pack, judge_due(then, pack, deadline))
 
     def _publish(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, found: Judgement) -> None:
@@ -264,19 +241,6 @@ class Screen:
             effects.publish(JUDGEMENTS, Judged(appeal=filed), record)
 
 
-def _flood(recent: Recent, now: Millis) -> Any:
-    def measured(limit: int, window: Millis, repeats: int) -> tuple[int, int, str] | None:
-        if not recent.are_more_than(repeats, now - window):
-            return None
-        posts = posts_within(recent, now, window)
-        repeated = repeats_within(recent, now, window)
-        if posts <= limit and repeated <= repeats:
-            return None
-        return posts, repeated, recent.first_of_episode(now, window)
-
-    return measured
-
-
 def _decode(record: Record) -> Observation | DeadLetter:
     try:
         return decode_observation(record.value)
@@ -292,14 +256,11 @@ def _decode(record: Record) -> Observation | DeadLetter:
         )
 
 
-def _summary(records: Sequence[Record], usable: Sequence[Observation]) -> dict[str, Any]:
+def _summary(records: Sequence[Record], ids: Sequence[str]) -> dict[str, Any]:
     """Prove that a chunk was judged, without a row per clean observation."""
-    hashed = blake2b(digest_size=12)
-    for one in usable:
-        hashed.update(one.id.encode("utf-8", "surrogatepass"))
-        hashed.update(b"\n")
+    hashed = blake2b("".join(f"{one}\n" for one in ids).encode("utf-8", "surrogatepass"), digest_size=12)
     first, last = records[0].offset, records[-1].offset
-    return {"first": first, "last": last, "count": len(usable), "digest": hashed.hexdigest()}
+    return {"first": first, "last": last, "count": len(ids), "digest": hashed.hexdigest()}
 
 
 def _unmeasured_row(record: Record, case: Case, category: str) -> dict[str, Any]:

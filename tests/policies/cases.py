@@ -11,7 +11,7 @@ from policies.calendar import WorkingCalendar
 from policies.directory import Directory
 from policies.judge import CompiledPack, due_deadlines
 from policies.rules import RULES, Case, Finding
-from policies.rules.base import Place
+from policies.rules.base import Basis, Place
 from policies.schema import Budget, Pack
 from policies.state import GroupState, GroupView, remember
 
@@ -75,16 +75,8 @@ class House:
                 **given,
             }
         )
-        case = Case(
-            seen=seen,
-            signals=(),
-            now=now,
-            view=GroupView(self.group, self.state, directory, known=self.known),
-            directory=directory,
-            calendar=WorkingCalendar(),
-            budgets=lambda category: Budget(),
-            cuts=lambda category, share: 1.0,
-        )
+        basis = Basis(directory, WorkingCalendar(), lambda category: Budget(), lambda category, share: 1.0)
+        case = Case(seen, (), now, GroupView(self.group, self.state, known=self.known), basis)
         case.news = remember(self.state, seen, case.sender_id, now, directory)
         return case
 
