@@ -15,10 +15,11 @@ from policies.rules.content import ContentCategory, Flooding, ImageContent, Rest
 from policies.rules.conversation import Receipts, Reply
 from policies.rules.links import LinkDanger, LinkPolicy
 from policies.rules.names import GroupName, NameFormat
+from policies.rules.personal import PersonalData
 from policies.rules.posting import NoticePermission
 from policies.rules.registry import Approval, Expiry, Filing, Roles, Unmended
 from policies.rules.reports import ReportIntake
-from policies.rules.roster import Invitation, MustJoin, RosterDifference
+from policies.rules.roster import ClosedRoster, Invitation, MemberExit, MemberInactive, MustJoin, RosterDifference
 
 RULES: dict[str, Rule] = {
     rule.name: rule
@@ -35,11 +36,15 @@ RULES: dict[str, Rule] = {
         Expiry(),
         Unmended(),
         RosterDifference(),
+        ClosedRoster(),
         MustJoin(),
         Invitation(),
+        MemberExit(),
+        MemberInactive(),
         NoticePermission(),
         LinkPolicy(),
         LinkDanger(),
+        PersonalData(),
         Reply(),
         Receipts(),
         ReportIntake(),

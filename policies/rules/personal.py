@@ -1,0 +1,167 @@
+"""Rules on what belongs to somebody's private life."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+import re2
+from msgspec import Struct
+
+from classifiers.conversation import is_notice
+from models import Evidence
+from models.observation import MESSAGE_TYPES
+from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.content import NAMES
+
+Kind = Literal["identity_number", "bank_card", "mobile_number", "address"]
+
+# Code points before and after a number in which its owner is named; of a list, those since the number before.
+_BEFORE, _AFTER = 30, 12
+_SENTENCE = re.compile("[。!！?？;；\n]")
+_MINE = re2.compile(
+    r"我(?:是|叫|姓|的|新?(?:手机|电话|号码?|银?行?卡|身份证|住|家|微信))|(?:加|打|联系|呼|找)我|本人|自己的|敝人|在下|我[,，:：]?$"
+)
+_MINE_AFTER = re2.compile(r"^[^。！？!?\n]{0,6}(?:是我的?|(?:打|联系|找|加|呼)我|我的|我本人|随时打|随时联系)")
+_THEIRS = re2.compile(
+    r"[他她](?:们)?的?|人家|对方|别人|新人|新来的|客户|用户|业主|租户|家长|学生|病人|患者|家属|应聘|面试|候选|员工|同事|女儿|儿子|老公|老婆"
+    r"|(?:小|老|阿)\p{Han}(?:的|[,，:：\s]|手机|电话|身份证|号|卡)|\p{Han}(?:总|经理|主任|老师|师傅|哥|姐|科长|处长|部长|书记|局长|厂长|工)(?:的|[,，:：\s]|手机|电话|身份证|号|卡)"
+)
+# A name of two or three characters right before what is said of it: 赵磊,手机…
+_NAMED = re2.compile(
+    r"(\p{Han}{2,4})[\s,，:：、的（(\-—]*(?:手机号?码?|电话号?码?|联系方式|联系电话|身份证号?码?|证件号?码?|银行卡号?|卡号|账号|帐号|tel|TEL)?[\s:：是为]*$"
+)
+# What stands there instead of a name.
+_NO_NAME = re2.compile(
+    r"(?:电话|手机|号码|联系|微信|同号|客服|热线|咨询|值班|专线|公司|单位|部门|办公|报名|预约|订|请打|拨打|致电|可打|新号|换号|号|打|人|加|是|为|的|发|给|到|在)$"
+)
+_ON_DUTY = re2.compile(
+    "值班|热线|客服|座机|总机|专线|前台|咨询电话|服务电话|监督电话|举报电话|报名电话|应急电话|通讯录|联络表|对外|公示|24小时|司机|快递|外卖|驿站"
+)
+_COMPANY_ACCOUNT = re2.compile(
+    "对公|公户|开户行|公司账|公司帐|单位账|基本户|一般户|税号|开票|(?:户名|收款单位|收款方|账户名称?|开户名)[:：是]?.{0,30}(?:公司|厂|局|院|中心|合作社|经营部|工会|委员会)"
+)
+_ADDRESS = re2.compile(
+    r"(?:家庭?住址|家庭地址|家住|住址|住在|现住|户籍地?址?)[:：是为]?[^。！？!?\n]{0,30}?[0-9一二三四五六七八九十]{1,5}(?:号楼?|栋|幢|单元|室|弄)"
+)
+
+
+class PersonalParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`kinds` of data that are looked for. `own_allowed`: one's own may be posted. `several`: from so many different
+    telephone numbers on they are a list, whoever is named. `exempt_roles` may post any, e.g. who keeps the records."""
+
+    kinds: tuple[Kind, ...] = ("identity_number", "bank_card", "mobile_number")
+    own_allowed: bool = True
+    several: int = 3
+    exempt_roles: tuple[str, ...] = ()
+
+
+class PersonalData(Rule):
+    """A message or file name holds somebody else's number or home address.
+
+    An identity number or a bank card is somebody else's unless the sender says that it is his own; an account of a firm
+    is nobody's. A single telephone number counts only where somebody else is named beside it; several are a list. Duty
+    and service numbers, landlines and the numbers of official notices do not count.
+    Serves `pii:personal-data`. Needs the names of the directory; a picture of a list is not read.
+    """
+
+    name = "personal.data"
+    Params = PersonalParams
+    watches = MESSAGE_TYPES | {"file.uploaded"}
+    needs = "names of the directory; pictures and contents of files are not read"
+
+    def reads(self, params: PersonalParams) -> frozenset[str] | None:
+        # No classifier measures addresses: for these every message is looked at.
+        return None if "address" in params.kinds else frozenset(params.kinds)
+
+    def see(self, case: Case, params: PersonalParams, place: Place) -> Iterable[Finding]:
+        if case.is_robot or case.sender_role in params.exempt_roles:
+            return
+        found = [item for kind in params.kinds for item in _theirs(case, params, kind)]
+        if found:
+            kinds = dict.fromkeys(_TOLD[item.category] for item in found)
+            yield Finding(
+                subject=case.offender,
+                explanation=f"内容可能含他人的{'、'.join(kinds)}，请勿在群内发布他人个人信息",
+                certain=case.sender_id is not None and any(item.category in _GRAVE for item in found),
+                evidence=tuple(found[:8]),
+                category="personal_data",
+            )
+
+
+_TOLD = {**NAMES, "address": "住址"}
+_GRAVE = ("identity_number", "bank_card")
+
+
+def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
+    """The data of one kind that are not the sender's own."""
+    if kind == "address":
+        return _addresses(case, params)
+    items = [item for one in case.signals if one.category == kind for item in one.evidence]
+    if not items:
+        return []
+    text = own_text(case.seen)
+    if kind == "mobile_number":
+        if case.does(is_notice) or _ON_DUTY.search(_plain(text)):
+            return []
+        if len({_number(item, text) for item in items}) >= params.several:
+            return items
+        return [item for item in items if _owner(case, item, items) == "other"]
+    if kind == "bank_card" and _COMPANY_ACCOUNT.search(_plain(text)):
+        return []
+    if params.own_allowed and len({_number(item, text) for item in items}) == 1:
+        return [item for item in items if _owner(case, item, items) != "own"]
+    return items
+
+
+def _number(item: Evidence, text: str) -> str:
+    written = text[slice(*item.span)] if item.span else item.matched or ""
+    return "".join(sign for sign in written if sign.isalnum())
+
+
+def _owner(case: Case, item: Evidence, items: list[Evidence]) -> Literal["own", "other", "unsaid"]:
+    """Say whose a number is by the words around it."""
+    before, after = _around(case, item, items)
+    named = _names(case, before + after)
+    own = case.person.name if case.person else None
+    if named - {own}:
+        return "other"
+    if _MINE.search(before) or _MINE_AFTER.search(after) or own in named:
+        return "own"
+    if _THEIRS.search(before):
+        return "other"
+    called = _NAMED.search(before)
+    return "other" if called and not _NO_NAME.search(called.group(1)) else "unsaid"
+
+
+def _around(case: Case, item: Evidence, items: list[Evidence]) -> tuple[str, str]:
+    if item.span is None:
+        return _plain(" ".join(one.name or "" for one in case.seen.attachments or ())[:200]), ""
+    text = own_text(case.seen)
+    start, end = item.span
+    last = max((one.span[1] for one in items if one.span and one.span[1] <= start), default=0)
+    before = _SENTENCE.split(text[max(last, start - _BEFORE) : start])[-1]
+    return _plain(before), _plain(text[end : end + _AFTER])
+
+
+def _names(case: Case, text: str) -> set[str]:
+    """The names of the directory in a short text."""
+    known = case.directory.names
+    return {text[i : i + size] for size in (2, 3, 4) for i in range(len(text) - size + 1)} & known
+
+
+def _addresses(case: Case, params: PersonalParams) -> list[Evidence]:
+    text = own_text(case.seen)
+    if "住" not in text and "户籍" not in text:
+        return []
+    plain = _plain(text)
+    found = []
+    for match in _ADDRESS.finditer(plain[:20_000]):
+        before = _SENTENCE.split(plain[max(0, match.start() - _BEFORE) : match.start()])[-1]
+        if not (params.own_allowed and _MINE.search(f"{before}{match.group()[:4]}")):
+            found.append(Evidence("personal", "address", match.span(), None, "家庭住址"))
+    return found[:8]
+
+
+def _plain(text: str) -> str:
+    """Lone surrogates are nothing that RE2 can read; one sign for each keeps the places."""
+    return text.encode("utf-8", "replace").decode()
