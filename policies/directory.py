@@ -1,5 +1,6 @@
 """Who is who: the fleet's people and groups, made quick to ask."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from models import Fleet, Group, Person
@@ -29,6 +30,7 @@ class Directory:
         }
         self._by_name = {person.name: person for person in fleet.people}
         self.names = set(self._by_name)
+        self.shared_names = {name for name, people in Counter(one.name for one in fleet.people).items() if people > 1}
         self._leaders = {person.id for person in fleet.people if _leads(person)}
         self.tags = {tag for person in fleet.people for tag in person.tags}
         self._packs: dict[str, set[str | None]] = {}
