@@ -157,6 +157,8 @@ _LINK = _compile_re2(
     r"|www\.[a-z0-9\-]+\.[a-z]{2,24}\b"
 )
 _EMAIL = _compile_re2(r"(?i)[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]+\.){1,9}[a-z]{2,24}\b")
+# Every address has one of these, plain or full width; most dots stand in numbers.
+_MAY_ADDRESS = _compile(r"(?i)[.．。][a-zａ-ｚ]|[:：][/／]{2}")
 _BEFORE_DOMAIN = _compile(r"[A-Za-z0-9@._\-/\\]")
 # A file name or a call goes on where a domain ends: main.dev.yaml, log.info(…).
 _AFTER_NAME = _compile(r"[(_=]|\.[A-Za-z0-9]")
@@ -526,6 +528,8 @@ def _is_telephone(text: str, start: int, end: int) -> bool:
 
 def _addresses(text: str) -> Iterator[Evidence]:
     read = bare(text)
+    if not _MAY_ADDRESS.search(read.text):
+        return
     plain = read.text.translate(_PLAIN)
     mails: list[Span] = []
     if "@" in plain:

@@ -165,7 +165,7 @@ class _Beginnings:
         """Where to look. Code points of neighbouring texts may be taken together; that only adds some."""
         two, three = _hashes(codes)
         found = self._two.take(two)
-        found[:-1] |= self._three.take(three)
+        np.logical_or(found[:-1], self._three.take(three), out=found[:-1])
         return found.nonzero()[0]
 
 

@@ -139,14 +139,14 @@ def _all_grams(signs: Codes) -> _All:
     # An edge alone says nothing.
     valid[0] = word[:-1]
     for order in range(1, ORDERS):
-        np.add(hashed[order - 1], padded[order : order + size], out=hashed[order])
-        hashed[order] *= _STEP
-        # An edge may close an n-gram, none goes on behind it.
-        if order > 1:
-            valid[order, size - order + 1 :] = False
-            np.logical_and(
-                valid[order - 1, : size - order + 1], word[order - 1 : -1], out=valid[order, : size - order + 1]
-            )
+        row = hashed[order]
+        np.add(hashed[order - 1], padded[order : order + size], out=row)
+        row *= _STEP
+    # An edge may close an n-gram, none goes on behind it.
+    for order in range(2, ORDERS):
+        last = size - order + 1
+        valid[order, last:] = False
+        np.logical_and(valid[order - 1, :last], word[order - 1 : -1], out=valid[order, :last])
     hashed ^= hashed >> _HALF
     hashed *= _MIX
     hashed >>= np.uint64(64 - TABLE_BITS)
