@@ -64,6 +64,10 @@ class WorkingCalendar:
         clock = int(span.hours * 60 * MINUTE + span.minutes * MINUTE)
         return self._after_working_time(end, clock) if span.working and clock else end + clock
 
+    def at_work(self, at: Millis) -> Millis:
+        """The same time within working hours, else when they next begin."""
+        return self._after_working_time(at, 1) - 1
+
     def millis(self, value: object) -> Millis | None:
         """Read a fact's date: milliseconds, a date, or `YYYY-MM-DD` (the start of that day, local time).
 

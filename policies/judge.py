@@ -10,9 +10,8 @@ import msgspec
 
 from models import Cause, Mode, Unavailable, Violation, digest
 from models.observation import Millis
-from policies.rules import RULES, Case, Finding, Rule
+from policies.rules import RULES, Case, Finding, Rule, consequence
 from policies.rules.base import Place
-from policies.rules.consequence import ConsequenceParams
 from policies.rules.content import prune_episodes
 from policies.schema import Binding, Clause, Pack
 from policies.state import Deadline, StandingFault
@@ -74,7 +73,7 @@ class CompiledPack:
         self.bound[clause_id, index] = bound
         if rule.standing:
             self.standing.append(bound)
-        if isinstance(params, ConsequenceParams) and params.drafts:
+        if isinstance(params, consequence.ConsequenceParams) and params.drafts:
             for clause_of in params.of:
                 self.following[clause_of].append(bound)
         if rule.name == "image.content":
@@ -114,10 +113,10 @@ def _with_consequences(found: Judgement, case: Case, pack: CompiledPack) -> Judg
             continue
         decided_with: dict[str, str] = {}  # clause -> the violation with which the others are decided
         for bound in pack.following[base.clause]:
-            for subject in bound.rule.subjects(bound.params, base, case.view):
+            for subject in consequence.subjects(bound.params, base, case.view):
                 violation_id = digest("v", base.id, bound.clause_id, subject.id)
                 first = decided_with.setdefault(bound.params.together or bound.clause_id, violation_id)
-                finding = Finding(subject, bound.rule.told(bound.params, base), base.evidence, base.score)
+                finding = Finding(subject, consequence.told(bound.params, base), base.evidence, base.score)
                 links = {"follows": base.id, "together": first if first != violation_id else None}
                 _add(found, case, bound, finding, violation_id, cause=base.cause, links=links)
     return found

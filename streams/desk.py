@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from models import Action, Decision, DecisionTarget, Review, Sanction, Task, Verdict, digest
 from models.observation import Millis
+from policies.notices import amount_said
 from streams.brakes import BRAKE
 from streams.cases.store import CaseStore
 from streams.cases.tables import (
@@ -116,10 +117,15 @@ def decide(
     role: str = "moderator",
     reason: str = "",
     learn: bool = True,
+    pick: str | None = None,
+    amount_fen: int | None = None,
+    check: str | None = None,
     now: Millis | None = None,
 ) -> dict[str, Any]:
     """Enter a decision on a review, or on a sanction, violation, appeal, action or task named by its own id.
 
+    `pick`: which of the review's choices is to follow what is upheld, by its kind or, where several clauses offer it,
+    `clause/kind`. `amount_fen`: the sum of a fine that the policy leaves open. `check`: at which check a fault was found.
     NotFound and WrongUse say what to do instead. The decision is durable when this returns.
     """
     if not by.strip():
@@ -129,6 +135,12 @@ def decide(
         raise WrongUse(f"{outcome} is no decision on a {target.kind}; use {' or '.join(OUTCOMES[target.kind])}")
     if (target.kind, outcome) == ("sanction", "refuse") and not _waits(store, target.id):
         raise WrongUse("this sanction does not wait for approval; overturn takes it back")
+    if pick is not None:
+        if outcome != "uphold" or target.kind != "verdict":
+            raise WrongUse("a choice is picked when a finding is upheld: decide uphold on its review")
+        pick = _picked(_choices(store, target.id), pick)
+    if amount_fen is not None or (target.kind, outcome) == ("sanction", "approve"):
+        _check_amount(_sanction(store, target.id), amount_fen, outcome)
     at = _now() if now is None else now
     decision = Decision(
         id=digest("x", target.kind, target.id, outcome, by, at),
@@ -142,8 +154,11 @@ def decide(
         subject=subject,
         group_id=group_id,
         sanction_id=sanction_id,
+        pick=pick,
+        amount_fen=amount_fen,
+        check=check,
     )
-    about = _about(store, target, subject)
+    about = _about(store, target, subject, outcome, sanction_id)
     with store.transaction():
         store.append([record_of(JUDGEMENTS, key, Judged(decision=decision, about=about), at)])
         if (target.kind, outcome) == ("action", "done"):
@@ -157,22 +172,76 @@ def _group_key(store: CaseStore, violation_ids: Sequence[str]) -> str:
     return f"{verdict.platform}:{verdict.group_id}" if verdict else ""
 
 
-def _waits(store: CaseStore, sanction_id: str) -> bool:
+def _sanction(store: CaseStore, sanction_id: str) -> Sanction | None:
     body = store.connection.scalar(sa.select(sanctions.c.body).where(sanctions.c.id == sanction_id))
-    return body is not None and msgspec.json.decode(body, type=Sanction).needs_approval
+    return msgspec.json.decode(body, type=Sanction) if body else None
 
 
-def _about(store: CaseStore, target: DecisionTarget, subject: str) -> tuple[Noted, ...]:
-    """The violations of this subject that a decision on a verdict is about."""
-    verdict = _verdict_of(store, target.id) if target.kind == "verdict" else None
+def _waits(store: CaseStore, sanction_id: str) -> bool:
+    found = _sanction(store, sanction_id)
+    return found is not None and found.needs_approval
+
+
+def _choices(store: CaseStore, on_id: str) -> list[dict[str, Any]]:
+    """What may be picked, in the reviews on a finding."""
+    bodies = store.connection.scalars(sa.select(reviews.c.body).where(reviews.c.on_id == on_id))
+    found = [one for body in bodies for one in msgspec.json.decode(body, type=Review).detail.get("choices", ())]
+    return list({one["pick"]: one for one in found}.values())
+
+
+def _picked(choices: Sequence[Mapping[str, Any]], named: str) -> str:
+    """The full name of a choice. WrongUse where there is none of this name, or several."""
+    found = [str(one["pick"]) for one in choices if named in (one["pick"], one["kind"])]
+    if len(found) == 1:
+        return found[0]
+    offered = ", ".join(str(one["pick"]) for one in choices) or "nothing"
+    what = "is the name of several" if found else "is none of the choices"
+    raise WrongUse(f"{named} {what}: this review offers {offered}")
+
+
+def _check_amount(sanction: Sanction | None, amount_fen: int | None, outcome: str) -> None:
+    """A fine whose sum the policy leaves open needs one, within the policy's bounds. WrongUse."""
+    if sanction is None or sanction.fine is None or outcome != "approve":
+        if amount_fen is not None:
+            raise WrongUse("an amount is named when a fine is approved")
+        return
+    fine = sanction.fine
+    if amount_fen is None:
+        if fine.amount_fen is None:
+            raise WrongUse("the policy leaves the amount of this fine open: name it, e.g. --amount 50 (yuan)")
+        return
+    least, most = fine.least_fen, fine.most_fen
+    if amount_fen <= 0 or (least is not None and amount_fen < least) or (most is not None and amount_fen > most):
+        raise WrongUse(f"this amount is not within what the policy says: {amount_said(fine)}")
+    if fine.amount_fen is not None and amount_fen > fine.amount_fen:
+        raise WrongUse(f"this amount is more than the policy says: {amount_said(fine)}")
+
+
+def _about(
+    store: CaseStore, target: DecisionTarget, subject: str, outcome: str, sanction_id: str | None
+) -> tuple[Noted, ...]:
+    """The violations that a decision is about: the named ones of this subject and what is decided with them.
+
+    What followed a finding falls with it, whoever has to pay.
+    """
+    named = {target.id}
+    if target.kind in ("sanction", "appeal"):
+        sanction = _sanction(store, sanction_id or target.id)
+        named = set(sanction.violation_ids) if sanction else set()
+    elif target.kind != "verdict":
+        return ()
+    verdict = next(filter(None, (_verdict_of(store, one) for one in sorted(named))), None)
     if verdict is None:
         return ()
     found = (*verdict.violations, *verdict.uncertain)
-    return tuple(
-        noted(verdict, one)
-        for one in found
-        if one.subject.id == subject and target.id in (one.id, verdict.observation_id)
-    )
+    own = {one.id for one in found if one.subject.id == subject and named & {one.id, verdict.observation_id}}
+    own |= {one.id for one in found if one.together in own}
+    if outcome == "overturn":
+        own |= {one.id for one in found if one.follows in own}
+    kept = [one for one in found if one.id in own]
+    if target.kind != "verdict":
+        kept = [one for one in kept if one.subject.id != subject]  # its ledger knows what the sanction is for
+    return tuple(noted(verdict, one) for one in kept)
 
 
 def _target(store: CaseStore, named: str) -> tuple[DecisionTarget, str, str, str, str | None]:

@@ -1,12 +1,15 @@
 """Consequences are not conditions: a ladder, a finding or a person brings them. The binding says what its clause allows."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from models import Fine, Subject, Violation
 from policies.rules.base import Rule
+from policies.schema import Binding, Pack
 from policies.state import GroupView
 
 Per = Literal["occurrence", "person"]
@@ -34,16 +37,17 @@ class FineTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ConsequenceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`by`: a `ladder` of this clause brings it, or a person picks it in `review` from `options`.
+    """`by`: each `finding` brings it, a `ladder` or response does, or a person picks it in `review` from `options`.
 
-    `of`: the clauses whose breach it follows; its own clause where none are named. `fine` and `referral` (the measure, in the
-    policy's words) are drafted after a certain automatic finding, unless a `condition` has to be found by a person first.
+    `of`: the clauses whose breach it follows; its own clause where none are named. What a finding brings are `fine` and
+    `referral` (the measure, in the policy's words), drafted after a certain automatic one, unless a `condition` has to be
+    found by a person first. Where `of` names other clauses, a finding brings it unless `by: review` is said.
     `together`: the clause with whose consequence this one is decided. `approver` is the policy's wording for who decides.
     `investigate`: who looks into the case when it is referred; what they decide is published only once it is approved.
     `seconds` of a mute that is picked.
     """
 
-    by: Literal["ladder", "review"] = "ladder"
+    by: Literal["finding", "ladder", "review"] = "ladder"
     options: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
     fine: FineTerms | None = None
@@ -56,7 +60,13 @@ class ConsequenceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def drafts(self) -> tuple[Literal["fine", "referral"], ...]:
-        """What follows without anybody picking it."""
+        """What a finding brings without anybody picking it."""
+        if self.by == "review" or (self.by == "ladder" and not self.of):
+            return ()
+        return self._named
+
+    @property
+    def _named(self) -> tuple[Literal["fine", "referral"], ...]:
         named: tuple[tuple[Literal["fine", "referral"], object], ...] = (
             ("fine", self.fine),
             ("referral", self.referral),
@@ -65,7 +75,8 @@ class ConsequenceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.options, *self.drafts)))
+        """All that the clause allows."""
+        return tuple(dict.fromkeys((*self.options, *self._named)))
 
 
 class Consequence(Rule):
@@ -80,22 +91,49 @@ class Consequence(Rule):
     Params = ConsequenceParams
     needs = "findings of other clauses; a person where a choice or a condition is open"
 
-    def subjects(self, params: ConsequenceParams, found: Violation, view: GroupView) -> Iterator[Subject]:
-        """Whom the consequence of a finding is about: its payers where the fleet names them, else the finding's subject."""
-        people = dict.fromkeys(
-            one for payer in (params.fine.payers if params.fine else ()) for one in _people(payer, found, view)
-        )
-        yield from [Subject("member", one) for one in people] or [found.subject]
 
-    def told(self, params: ConsequenceParams, found: Violation) -> str:
-        """One line for the person who decides."""
-        if params.condition is None:
-            return found.explanation
-        return f"{found.explanation.rstrip('。')}；须先由有权人员认定：{params.condition}"
+def subjects(params: ConsequenceParams, found: Violation, view: GroupView) -> list[Subject]:
+    """Whom the consequence of a finding is about: its payers where the fleet names them, else the finding's subject."""
+    named = params.fine.payers if params.fine else ()
+    people = dict.fromkeys(one for payer in named for one in _people(payer, found, view))
+    return [Subject("member", one) for one in people] or [found.subject]
 
 
-def fine_of(terms: FineTerms) -> Fine:
+def told(params: ConsequenceParams, found: Violation) -> str:
+    """One line for the person who decides."""
+    if params.condition is None:
+        return found.explanation
+    return f"{found.explanation.rstrip('。')}；须先由有权人员认定：{params.condition}"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a clause allows to follow a finding."""
+
+    clause: str
+    params: ConsequenceParams
+
+    @classmethod
+    def of(cls, clause: str, binding: Binding) -> "Allowed":
+        return cls(clause, msgspec.convert(binding.params, type=ConsequenceParams))
+
+
+def allowed_by(pack: Pack) -> dict[str, list[Allowed]]:
+    """What a pack allows to follow, by the clause that is broken."""
+    found: dict[str, list[Allowed]] = defaultdict(list)
+    for clause_id, clause in pack.clauses.items():
+        for binding in clause.bindings:
+            if binding.rule == Consequence.name and binding.mode in ("automatic", "assisted"):
+                one = Allowed.of(clause_id, binding)
+                for broken in one.params.of or (clause_id,):
+                    found[broken].append(one)
+    return dict(found)
+
+
+def fine_of(terms: FineTerms | None) -> Fine:
     """The terms as a draft carries them."""
+    if terms is None:
+        return Fine()
     return Fine(
         amount_fen=terms.amount_fen,
         least_fen=terms.least_fen,

@@ -39,7 +39,7 @@ class Enforce:
                             "reverses": action.params.get("reverses"),
                             "status": "planned",
                             "tries": 0,
-                            "next_try_at": 0,
+                            "next_try_at": action.params.get("not_before", 0),
                             "planned_at": action.planned_at,
                             "max_age": action.max_age,
                             "appended_at": record.appended_at,

@@ -1,6 +1,7 @@
 """Escalate: strikes and ladders. Verdicts, decisions, withdrawals and outcomes in; sanctions, tasks and reviews out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -23,9 +24,11 @@ from models import (
     digest,
 )
 from models.observation import Millis
+from policies.calendar import WorkingCalendar
 from policies.directory import Directory
-from policies.ladder import Due, generations, reconcile, span_millis
-from policies.notices import SANCTION_NAMES, cite, reversal_notice, write_notice
+from policies.ladder import generations, reconcile, span_millis
+from policies.notices import CAUTION, SANCTION_NAMES, amount_said, cite, reversal_notice, was_told, write_notice
+from policies.rules.consequence import Allowed, allowed_by, fine_of
 from policies.schema import Binding, Ladder, Pack
 from streams.brakes import is_budgeted
 from streams.topics import (
@@ -52,6 +55,28 @@ MAX_AGE: dict[str, Millis] = {"remind": 10 * 60_000, "warn": 10 * 60_000, "recal
 CALLS: dict[str, str] = {"remind": "notify", "warn": "notify", "recall": "recall", "mute": "mute", "remove": "remove"}
 UNDO_CALLS: dict[str, str] = {"mute": "unmute", "remove": "reinvite"}
 DELIVERED = ("accepted", "confirmed")
+
+
+# Whoever complains is heard by somebody who is not complained of.
+COMPLAINTS = "涉及投诉或维权：请转工会、人力资源或纪检人员，不经群主及当事人上级"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One sanction that is to be issued: of what kind, on which clause it rests, and what the pack says of it."""
+
+    id: str
+    kind: SanctionKind
+    clause: str
+    assignee: str = "administrator"
+    task: str | None = None
+    seconds: int | None = None
+    rung: int = 0
+    ladder: str | None = None
+    strike_id: str | None = None
+    next_kinds: str | None = None
+    ask: bool = False
+    check: str | None = None
 
 
 class TakenBack(Struct, frozen=True):
@@ -113,6 +138,9 @@ class Escalate:
         self.simulated = simulated
         self.packs = packs
         self.directory = directory
+        self.allowed = {slug: allowed_by(pack) for slug, pack in packs.items()}
+        settings = directory.fleet.settings
+        self.calendar = WorkingCalendar(settings.timezone, settings.working_hours)
 
     def keys(self, records: Sequence[Record]) -> set[str]:
         wanted: set[str] = set()
@@ -138,9 +166,11 @@ class Escalate:
                 self._delivered(effects, one, ledgers[one.subject])
             elif one.verdict:
                 self._take(effects, record, one.verdict, ledgers)
-            elif one.decision and one.decision.subject:
+            elif one.decision:
                 effects.decided_at = one.decision.decided_at
-                self._decide(effects, one.decision, one.about, ledgers[one.decision.subject])
+                for subject in named:
+                    about = [each for each in one.about if each.violation.subject.id == subject]
+                    self._decide(effects, one.decision, about, subject, ledgers[subject])
             elif one.withdrawal:
                 self._withdraw(effects, one.withdrawal, ledgers[one.withdrawal.subject])
             elif one.appeal:
@@ -158,26 +188,106 @@ class Escalate:
             ledger = ledgers.get(violation.subject.id)
             if ledger is None or violation.id in ledger.held or violation.id in ledger.settled:
                 continue
-            case = noted(verdict, violation)
-            if certain and violation.mode == "automatic":
+            case = self._as_told(noted(verdict, violation))
+            if violation.follows:
+                self._follow(effects, ledger, case)
+            elif certain and violation.mode == "automatic":
                 self._punish(effects, ledger, case)
+                for one in self._own(case):
+                    self._draft_or_ask(effects, ledger, case, one)
             else:
                 self._ask(effects, case, certain=certain)
 
+    def _as_told(self, found: Noted) -> Noted:
+        """Where the members had not been told that their group is monitored, nothing leaves beyond drafts."""
+        if found.mode == "enforce" and not was_told(self._group(found), found.at, self.calendar):
+            return msgspec.structs.replace(found, mode="advise")
+        return found
+
     def _punish(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
-        """Give the strike that the binding's ladder counts, or answer a fault of state, which brings no strike."""
+        """Give the strike that the binding's ladder counts, or answer a fault of state, which brings no strike.
+
+        A complaint of the kind that is protected never costs anything, whoever upholds what it was found for.
+        """
         binding, violation_id = self._binding(noted), noted.violation.id
-        if binding is not None and binding.ladder:
-            ledger.held[violation_id] = _kept(noted)
+        ledger.held[violation_id] = _kept(noted)
+        if binding is None or _is_protected(noted):
+            return
+        if binding.ladder:
             self._strike(ledger, noted, binding.ladder)
             self._reconcile(effects, ledger, noted.pack, binding.ladder)
-        elif binding is not None and binding.response is not None:
-            ledger.held[violation_id] = _kept(noted)
+        elif binding.response is not None:
             for kind in binding.response.sanctions:
-                sanction_id = generations(digest("s", violation_id, kind), ledger.taken_back)[-1]
-                self._issue(effects, ledger, noted, kind, 0, sanction_id, assignee=binding.response.assignee)
+                step = Step(
+                    id=generations(digest("s", violation_id, kind), ledger.taken_back)[-1],
+                    kind=kind,
+                    clause=noted.violation.clause,
+                    assignee=binding.response.assignee,
+                    task=binding.response.task,
+                )
+                self._issue(effects, ledger, noted, step)
+
+    # consequences
+
+    def _own(self, noted: Noted) -> list[Allowed]:
+        """The consequences that the clause of a finding has itself, or, of a consequence, that one."""
+        clause, binding = noted.violation.clause, self._binding(noted)
+        if noted.violation.follows:
+            return [Allowed.of(clause, binding)] if binding is not None and binding.rule == "consequence" else []
+        return [one for one in self._allowed(noted.pack, clause) if one.clause == clause]
+
+    def _allowed(self, pack: str, clause: str) -> Sequence[Allowed]:
+        return self.allowed.get(pack, {}).get(clause, ())
+
+    def _follow(self, effects: _Changes, ledger: Ledger, noted: Noted) -> None:
+        """Take the consequence of another finding: a draft, or a question where a condition comes first.
+
+        What is decided together with another consequence waits for that one's question.
+        """
+        for one in self._own(noted):
+            if one.params.condition is None:
+                ledger.held[noted.violation.id] = _kept(noted)
+            if one.params.condition is None or not noted.violation.together:
+                self._draft_or_ask(effects, ledger, noted, one)
+
+    def _draft_or_ask(self, effects: _Changes, ledger: Ledger, noted: Noted, one: Allowed) -> None:
+        if one.params.drafts and one.params.condition is not None:
+            self._ask(effects, noted, certain=True, clause=one.clause)
         else:
-            ledger.settled.append(violation_id)
+            self._draft(effects, ledger, noted, one)
+
+    def _draft(
+        self, effects: _Changes, ledger: Ledger, noted: Noted, one: Allowed, *, check: str | None = None
+    ) -> None:
+        """Draft what a clause says follows; once per fault and check."""
+        if not _is_protected(noted):
+            for kind in one.params.drafts:
+                self._issue(effects, ledger, noted, self._step(ledger, noted, one, kind, check))
+
+    def _step(self, ledger: Ledger, noted: Noted, one: Allowed, kind: SanctionKind, check: str | None = None) -> Step:
+        name = digest("s", noted.violation.id, kind, one.clause, check)
+        return Step(
+            id=generations(name, ledger.taken_back)[-1],
+            kind=kind,
+            clause=one.clause,
+            seconds=one.params.seconds if kind == "mute" else None,
+            check=check,
+        )
+
+    def _pick(self, effects: _Changes, ledger: Ledger, noted: Noted, decision: Decision) -> None:
+        """Bring what a person picked from the choices of a review."""
+        clause, _, picked = (decision.pick or "").rpartition("/")
+        known = (
+            *self._own(noted),
+            *self._allowed(noted.pack, noted.violation.clause),
+            *self._allowed(noted.pack, clause),
+        )
+        one = next((one for one in known if one.clause == clause and picked in one.params.kinds), None)
+        if one is not None and not _is_protected(noted):
+            kind = msgspec.convert(picked, SanctionKind)
+            self._issue(effects, ledger, noted, self._step(ledger, noted, one, kind, decision.check))
+
+    # strikes and ladders
 
     def _strike(self, ledger: Ledger, noted: Noted, name: str) -> None:
         """Enter a strike for a violation, once. `_weigh` says whether it counts."""
@@ -240,91 +350,98 @@ class Escalate:
                 self._reverse(effects, ledger, sanction)
             for due in changes.issue:
                 noted = ledger.held[due.strike.violation_id]
-                self._issue(
-                    effects,
-                    ledger,
-                    noted,
-                    due.kind,
-                    due.rung_number,
-                    due.id,
-                    due=due,
-                    ladder=name,
-                    next_kinds=_next(ladder, due),
+                step = Step(
+                    id=due.id,
+                    kind=due.kind,
+                    clause=due.rung.clause or noted.violation.clause,
                     assignee=due.rung.assignee,
+                    task=due.rung.task,
+                    seconds=due.rung.seconds if due.kind == "mute" else None,
+                    rung=due.rung_number,
+                    ladder=name,
+                    strike_id=due.strike.id,
+                    next_kinds=_next(ladder, due.rung_number),
+                    ask=due.rung.ask,
                 )
+                self._issue(effects, ledger, noted, step)
             told_at_once = mode != "enforce" or self.simulated
-            if told_at_once and any(one.strike.id != strikes[-1].id for one in changes.issue):
+            new = [one for one in changes.issue if one.id in ledger.sanctions]
+            if told_at_once and any(one.strike.id != strikes[-1].id for one in new):
                 # What nobody was told cannot be waited for: in observe and advise the next rung is shown at once.
                 self._reconcile(effects, ledger, pack, name)
 
-    def _issue(
-        self,
-        effects: _Changes,
-        ledger: Ledger,
-        noted: Noted,
-        kind: SanctionKind,
-        rung: int,
-        sanction_id: str,
-        *,
-        assignee: str,
-        due: Due | None = None,
-        ladder: str | None = None,
-        next_kinds: str | None = None,
-    ) -> None:
-        if sanction_id in ledger.sanctions:
+    def _issue(self, effects: _Changes, ledger: Ledger, noted: Noted, step: Step) -> None:
+        if step.id in ledger.sanctions:
             return
         pack, violation, group = self.packs[noted.pack], noted.violation, self._group(noted)
-        fleet = self.directory.fleet
-        if kind == "fine" and not (fleet.settings.fines.enabled and fleet.settings.fines.basis):
-            # Nobody was told of a fine: the next offence asks again, and climbs no further.
-            if sanction_id not in ledger.failed:
-                ledger.failed[sanction_id] = noted.at
-                self._ask(effects, noted, certain=True, why="罚款未启用：须由单位书面明确依据后开启")
+        fleet, kind = self.directory.fleet, step.kind
+        terms = next(iter(self._clause_says(noted, step)), None)
+        fine = None
+        if kind == "fine":
+            fine = msgspec.structs.replace(fine_of(terms.params.fine if terms else None), caution=CAUTION)
+        off = kind == "fine" and not (fleet.settings.fines.enabled and fleet.settings.fines.basis)
+        if off or step.ask:
+            # Nobody was told: the next offence asks again, and climbs no further.
+            if step.id not in ledger.failed:
+                ledger.failed[step.id] = noted.at
+                why = "罚款未启用：须由单位书面明确依据后开启" if off else None
+                self._ask(effects, noted, certain=True, why=why, clause=step.clause)
             return
+        measure = amount_said(fine) if fine else terms.params.referral if terms and kind == "referral" else None
         sanction = Sanction(
-            id=sanction_id,
+            id=step.id,
             violation_ids=(violation.id,),
             group_id=noted.group_id,
             subject=violation.subject,
             kind=kind,
-            rung=rung,
-            clause=violation.clause,
+            rung=step.rung,
+            clause=step.clause,
             needs_approval=_needs_approval(kind, noted.mode, group),
             decided_at=noted.at,
             notice=write_notice(
                 pack,
-                violation.clause,
+                step.clause,
                 violation,
                 kind,
                 member=self._called(violation.subject, group),
                 group=group,
-                next_kinds=next_kinds,
+                next_kinds=step.next_kinds,
                 zone=fleet.settings.timezone,
                 mend_by=violation.due_at,
+                measure=measure,
             ),
-            seconds=due.rung.seconds if due and kind == "mute" else None,
-            amount_fen=due.rung.amount_fen if due and kind == "fine" else None,
+            seconds=step.seconds,
+            amount_fen=fine.amount_fen if fine else None,
             mode=noted.mode,
-            ladder=ladder,
-            strike_id=due.strike.id if due else None,
+            ladder=step.ladder,
+            strike_id=step.strike_id,
+            fine=fine,
+            measure=measure if kind == "referral" else None,
+            check=step.check,
         )
         # The notice goes out with the action; only a draft's is needed again.
-        ledger.sanctions[sanction_id] = (
+        ledger.sanctions[step.id] = (
             sanction if sanction.needs_approval else msgspec.structs.replace(sanction, notice="")
         )
         effects.plan(noted.group_key, Planned(sanction=sanction))
         if kind == "task":
-            effects.plan(noted.group_key, Planned(task=self._task(sanction, noted, assignee, due)))
+            effects.plan(noted.group_key, Planned(task=self._task(sanction, noted, step)))
         elif sanction.needs_approval:
             if noted.mode != "observe":
-                self._ask_approval(effects, sanction, noted)
+                self._ask_approval(effects, sanction, noted, terms)
         elif noted.mode == "enforce" and kind in CALLS:
             max_age = MAX_AGE.get(kind) if noted.observation_id else None
             self._act(effects, sanction, noted, max_age=max_age)
             if self.simulated:
                 late = max_age is not None and effects.cause.appended_at - noted.at > max_age
                 when = ledger.failed if late else ledger.delivered
-                when[sanction_id] = effects.cause.appended_at if late else noted.at
+                when[step.id] = effects.cause.appended_at if late else noted.at
+
+    def _clause_says(self, noted: Noted, rests: Step | Sanction) -> list[Allowed]:
+        """What the clause that a sanction rests on says of it."""
+        named = dict.fromkeys((noted.violation.clause, rests.clause))
+        known = [*self._own(noted), *(one for each in named for one in self._allowed(noted.pack, each))]
+        return [one for one in known if one.clause == rests.clause and rests.kind in one.params.kinds]
 
     def _act(self, effects: _Changes, sanction: Sanction, noted: Noted, *, max_age: Millis | None) -> None:
         params: dict[str, Any] = {"target": self._account(sanction.subject, noted), "text": sanction.notice}
@@ -332,7 +449,14 @@ class Escalate:
             params["message"] = noted.native_id or noted.observation_id
         if sanction.seconds:
             params["seconds"] = sanction.seconds
+        if sanction.kind == "remind" and noted.observation_id is None and not self._at_any_hour(noted):
+            params["not_before"] = self.calendar.at_work(effects.at)
         self._plan(effects, sanction, noted, CALLS[sanction.kind], params, max_age=max_age)
+
+    def _at_any_hour(self, noted: Noted) -> bool:
+        """Whether the policy's own words want a reminder at once, even outside working hours."""
+        binding = self._binding(noted)
+        return binding is not None and binding.response is not None and binding.response.at_any_hour
 
     def _plan(
         self,
@@ -364,26 +488,42 @@ class Escalate:
 
     # what waits for people
 
-    def _ask(self, effects: _Changes, noted: Noted, *, certain: bool, why: str | None = None) -> None:
+    def _ask(
+        self, effects: _Changes, noted: Noted, *, certain: bool, why: str | None = None, clause: str | None = None
+    ) -> None:
+        """Put a finding to a person. `clause`: the one whose consequence is in question, where it is another."""
         violation = noted.violation
         kind = "assisted" if certain else "uncertain"
         if violation.cause is not None and violation.cause.kind == "report":
             kind = "report"
+        apart = (clause,) if clause not in (None, violation.clause) else ()
+        choices = self._choices(noted, clause or violation.clause)
+        detail: dict[str, Any] = {"choices": choices} if choices else {}
+        if _is_protected(noted):
+            detail["route"] = COMPLAINTS
         review = Review(
-            id=digest("r", violation.id, kind),
+            id=digest("r", violation.id, kind, *apart),
             kind=kind,  # type: ignore[arg-type]
             on=DecisionTarget("verdict", violation.id),
             group_id=noted.group_id,
-            clause=violation.clause,
+            clause=clause or violation.clause,
             subject=violation.subject.id,
             opened_at=noted.at,
             why=why or violation.explanation,
-            options=self._options(noted),
+            options=tuple(dict.fromkeys((*self._options(noted), *(one["kind"] for one in choices)))),
             observation_id=None if _is_secret(noted) else noted.observation_id,
+            detail=detail,
         )
         effects.plan(noted.group_key, Planned(review=review))
 
-    def _ask_approval(self, effects: _Changes, sanction: Sanction, noted: Noted) -> None:
+    def _ask_approval(self, effects: _Changes, sanction: Sanction, noted: Noted, terms: Allowed | None) -> None:
+        detail: dict[str, Any] = {}
+        if sanction.fine is not None:
+            detail["fine"] = msgspec.to_builtins(sanction.fine)
+        if terms is not None and terms.params.approver:
+            detail["approver"] = terms.params.approver
+        measure = amount_said(sanction.fine) if sanction.fine else sanction.measure
+        said = f"（{measure}）" if measure else ""
         review = Review(
             id=digest("r", sanction.id, "approval"),
             kind="approval",
@@ -392,21 +532,59 @@ class Escalate:
             clause=sanction.clause,
             subject=sanction.subject.id,
             opened_at=noted.at,
-            why=f"拟{SANCTION_NAMES[sanction.kind]}，须由有权人员批准：{noted.violation.explanation}",
+            why=f"拟{SANCTION_NAMES[sanction.kind]}{said}，须由有权人员批准：{noted.violation.explanation}",
             options=(sanction.kind,),
+            detail=detail,
         )
         effects.plan(noted.group_key, Planned(review=review))
+        if sanction.kind == "referral" and terms is not None and terms.params.investigate:
+            self._assign(effects, sanction, noted, terms.params.investigate, "调查")
+
+    def _assign(self, effects: _Changes, sanction: Sanction, noted: Noted, office: str, what: str) -> None:
+        """Ask an office to investigate a referred case, or, once that was approved, to publish what was decided."""
+        pack = self.packs[noted.pack]
+        name = digest("t", sanction.id) if what == "调查" else digest("t", sanction.id, what)
+        told = "核实情况并提出处理意见，经批准前不得公布" if what == "调查" else "处理意见已获批准，请按制度公布"
+        task = Task(
+            id=name,
+            violation_ids=sanction.violation_ids,
+            group_id=noted.group_id,
+            assignee=Assignee(office),
+            what=f"{what}：{told}（{cite(pack, pack.clauses[sanction.clause])}）",
+            clause=sanction.clause,
+        )
+        effects.plan(noted.group_key, Planned(task=task))
+
+    def _choices(self, noted: Noted, clause: str) -> list[dict[str, Any]]:
+        """What the person who decides may pick, as the policy has it; sums and payers that it leaves open are null."""
+        if _is_protected(noted):
+            return []
+        known = self._own(noted)
+        if not noted.violation.follows:
+            named = (noted.violation.clause, clause)
+            known += [one for each in dict.fromkeys(named) for one in self._allowed(noted.pack, each)]
+        choices: dict[str, dict[str, Any]] = {}
+        for one in known:
+            for kind in one.params.kinds:
+                said: dict[str, Any] = {"clause": one.clause, "kind": kind, "pick": f"{one.clause}/{kind}"}
+                if kind == "fine" and one.params.fine is not None:
+                    fine = msgspec.structs.replace(fine_of(one.params.fine), caution=CAUTION)
+                    said["fine"] = msgspec.to_builtins(fine)
+                measure = one.params.referral if kind == "referral" else None
+                more = {"measure": measure, "condition": one.params.condition, "approver": one.params.approver}
+                said |= {key: given for key, given in more.items() if given}
+                choices.setdefault(said["pick"], said)
+        return list(choices.values())
 
     def _options(self, noted: Noted) -> tuple[str, ...]:
-        """The sanctions that the pack's text would allow, for the person who decides."""
+        """The sanctions that the ladder or the response of the clause would bring."""
         pack = self.packs[noted.pack]
-        clause = pack.clauses[noted.violation.clause]
         named: list[str] = []
-        for binding in clause.bindings:
+        if _is_protected(noted) or noted.violation.follows:
+            return ()
+        for binding in pack.clauses[noted.violation.clause].bindings:
             if binding.ladder and binding.ladder in pack.ladders:
                 named += [kind for rung in pack.ladders[binding.ladder].rungs for kind in rung.sanctions]
-            if binding.rule == "consequence":
-                named += list(binding.params.get("options", ()))
             if binding.response:
                 named += list(binding.response.sanctions)
         return tuple(dict.fromkeys(named))
@@ -432,36 +610,55 @@ class Escalate:
 
     # decisions
 
-    def _decide(self, effects: _Changes, decision: Decision, about: Sequence[Noted], ledger: Ledger) -> None:
+    def _decide(
+        self, effects: _Changes, decision: Decision, about: Sequence[Noted], subject: str, ledger: Ledger
+    ) -> None:
+        """Let a decision take effect for one subject; it may be about what others have to answer for as well."""
         if decision.id in ledger.decisions:
             return
         ledger.decisions.append(decision.id)
+        if decision.on.kind != "verdict" and subject == decision.subject:
+            about = self._violations_of(ledger, decision)
         if decision.outcome == "overturn":
-            self._overturn(effects, ledger, self._violations_of(ledger, decision, about))
+            self._overturn(effects, ledger, about)
         elif decision.outcome == "uphold":
-            self._uphold(effects, ledger, self._violations_of(ledger, decision, about))
-        elif decision.outcome in ("approve", "refuse"):
+            self._uphold(effects, ledger, about, decision)
+        elif decision.outcome in ("approve", "refuse") and subject == decision.subject:
             self._approve(effects, ledger, decision)
 
-    def _violations_of(self, ledger: Ledger, decision: Decision, about: Sequence[Noted]) -> list[Noted]:
-        if decision.on.kind == "verdict":
-            return list(about)
+    def _violations_of(self, ledger: Ledger, decision: Decision) -> list[Noted]:
         named = decision.sanction_id or decision.on.id
         sanction = ledger.sanctions.get(named) or ledger.taken_back.get(named)
         return [ledger.held[one] for one in sanction.violation_ids] if sanction else []
 
-    def _uphold(self, effects: _Changes, ledger: Ledger, right: Iterable[Noted]) -> None:
-        """Let violations count: what waited for this word, and what was overturned before and now stands again."""
-        for found in right:
-            if found.violation.id in ledger.settled:
-                ledger.settled.remove(found.violation.id)
-            elif found.violation.id in ledger.held:
-                continue
-            self._punish(effects, ledger, found)
+    def _uphold(self, effects: _Changes, ledger: Ledger, right: Iterable[Noted], decision: Decision) -> None:
+        """Let violations count: what waited for this word, and what was overturned before and now stands again.
+
+        What follows is what the person picked, else all that the pack lets follow without a further condition.
+        """
+        for found in map(self._as_told, right):
+            violation = found.violation
+            known = violation.id in ledger.held and violation.id not in ledger.settled
+            if violation.id in ledger.settled:
+                ledger.settled.remove(violation.id)
+            if violation.follows:
+                ledger.held[violation.id] = _kept(found)
+                for one in self._own(found):
+                    self._draft(effects, ledger, found, one, check=decision.check)
+            elif not known:
+                self._punish(effects, ledger, found)
+                follows = [] if decision.pick else self._allowed(found.pack, violation.clause)
+                for one in follows:
+                    if one.params.condition is None:
+                        self._draft(effects, ledger, found, one, check=decision.check)
+            if decision.pick and not violation.follows:
+                self._pick(effects, ledger, found, decision)
 
     def _overturn(self, effects: _Changes, ledger: Ledger, wrong: Iterable[Noted]) -> None:
         touched: dict[tuple[str, str], None] = {}
-        for found in wrong:
+        first = {one.violation.id: one for one in wrong}
+        brought = {one.violation.id: one for one in ledger.held.values() if one.violation.follows in first}
+        for found in (first | brought).values():
             if found.violation.id in ledger.settled:
                 continue
             ledger.settled.append(found.violation.id)
@@ -515,8 +712,11 @@ class Escalate:
         if decision.outcome == "refuse":
             ledger.failed.setdefault(sanction.id, decision.decided_at)
             return
+        amount = sanction.amount_fen if decision.amount_fen is None else decision.amount_fen
+        if sanction.kind == "fine" and amount is None:
+            return  # the desk asks for it
         noted = ledger.held[sanction.violation_ids[0]]
-        approved = msgspec.structs.replace(sanction, needs_approval=False, approved_by=decision.by)
+        approved = msgspec.structs.replace(sanction, needs_approval=False, approved_by=decision.by, amount_fen=amount)
         ledger.sanctions[sanction.id] = approved
         effects.plan(noted.group_key, Planned(sanction=approved))
         if sanction.kind in CALLS and sanction.mode != "observe":
@@ -524,6 +724,9 @@ class Escalate:
         else:
             # No platform carries it out: the person who approves it sees to it.
             ledger.delivered.setdefault(sanction.id, decision.decided_at)
+            office = next((one.params.investigate for one in self._clause_says(noted, sanction)), None)
+            if sanction.kind == "referral" and office:
+                self._assign(effects, approved, noted, office, "公布")
 
     def _withdraw(self, effects: _Changes, withdrawal: Withdrawal, ledger: Ledger) -> None:
         """A message recalled by its own sender within the grace time leaves no strike; what was secret stays seen."""
@@ -580,16 +783,14 @@ class Escalate:
             return who.removeprefix(f"{platform}:")
         return next((one.id for one in person.accounts if one.platform == platform), person.id)
 
-    def _task(self, sanction: Sanction, noted: Noted, role: str, due: Due | None) -> Task:
-        binding = self._binding(noted)
+    def _task(self, sanction: Sanction, noted: Noted, step: Step) -> Task:
         pack = self.packs[noted.pack]
-        said = (due.rung.task if due else None) or (binding.response.task if binding and binding.response else None)
-        what = said or f"处理：{noted.violation.explanation}"
+        what = step.task or f"处理：{noted.violation.explanation}"
         return Task(
             id=digest("t", sanction.id),
             violation_ids=sanction.violation_ids,
             group_id=noted.group_id,
-            assignee=self._assignee(role, sanction.subject, noted),
+            assignee=self._assignee(step.assignee, sanction.subject, noted),
             what=f"{what}（{cite(pack, pack.clauses[sanction.clause])}）",
             clause=sanction.clause,
             due_at=noted.violation.due_at,
@@ -618,10 +819,10 @@ def _kept(noted: Noted) -> Noted:
     return msgspec.structs.replace(noted, violation=msgspec.structs.replace(noted.violation, evidence=bare))
 
 
-def _next(ladder: Ladder, due: Due) -> str | None:
-    if due.rung_number >= len(ladder.rungs):
+def _next(ladder: Ladder, rung_number: int) -> str | None:
+    if rung_number >= len(ladder.rungs):
         return None
-    return "+".join(ladder.rungs[due.rung_number].sanctions)
+    return "+".join(ladder.rungs[rung_number].sanctions)
 
 
 def _needs_approval(kind: SanctionKind, mode: str, group: Group) -> bool:
@@ -642,10 +843,16 @@ def _is_secret(noted: Noted) -> bool:
     return any(item.category in NO_GRACE for item in noted.violation.evidence)
 
 
+def _is_protected(noted: Noted) -> bool:
+    """Whether it is a complaint about pay, safety or harassment, or to a union or authority."""
+    return any(item.category == "protected" for item in noted.violation.evidence)
+
+
 def _subjects(one: Judged | Outcome) -> list[str]:
     if isinstance(one, Outcome):
         return [one.subject]
     if one.verdict:
         return [each.subject.id for each in (*one.verdict.violations, *one.verdict.uncertain)]
     named = one.decision or one.withdrawal or one.appeal
-    return [named.subject] if named and named.subject else []
+    subjects = [named.subject] if named and named.subject else []
+    return list(dict.fromkeys((*subjects, *(each.violation.subject.id for each in one.about))))

@@ -28,6 +28,7 @@ from streams.topics import DEAD_LETTERS, OBSERVATIONS, OUTCOMES, DeadLetter, Out
 
 SECRET = "whsec_Y2hhb3MtY2hhb3MtY2hhb3MtY2hhb3M="
 ENFORCED = range(10)
+TOLD = {"monitoring_notice_at": "2020-01-01"}
 ADVERT = "家里面膜囤多了，补水的29一盒，要的姐妹私我"
 WORK = ("三号机今天的产量报表已经交了", "下午两点在会议室开早会", "原料已到仓库", "设备点检完成，一切正常")
 DONE, LEFT_TO_PEOPLE = ("accepted", "confirmed"), ("manual", "refused", "unconfirmed")
@@ -111,7 +112,7 @@ class ActingField(Field):
         # The lease of an action in hand is five minutes in the product; here it is a little longer than a call may take.
         super().__init__(*arguments, **({"program": BRIEF_LEASE} | more))
         groups = [
-            msgspec.structs.replace(one, mode="enforce") if number in ENFORCED else one
+            msgspec.structs.replace(one, mode="enforce", facts={**one.facts, **TOLD}) if number in ENFORCED else one
             for number, one in enumerate(self.fleet.groups)
         ]
         self.fleet = msgspec.structs.replace(self.fleet, groups=tuple(groups))

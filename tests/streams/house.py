@@ -10,7 +10,8 @@ import yaml
 
 from classifiers.measure import Classifiers
 from connectors.simulated import SimulatedActuator
-from models import Account, Fleet, Group, Person, Sanction
+from models import Account, Fleet, Group, Person, Sanction, Settings
+from models.fleet import Fines
 from policies.directory import Directory
 from policies.lint import lint
 from streams import desk, outbox
@@ -36,8 +37,11 @@ SECRET = {"text": "机密★10年 全文见下"}
 PLAIN = {"text": "今天两点开例会"}
 
 
-def a_pack(slug="house", *, rungs=WARN_THEN_REMOVE, scope="organisation", window=365, decay=None):
-    """Red packets break clause 1, transfers 1 and 2 (one ladder), vouchers 3 (another), an identity number waits for a person."""
+def a_pack(slug="house", *, rungs=WARN_THEN_REMOVE, scope="organisation", window=365, decay=None, allows=()):
+    """Red packets break clause 1, transfers 1 and 2 (one ladder), vouchers 3 (another), an identity number waits for a person.
+
+    What each of `allows`, from clause 9 on, allows to follow are parameters of `consequence`.
+    """
 
     def clause(number, category, ladder="gifts", mode="automatic"):
         binding = {
@@ -68,12 +72,19 @@ def a_pack(slug="house", *, rungs=WARN_THEN_REMOVE, scope="organisation", window
             f"{slug}-6": clause(6, "secrecy_marking"),
         },
     }
+    for number, given in enumerate(allows, start=9):
+        binding = {"rule": "consequence", "with": given, "mode": "assisted"}
+        body["clauses"][f"{slug}-{number}"] = {
+            "article": f"第{number}条",
+            "says": f"第{number}条处罚",
+            "bindings": [binding],
+        }
     pack, problems = lint(yaml.safe_dump(body, allow_unicode=True), f"{slug}.yaml")
     assert pack is not None, problems
     return pack
 
 
-def a_fleet(*, mode="enforce", remove="automatic", packs=("house", "house", "other")):
+def a_fleet(*, mode="enforce", remove="automatic", packs=("house", "house", "other"), facts=None, fines=None):
     people = [
         Person(id=one, name=name, accounts=tuple(Account("webhook", account) for account in accounts))
         for one, name, accounts in (
@@ -92,10 +103,11 @@ def a_fleet(*, mode="enforce", remove="automatic", packs=("house", "house", "oth
             approvals={"remove": remove},
             owner="boss",
             members=("boss", "u1", "u2"),
+            facts={"monitoring_notice_at": "2020-01-01"} if facts is None else facts,
         )
         for number, pack in enumerate(packs, start=1)
     ]
-    return Fleet(people=tuple(people), groups=tuple(groups))
+    return Fleet(people=tuple(people), groups=tuple(groups), settings=Settings(fines=fines or Fines()))
 
 
 class House:
@@ -140,9 +152,9 @@ class House:
         id = f"{of}-edit-{self.seen}"
         self.say(by, group=group, id=id, type="message.edited", edit_of={"id": of}, **what)
 
-    def decide(self, named, outcome, *, by="林晓梅"):
+    def decide(self, named, outcome, *, by="林晓梅", **more):
         self.now += MINUTE
-        desk.decide(self.store, named, outcome=outcome, by=by, reason="测试", now=self.now)
+        desk.decide(self.store, named, outcome=outcome, by=by, reason="测试", now=self.now, **more)
         self.settle()
 
     def settle(self):

@@ -130,9 +130,10 @@ def test_a_referral_counts_as_told_once_it_is_approved(a_house):
 
 
 def test_where_fines_are_off_each_offence_on_that_rung_is_put_to_a_person(a_house):
-    fine = {"strikes": 2, "sanction": "fine", "amount_fen": 5000}
+    fine = {"strikes": 2, "sanction": "fine", "clause": "house-9"}
     rungs = [{"strikes": 1, "sanction": "warn"}, fine, {"strikes": 3, "sanction": "remove"}]
-    house = a_house(packs={"house": a_pack(rungs=rungs), "other": a_pack("other")})
+    terms = {"fine": {"amount_fen": 5000, "payer": "subject"}}
+    house = a_house(packs={"house": a_pack(rungs=rungs, allows=[terms])})
     for day in range(4):
         house.say(at=day * DAY)
     assert [kind for kind, _ in house.standing()] == ["warn"]

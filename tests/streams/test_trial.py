@@ -294,6 +294,7 @@ def fleet() -> Fleet:
         for key, name in names.items()
     )
     facts = {"owner": "boss", "administrators": ("boss",), "members": tuple(names), "platform": "webhook"}
+    facts["facts"] = {"monitoring_notice_at": "2020-01-01"}
     groups = (
         Group(id="g1", name="生产部工作群", pack="xianchuang", type="department", mode="enforce", **facts),
         Group(id="g2", name="办线群", pack="banxian", type="line", mode="observe", **facts),
