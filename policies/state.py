@@ -39,6 +39,7 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     not know. `invited` says who brought in whom.
     `watched_since` is when a rule that minds the group's age first saw it. `last_message_on` is a local day, and the bits of
     `message_days` are the days up to it on which somebody wrote, the lowest that day itself; kept only for rules that ask.
+    `lately` is what rules count that look at several messages, by its name: when, who, and which message or file.
     `stated` is when a fact was stated; `counted` from when a recurring duty counts, by its fact. `spoke` is when a member
     spoke, to the hour; `objected` when management told somebody to stop or to stay; both only where a rule asks for them.
     """
@@ -66,6 +67,14 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     watched_since: Millis = 0
     last_message_on: str = ""
     message_days: int = 0
+    lately: dict[str, list[tuple[Millis, str, str]]] = field(default_factory=dict)
+
+    def keep(self, what: str, happened: list[tuple[Millis, str, str]]) -> None:
+        """Remember what a rule counts, oldest first; what is empty takes no room. The rule says how much is enough."""
+        if happened:
+            self.lately[what] = happened
+        else:
+            self.lately.pop(what, None)
 
 
 _ROLES = {"admin": "administrator", "管理员": "administrator", "群主": "owner"}
