@@ -13,11 +13,13 @@ from policies.rules.base import Case, Finding, Rule
 from policies.rules.consequence import Consequence
 from policies.rules.content import ContentCategory, Flooding, ImageContent, RestrictedFile
 from policies.rules.conversation import Receipts, Reply
+from policies.rules.lifecycle import Busy, Dissolution, Expiry, Idle
 from policies.rules.links import LinkDanger, LinkPolicy
+from policies.rules.duties import Acknowledged, Joiner, Periodic, Record, Shirking
 from policies.rules.names import GroupName, NameFormat
 from policies.rules.personal import PersonalData
 from policies.rules.posting import NoticePermission
-from policies.rules.registry import Approval, Expiry, Filing, Roles, Unmended
+from policies.rules.registry import Approval, Duplicate, Filing, Handover, Roles, Unmended
 from policies.rules.reports import ReportIntake
 from policies.rules.roster import ClosedRoster, Invitation, MemberExit, MemberInactive, MustJoin, RosterDifference
 
@@ -33,8 +35,13 @@ RULES: dict[str, Rule] = {
         Approval(),
         Filing(),
         Roles(),
-        Expiry(),
+        Duplicate(),
+        Handover(),
         Unmended(),
+        Expiry(),
+        Dissolution(),
+        Idle(),
+        Busy(),
         RosterDifference(),
         ClosedRoster(),
         MustJoin(),
@@ -47,6 +54,11 @@ RULES: dict[str, Rule] = {
         PersonalData(),
         Reply(),
         Receipts(),
+        Periodic(),
+        Joiner(),
+        Acknowledged(),
+        Record(),
+        Shirking(),
         ReportIntake(),
         Consequence(),
     )
