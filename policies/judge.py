@@ -61,6 +61,8 @@ class CompiledPack:
         for clause_id, clause in pack.clauses.items():
             for index, binding in enumerate(clause.bindings):
                 self._add(clause_id, index, clause, binding)
+        for some in self.following.values():
+            some.sort(key=lambda one: one.params.together is not None)
         self.unmended = [one for one in self.bound.values() if one.rule.name == "fault.unmended"]
 
     def _add(self, clause_id: str, index: int, clause: Clause, binding: Binding) -> None:
