@@ -181,3 +181,8 @@ def own_text(seen: Observation) -> str:
     if seen.text is None and seen.change is not None and seen.change.field == "text":
         return seen.change.new or ""
     return seen.text or ""
+
+
+def readable(text: str) -> str:
+    """The text as RE2 can read it: lone surrogates are no characters, and one sign for each keeps the places."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

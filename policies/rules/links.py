@@ -13,7 +13,7 @@ from publicsuffixlist import PublicSuffixList
 
 from models import Evidence, Subject
 from models.observation import MESSAGE_TYPES
-from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.content import EVEN, has, weigh
 
 # Links of one message that are read; more of them are a pasted list, which a person has to look through.
@@ -217,8 +217,7 @@ def _written(case: Case) -> Iterator[tuple[str, tuple[int, int] | None]]:
             yield item.matched, None
     if len(shown) >= _SHOWN:
         last = max((item.span[1] for item in shown if item.span is not None), default=0)
-        # Lone surrogates are nothing that RE2 can read.
-        rest = text[last:].encode("utf-8", "replace").decode()
+        rest = readable(text[last:])
         for more in _MORE.finditer(rest):
             yield more.group(), (last + more.start(), last + more.end())
     for link in case.seen.links or ():
@@ -358,7 +357,7 @@ def is_baited(case: Case) -> bool:
         # A score that one in a hundred messages reaches says nothing yet.
         if one.category in _BAITS and one.score >= (EVEN if one.classifier.startswith("trained") else 0.5):
             return True
-    return _BAIT.search(own_text(case.seen).encode("utf-8", "replace").decode()) is not None
+    return _BAIT.search(readable(own_text(case.seen))) is not None
 
 
 def _domains(written: Iterable[str], fact: Any) -> tuple[str, ...]:

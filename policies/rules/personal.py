@@ -10,7 +10,7 @@ from msgspec import Struct
 from classifiers.conversation import is_notice
 from models import Evidence
 from models.observation import MESSAGE_TYPES
-from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.content import NAMES
 
 Kind = Literal["identity_number", "bank_card", "mobile_number", "address"]
@@ -101,12 +101,12 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
         return []
     text = own_text(case.seen)
     if kind == "mobile_number":
-        if case.does(is_notice) or _ON_DUTY.search(_plain(text)):
+        if case.does(is_notice) or _ON_DUTY.search(readable(text)):
             return []
         if len({_number(item, text) for item in items}) >= params.several:
             return items
         return [item for item in items if _owner(case, item, items) == "other"]
-    if kind == "bank_card" and _COMPANY_ACCOUNT.search(_plain(text)):
+    if kind == "bank_card" and _COMPANY_ACCOUNT.search(readable(text)):
         return []
     if params.own_allowed and len({_number(item, text) for item in items}) == 1:
         return [item for item in items if _owner(case, item, items) != "own"]
@@ -135,12 +135,12 @@ def _owner(case: Case, item: Evidence, items: list[Evidence]) -> Literal["own", 
 
 def _around(case: Case, item: Evidence, items: list[Evidence]) -> tuple[str, str]:
     if item.span is None:
-        return _plain(" ".join(one.name or "" for one in case.seen.attachments or ())[:200]), ""
+        return readable(" ".join(one.name or "" for one in case.seen.attachments or ())[:200]), ""
     text = own_text(case.seen)
     start, end = item.span
     last = max((one.span[1] for one in items if one.span and one.span[1] <= start), default=0)
     before = _SENTENCE.split(text[max(last, start - _BEFORE) : start])[-1]
-    return _plain(before), _plain(text[end : end + _AFTER])
+    return readable(before), readable(text[end : end + _AFTER])
 
 
 def _names(case: Case, text: str) -> set[str]:
@@ -153,15 +153,10 @@ def _addresses(case: Case, params: PersonalParams) -> list[Evidence]:
     text = own_text(case.seen)
     if "住" not in text and "户籍" not in text:
         return []
-    plain = _plain(text)
+    plain = readable(text)
     found = []
     for match in _ADDRESS.finditer(plain[:20_000]):
         before = _SENTENCE.split(plain[max(0, match.start() - _BEFORE) : match.start()])[-1]
         if not (params.own_allowed and _MINE.search(f"{before}{match.group()[:4]}")):
             found.append(Evidence("personal", "address", match.span(), None, "家庭住址"))
     return found[:8]
-
-
-def _plain(text: str) -> str:
-    """Lone surrogates are nothing that RE2 can read; one sign for each keeps the places."""
-    return text.encode("utf-8", "replace").decode()
