@@ -13,15 +13,16 @@ from policies.rules.base import Case, Finding, Rule
 from policies.rules.consequence import Consequence
 from policies.rules.content import ContentCategory, Flooding, ImageContent, RestrictedFile
 from policies.rules.conversation import Receipts, Reply
+from policies.rules.duties import Acknowledged, Joiner, Periodic, Record, Shirking
 from policies.rules.lifecycle import Busy, Dissolution, Expiry, Idle
 from policies.rules.links import LinkDanger, LinkPolicy
-from policies.rules.duties import Acknowledged, Joiner, Periodic, Record, Shirking
 from policies.rules.names import GroupName, NameFormat
 from policies.rules.personal import PersonalData
 from policies.rules.posting import NoticePermission
 from policies.rules.registry import Approval, Duplicate, Filing, Handover, Roles, Unmended
 from policies.rules.reports import ReportIntake
 from policies.rules.roster import ClosedRoster, Invitation, MemberExit, MemberInactive, MustJoin, RosterDifference
+from policies.rules.topics import DecisionRecord, TopicAllowed, TopicArgument, TopicVenue
 
 RULES: dict[str, Rule] = {
     rule.name: rule
@@ -52,6 +53,10 @@ RULES: dict[str, Rule] = {
         LinkPolicy(),
         LinkDanger(),
         PersonalData(),
+        TopicAllowed(),
+        TopicVenue(),
+        TopicArgument(),
+        DecisionRecord(),
         Reply(),
         Receipts(),
         Periodic(),
