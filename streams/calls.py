@@ -33,12 +33,9 @@ class DeskCalls:
     async def review(self, review_id: str) -> Any:
         return await self._in_store(desk.show_review, self.store, review_id)
 
-    async def decide(self, named: str, *, outcome: str, by: str, role: str, reason: str, learn: bool) -> dict[str, Any]:
-        decided = await self._in_store(
-            partial(desk.decide, outcome=outcome, by=by, role=role, reason=reason, learn=learn, now=self.clock()),
-            self.store,
-            named,
-        )
+    async def decide(self, named: str, **decision: Any) -> dict[str, Any]:
+        """Enter a decision; its parts are those of `desk.decide`."""
+        decided = await self._in_store(partial(desk.decide, **decision, now=self.clock()), self.store, named)
         self._decided()
         return decided
 

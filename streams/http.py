@@ -75,7 +75,17 @@ class Service(Protocol):
     async def review(self, id: str) -> dict[str, Any] | None: ...
 
     async def decide(
-        self, review_or_target_id: str, *, outcome: str, by: str, role: str, reason: str, learn: bool
+        self,
+        review_or_target_id: str,
+        *,
+        outcome: str,
+        by: str,
+        role: str,
+        reason: str,
+        learn: bool,
+        pick: str | None,
+        amount_fen: int | None,
+        check: str | None,
     ) -> dict[str, Any]: ...
 
     async def appeal(self, sanction_id: str, *, by: str, text: str) -> dict[str, Any]: ...
@@ -103,13 +113,16 @@ _Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 
 
 class DecisionCall(Struct, frozen=True, kw_only=True):
-    """The body of `POST /reviews/{id}/decision`."""
+    """The body of `POST /reviews/{id}/decision`. `pick`, `amount_fen` and `check` are those of a decision."""
 
     outcome: DecisionOutcome
     by: _Name
     role: _Name
     reason: _Words
     learn: bool = True
+    pick: _Name | None = None
+    amount_fen: int | None = None
+    check: _Name | None = None
 
 
 class AppealCall(Struct, frozen=True, kw_only=True):
@@ -465,6 +478,9 @@ class _Routes:
                 role=call.role,
                 reason=call.reason,
                 learn=call.learn,
+                pick=call.pick,
+                amount_fen=call.amount_fen,
+                check=call.check,
             )
         )
 

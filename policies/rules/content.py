@@ -145,8 +145,10 @@ def weigh(case: Case, category: str) -> Finding | None:
     if trained is not None and not evidence:
         evidence = case.basis.explain(case.seen, category)
     evidence = evidence[:8]
-    certain = weight >= 3
     shielded = category in SHIELDED and is_complaint(case.signals)
+    if shielded:
+        evidence = (*evidence[:7], Evidence(signal="keywords", category="protected", why="涉及投诉或维权"))
+    certain = weight >= 3
     return Finding(
         subject=case.offender,
         explanation=_explain(category, evidence, certain=certain, shielded=shielded),

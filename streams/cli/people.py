@@ -124,6 +124,13 @@ def show(review_id: str, dir: Dir = None, json: Json = False) -> None:
     for name in ("id", "kind", "status", "group_id", "clause", "subject", "why"):
         console.print(f"{name:>9}  {harmless(found[name])}", markup=False)
     console.print(f"{'options':>9}  {', '.join(found['options'])}", markup=False)
+    for one in found["detail"].get("choices", ()):
+        told = [one.get("condition"), one.get("measure"), one.get("approver"), _fine_told(one.get("fine"))]
+        console.print(f"{'pick':>9}  {one['pick']}  {harmless('；'.join(filter(None, told)))}", markup=False)
+    if fine := found["detail"].get("fine"):
+        console.print(f"{'fine':>9}  {harmless(_fine_told(fine))}", markup=False)
+    if route := found["detail"].get("route"):
+        console.print(f"{'route':>9}  {harmless(route)}", markup=False)
     if found.get("text"):
         console.print(f"{'appeal':>9}  {harmless(found['text'])}", markup=False)
     if "sanction" in found:
@@ -135,6 +142,19 @@ def show(review_id: str, dir: Dir = None, json: Json = False) -> None:
             console.print(f"{'':>11}{shown}", markup=False)
 
 
+def _fine_told(fine: dict[str, Any] | None) -> str:
+    """The terms of a fine for the person who decides: sum, payer, what the policy leaves open, what the law makes of it."""
+    if fine is None:
+        return ""
+    import msgspec
+
+    from models import Fine
+    from policies.notices import amount_said
+
+    payer = f"付款人：{fine['payer'] or '制度未写明'}"
+    return "；".join(filter(None, (amount_said(msgspec.convert(fine, Fine)), payer, fine["open"], fine["caution"])))
+
+
 @review_app.command()
 def decide(
     named: Annotated[str, typer.Argument(help="Id of a review, or of a sanction, violation, action or task.")],
@@ -143,6 +163,11 @@ def decide(
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the decision.")] = "",
     role: Annotated[str, typer.Option("--role", help="In which role you decide.")] = "moderator",
     learn: Annotated[bool, typer.Option("--learn/--no-learn", help="Whether it may become a training label.")] = True,
+    pick: Annotated[str | None, typer.Option("--pick", help="Which of the review's choices is to follow.")] = None,
+    amount: Annotated[
+        float | None, typer.Option("--amount", help="Yuan of a fine whose sum the policy leaves open.")
+    ] = None,
+    check: Annotated[str | None, typer.Option("--check", help="At which check it was found, e.g. 2026-11.")] = None,
     dir: Dir = None,
     json: Json = False,
 ) -> None:
@@ -150,7 +175,11 @@ def decide(
     from streams.desk import decide as enter
 
     with _store(dir) as store:
-        decided = enter(store, named, outcome=outcome, by=by, role=role, reason=reason, learn=learn)
+        amount_fen = None if amount is None else round(amount * 100)
+        decided = enter(
+            store, named, outcome=outcome, by=by, role=role, reason=reason, learn=learn,
+            pick=pick, amount_fen=amount_fen, check=check,
+        )  # fmt: skip
         told = _wait_until_taken(store)
     if json:
         print_json(decided)

@@ -78,10 +78,10 @@ class InMemory:
     async def review(self, id):
         return {"id": id} if id == "r_1" else None
 
-    async def decide(self, review_or_target_id, *, outcome, by, role, reason, learn):
+    async def decide(self, review_or_target_id, *, outcome, by, role, reason, learn, **more):
         if review_or_target_id != "r_1":
             raise NotFound("there is nothing to decide under this id")
-        self.calls.append(("decide", review_or_target_id, outcome, by, role, reason, learn))
+        self.calls.append(("decide", review_or_target_id, outcome, by, role, reason, learn, more))
         return {"id": "d_1", "outcome": outcome}
 
     async def appeal(self, sanction_id, *, by, text):
@@ -569,9 +569,11 @@ async def test_a_limit_that_makes_no_sense_is_refused(client, limit):
 
 
 async def test_a_decision_is_passed_on(client, service):
-    answer = await call(client, "POST", "/reviews/r_1/decision", json=A_DECISION, headers=BEARER)
+    what_follows = {"pick": "office-7/fine", "amount_fen": 2000, "check": "2026-11"}
+    decision = {**A_DECISION, **what_follows}
+    answer = await call(client, "POST", "/reviews/r_1/decision", json=decision, headers=BEARER)
     assert answer == (200, {"id": "d_1", "outcome": "uphold"})
-    assert service.calls == [("decide", "r_1", "uphold", "m1", "moderator", "确认", True)]
+    assert service.calls == [("decide", "r_1", "uphold", "m1", "moderator", "确认", True, what_follows)]
     status, answer = await call(client, "POST", "/reviews/r_9/decision", json=A_DECISION, headers=BEARER)
     assert (status, "nothing to decide" in answer["error"]) == (404, True)
 
