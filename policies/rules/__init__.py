@@ -22,7 +22,7 @@ from policies.rules.posting import NoticePermission
 from policies.rules.registry import Approval, Duplicate, Filing, Handover, Roles, Unmended
 from policies.rules.reports import ReportIntake
 from policies.rules.roster import ClosedRoster, Invitation, MemberExit, MemberInactive, MustJoin, RosterDifference
-from policies.rules.topics import DecisionRecord, TopicAllowed, TopicArgument, TopicVenue
+from policies.rules.topics import TopicAllowed, TopicArgument, TopicVenue
 
 RULES: dict[str, Rule] = {
     rule.name: rule
@@ -56,7 +56,6 @@ RULES: dict[str, Rule] = {
         TopicAllowed(),
         TopicVenue(),
         TopicArgument(),
-        DecisionRecord(),
         Reply(),
         Receipts(),
         Periodic(),
