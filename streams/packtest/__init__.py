@@ -1,6 +1,6 @@
 """A pack's own tests: each runs through the same agents, in a fleet that breaks no rule by itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from policies.judge import CompiledPack
 from policies.schema import Pack
 from streams.agents import Screen
 from streams.packtest.form import START, Case, Step, case_name, moment, read_case
-from streams.packtest.rehearsal import Rehearsal, record_of_seen
+from streams.packtest.rehearsal import Rehearsal, choices, record_of_seen
 from streams.packtest.world import GROUP, fleet_for, happenings
 from streams.topics import Record
 
@@ -155,33 +155,40 @@ def _differences(case: Case, seen: Rehearsal) -> Iterator[str]:
     if case.sanctions is not None and kinds != sorted(case.sanctions):
         yield f"sanctions: expected {sorted(case.sanctions)}, got {kinds}"
     drafts = [one for one in given if one.needs_approval]
-    yield from _unmatched("drafts", case.drafts, drafts, whole=True)
-    yield from _unmatched("tasks", case.tasks, list(seen.tasks.values()), whole=True)
-    asked = [one for one in seen.reviews.values() if one.kind != "approval"]
+    yield from _unmatched("drafts", case.drafts, map(msgspec.to_builtins, drafts), whole=True)
+    yield from _unmatched("tasks", case.tasks, map(msgspec.to_builtins, seen.tasks.values()), whole=True)
+    asked = [
+        {**msgspec.to_builtins(one), "choices": [each["pick"] for each in choices(one)]}
+        for one in seen.reviews.values()
+        if one.kind != "approval"
+    ]
     reviews = [{"clause": one} if isinstance(one, str) else one for one in case.reviews]
     yield from _unmatched("reviews", reviews, asked, whole=False)
 
 
 def _unmatched(
-    what: str, wanted: Sequence[Mapping[str, Any]] | None, got: Sequence[msgspec.Struct], *, whole: bool
+    what: str, wanted: Sequence[Mapping[str, Any]] | None, got: Iterable[Mapping[str, Any]], *, whole: bool
 ) -> Iterator[str]:
     """Say what was expected and is not there; with `whole`, also what is there beyond that."""
     if wanted is None:
         return
-    left = [msgspec.to_builtins(one) for one in got]
+    left, met = list(got), 0
     for one in wanted:
         match = next((each for each in left if all(_meets(each, key, value) for key, value in one.items())), None)
         if match is None:
             yield f"{what}: expected {dict(one)}, got {[_brief(each, one) for each in left]}"
         elif whole:
             left.remove(match)
-    if whole and len(got) > len(wanted):
-        yield f"{what}: {len(got) - len(wanted)} more than expected: {[_brief(one, {}) for one in left]}"
+            met += 1
+    if whole and met + len(left) > len(wanted):
+        yield f"{what}: {met + len(left) - len(wanted)} more than expected: {[_brief(one, {}) for one in left]}"
 
 
 def _meets(got: Mapping[str, Any], key: str, wanted: Any) -> bool:
     """Whether a field is as wanted. A person or role stands for the whole of a subject or assignee; what is absent is null."""
     value = got.get(key)
+    if key == "choices":
+        return set(wanted) <= set(value or ())
     if isinstance(value, Mapping) and not isinstance(wanted, Mapping):
         return wanted in (value.get("id"), value.get("role"))
     if isinstance(value, str) and key in ("what", "why", "notice"):

@@ -1,7 +1,7 @@
 """The form of a pack's tests: what `tests` and `fixture` in a pack may say (docs/write-a-pack.md)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
@@ -26,8 +26,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that happens. `by` and `target` are people of the fixture, or anybody else: a stranger.
 
     `group` names another group of the fixture. It is done `repeat` times, `every_seconds` apart. `new` and `field` say
-    what a change brings (a nickname is the field `card`). Instead of happening, a step may `decide` on all that was found
-    so far under `clause`.
+    what a change brings (a nickname is the field `card`). Instead of happening, a step may `decide` on all that waits under
+    `clause`, `pick` one of the choices, name the sum of a fine or the check at which it was found.
     """
 
     at: Any = None
@@ -61,6 +61,9 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     recall_of: str | dict[str, Any] | None = None
     decide: Literal["uphold", "overturn", "approve", "refuse"] | None = None
     clause: str | None = None
+    pick: str | None = None
+    amount_fen: int | None = None
+    check: str | None = None
 
 
 class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +72,7 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `expect` lists the clauses that are found, [] none. `near`: clauses that this only looks like breaking. `given` changes
     the fixture for this test alone. `sanctions` are kinds; `drafts` (sanctions that wait for approval) and `tasks` are
     mappings of which every key has to be met, as many as there are; `reviews` are clauses, or such mappings, that a
-    person is asked about, perhaps among others.
+    person is asked about, perhaps among others; of their `choices` (`clause/kind`) all that are named have to be offered.
     """
 
     expect: tuple[str, ...]
@@ -87,8 +90,24 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def breaks(self) -> set[str]:
         """The clauses that this test sees broken: those found, and those that a person is asked about."""
-        asked = {one if isinstance(one, str) else str(one.get("clause")) for one in self.reviews}
-        return {*self.expect, *asked} - {"None"}
+        return {*self.expect, *_clauses(self.reviews)}
+
+    @property
+    def brings(self) -> set[str]:
+        """The clauses that this test sees followed: by drafts and tasks that rest on them, or among the choices."""
+        offered = {
+            str(pick).rpartition("/")[0]
+            for one in self.reviews
+            if isinstance(one, dict)
+            for pick in one.get("choices", ())
+        }
+        return {*_clauses((*(self.drafts or ()), *(self.tasks or ()))), *offered}
+
+
+def _clauses(wanted: Iterable[str | Mapping[str, Any]]) -> set[str]:
+    return {
+        one if isinstance(one, str) else str(one["clause"]) for one in wanted if isinstance(one, str) or "clause" in one
+    }
 
 
 _OWN = frozenset(Case.__struct_fields__)
@@ -104,7 +123,7 @@ def read_case(pack: Pack, number: int) -> Case:
         written["steps"] = [{key: written.pop(key) for key in list(written) if key not in _OWN}]
     written["name"] = case_name(pack, number)
     case = msgspec.convert(written, type=Case)
-    named = {*case.breaks, *case.near, *(one.clause for one in case.steps if one.clause)}
+    named = {*case.breaks, *case.brings, *case.near, *(one.clause for one in case.steps if one.clause)}
     if unknown := sorted(named - set(pack.clauses)):
         raise ValueError(f"there is no clause {', '.join(unknown)}")
     if both := sorted(case.breaks & set(case.near)):

@@ -8,6 +8,7 @@ import msgspec
 from classifiers.measure import Classifiers
 from policies.coverage import cover
 from policies.judge import CompiledPack
+from policies.rules.consequence import allowed_by
 from policies.schema import Pack
 from streams.packtest import Prepared, compiled, measure, prepare, run
 
@@ -40,11 +41,12 @@ def measured(pack: Pack, packs: Mapping[str, Pack], classifiers: Classifiers) ->
     whole = compiled(pack, packs)
     holding = [one for one in tests if not run(one, whole, classifiers)]
     clauses = list(judging(pack))
+    following = [one for one in consequences(pack) if one not in clauses]
     broken = {clause for one in holding if one.case for clause in one.case.breaks}
     near = {clause for one in holding if one.case for clause in one.case.near}
     breaking = [one for one in tests if one.case and one.case.breaks]
     return Measured(
-        unmissed=tuple(one for one in clauses if not _is_missed(one, pack, whole, holding, classifiers)),
+        unmissed=tuple(one for one in (*clauses, *following) if not _is_missed(one, pack, whole, holding, classifiers)),
         unbroken=tuple(one for one in clauses if one not in broken),
         without_near=tuple(one for one in clauses if one not in near),
         breaking=len(breaking),
@@ -57,6 +59,12 @@ def judging(pack: Pack) -> Iterator[str]:
     yield from dict.fromkeys(row.clause for row in cover(pack) if row.state == "live" and row.rule != "consequence")
 
 
+def consequences(pack: Pack) -> Iterator[str]:
+    """The clauses that let something follow the breach of others, or offer it to the person who decides."""
+    for clauses in allowed_by(pack).values():
+        yield from dict.fromkeys(one.clause for one in clauses if one.params.kinds)
+
+
 def _is_missed(
     clause: str, pack: Pack, whole: Mapping[str, CompiledPack], holding: Sequence[Prepared], classifiers: Classifiers
 ) -> bool:
@@ -64,7 +72,7 @@ def _is_missed(
     without = msgspec.structs.replace(pack, clauses={**pack.clauses, clause: unbound})
     packs = {**whole, pack.pack: CompiledPack(without)}
     # Those that name the clause are likely to fail: with them first, few others have to run.
-    likely = sorted(holding, key=lambda one: one.case is None or clause not in one.case.breaks)
+    likely = sorted(holding, key=lambda one: one.case is None or clause not in one.case.breaks | one.case.brings)
     return any(run(one, packs, classifiers) for one in likely)
 
 

@@ -1,9 +1,10 @@
 """The agents without a store: what a few observations of a test bring, in memory, in well under a millisecond each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from classifiers.measure import Classifiers
-from models import Action, Decision, DecisionTarget, Observation, Review, Sanction, Task, Verdict, digest
+from models import Action, Decision, DecisionTarget, Observation, Review, Sanction, Task, Verdict, Violation, digest
 from models.observation import Millis
 from policies.directory import Directory
 from policies.judge import CompiledPack
@@ -45,6 +46,7 @@ class Rehearsal:
         self.dead: list[str] = []
         self._groups: dict[str, GroupState] = {}
         self._ledgers: dict[str, Ledger] = {}
+        self._decided: set[str] = set()
         self._unseen = dict.fromkeys(directory.groups)
 
     def feed(self, records: Sequence[Record]) -> None:
@@ -65,23 +67,32 @@ class Rehearsal:
             self._tick(due)
 
     def decide(self, step: Step, at: Millis) -> int:
-        """Let a person decide on all that was found under a clause, or on its drafts; returns on how many."""
+        """Let a person decide on all that waits under a clause, findings or drafts; returns on how many."""
         if step.decide in ("approve", "refuse"):
             drafts = [one for one in self.sanctions.values() if one.clause == step.clause and one.needs_approval]
             about = [self._decision(step, at, "sanction", one.id, one.subject.id, one.group_id) for one in drafts]
         else:
-            found = {
-                each.id: noted(verdict, each)
-                for verdict in self.verdicts
-                for each in (*verdict.violations, *verdict.uncertain)
-                if each.clause == step.clause
-            }
-            about = [
-                self._decision(step, at, "verdict", name, one.violation.subject.id, one.group_key, (one,))
-                for name, one in found.items()
-            ]
+            found = {each.id: noted(verdict, each) for verdict in self.verdicts for each in _all_of(verdict)}
+            asked = {one.on.id for one in self.reviews.values() if one.clause == step.clause}
+            named = [one for name, one in found.items() if one.violation.clause == step.clause or name in asked]
+            about = [self._verdict_on(step, at, one, found.values()) for one in named if self._is_new(one)]
         self._escalate(about)
         return len(about)
+
+    def _is_new(self, one: Noted) -> bool:
+        fresh = one.violation.id not in self._decided
+        self._decided.add(one.violation.id)
+        return fresh
+
+    def _verdict_on(self, step: Step, at: Millis, one: Noted, found: Iterable[Noted]) -> Record:
+        """A decision on a finding, about what is decided with it; what followed it falls with it."""
+        name, falls = one.violation.id, step.decide == "overturn"
+        about = (
+            each
+            for each in found
+            if name in (each.violation.id, each.violation.together, each.violation.follows if falls else None)
+        )
+        return self._decision(step, at, "verdict", name, one.violation.subject.id, one.group_key, tuple(about))
 
     def _decision(
         self, step: Step, at: Millis, kind: str, name: str, subject: str, key: str, about: tuple[Noted, ...] = ()
@@ -95,8 +106,19 @@ class Rehearsal:
             reason="",
             decided_at=at,
             subject=subject,
+            pick=step.pick and self._full_name(step.pick, name),
+            amount_fen=step.amount_fen,
+            check=step.check,
         )
         return Record(JUDGEMENTS, key, b"", 0, at, Judged(decision=decision, about=about))
+
+    def _full_name(self, pick: str, on: str) -> str:
+        """`clause/kind` of what is picked by its kind. ValueError where no review on this offers it."""
+        offered = {str(one["pick"]) for each in self.reviews.values() if each.on.id == on for one in choices(each)}
+        found = sorted(one for one in offered if pick in (one, one.rpartition("/")[2]))
+        if not found:
+            raise ValueError(f"{pick} cannot be picked: offered is {', '.join(sorted(offered)) or 'nothing'}")
+        return found[0]
 
     def _dues(self, until: Millis) -> list[tuple[str, Millis]]:
         """The groups in which something falls due by then, each with that time, earliest first."""
@@ -138,6 +160,16 @@ class Rehearsal:
             elif planned.action:
                 actions.append(planned.action)
         return actions
+
+
+def choices(review: Review) -> Sequence[Mapping[str, Any]]:
+    """What the person who decides may pick, each with clause and kind."""
+    found: Sequence[Mapping[str, Any]] = review.detail.get("choices", ())
+    return found
+
+
+def _all_of(verdict: Verdict) -> Iterable[Violation]:
+    return (*verdict.violations, *verdict.uncertain)
 
 
 def _arrived(action: Action) -> Record:

@@ -24,6 +24,8 @@ _PEOPLE: dict[str, dict[str, Any]] = {
     "member": {"name": "陈志强", "department": "生产部", "unit": "生产部", "supervisor": "leader"},
     "colleague": {"name": "何平", "department": "生产部", "unit": "生产部", "supervisor": "leader"},
 }
+# Members were told of the moderation before it began: otherwise nothing leaves but drafts.
+_FACTS = {"monitoring_notice_at": "-30d"}
 # What a fixture says besides its people.
 _OWN = ("card", "facts", "group", "groups", "settings")
 
@@ -51,7 +53,7 @@ def fleet_for(pack: Pack, case: Case) -> Fleet:
     groups = [{**own, **fixture.get("group", {})}]
     groups += [{**common, "id": key, "name": key, **given} for key, given in fixture.get("groups", {}).items()]
     for one in groups:
-        one["facts"] = dated(one.get("facts", {}), calendar)
+        one["facts"] = dated({**_FACTS, **one.get("facts", {})}, calendar)
     return msgspec.convert({"people": people, "groups": groups, "settings": settings}, type=Fleet)
 
 

@@ -129,8 +129,9 @@ def test_a_fixture_lays_people_facts_and_groups_over_the_seven():
     own, side = fleet.groups
     assert (people["owner"].department, people["owner"].post, people["owner"].name) == ("行政部", "经理", "周卫国")
     assert people["newcomer"].joined_at == START - 2 * DAY
-    assert own.facts == {"purpose": "工作", "filed_at": START - 30 * DAY}
-    assert (own.managers, side.name, side.owner, side.facts) == (("finance",), "二群", "member", {})
+    told = {"monitoring_notice_at": START - 30 * DAY}
+    assert own.facts == {"purpose": "工作", "filed_at": START - 30 * DAY, **told}
+    assert (own.managers, side.name, side.owner, side.facts) == (("finance",), "二群", "member", told)
     assert "customer" in own.members
     assert not {"newcomer", "leader"} & set(own.members)
 
@@ -285,3 +286,39 @@ clauses:
 tests:
   - {{name: an advert, message: "{ADVERT}", expect: [acme-1]}}
 """
+
+
+def test_consequences_are_offered_picked_and_missed_when_unbound(classifiers: Classifiers):
+    offered = {"clause": "p-ads", "choices": ["p-fines/fine", "p-ads/warn"]}
+    pick = {"by": "leader", "decide": "uphold", "clause": "p-ads", "pick": "fine"}
+    draft = {"kind": "fine", "clause": "p-fines", "amount_fen": None, "subject": "member"}
+    tests: list[dict[str, Any]] = [
+        {"message": ADVERT, "expect": ["p-ads"], "reviews": [offered]},
+        {"steps": [{"message": ADVERT}, pick], "expect": ["p-ads"], "drafts": [draft]},
+        {"message": "早", "expect": [], "near": ["p-ads"]},
+        {"steps": [{"message": ADVERT}, {**pick, "pick": "remove"}], "expect": ["p-ads"]},
+    ]
+    clauses: dict[str, list[dict[str, Any]]] = {
+        "ads": [
+            {"mode": "assisted", "rule": "content.category", "with": {"category": "ads"}, "ladder": "adverts"},
+            {"mode": "assisted", "rule": "consequence", "with": {"by": "review", "options": ["warn"]}},
+        ],
+        "fines": [
+            {
+                "mode": "assisted",
+                "rule": "consequence",
+                "with": {"by": "review", "of": ["p-ads"], "fine": {"payer": None, "least_fen": 5000}},
+            }
+        ],
+    }
+    fixture = {"settings": {"fines": {"enabled": True, "basis": "第九章"}}}
+    packs = load_packs()
+    offers, picks, _, unknown = run_tests(a_pack(*tests, fixture=fixture, **clauses), packs, classifiers)
+    assert offers.wrong == picks.wrong == ()
+    assert unknown.wrong == ("it broke with ValueError: remove cannot be picked: offered is p-ads/warn, p-fines/fine",)
+    seen = measured(a_pack(*tests[:3], fixture=fixture, **clauses), packs, classifiers)
+    unseen = measured(
+        a_pack({"message": ADVERT, "expect": ["p-ads"]}, tests[2], fixture=fixture, **clauses), packs, classifiers
+    )
+    assert (seen.unmissed, unseen.unmissed) == ((), ("p-fines",))
+    assert seen.unbroken == unseen.unbroken == ()
