@@ -1,5 +1,6 @@
-"""`xunqun pack`: lint, coverage, test."""
+"""`xunqun pack`: lint, coverage, page, test."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -71,18 +72,58 @@ def lint(which: Which = None, json: Json = False) -> None:
 
 
 @app.command()
-def coverage(which: Which = None, json: Json = False) -> None:
+def coverage(
+    which: Which = None,
+    all_: Annotated[bool, typer.Option("--all", help="All shipped packs; so it is if none is named.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write one page for a browser to this file.")] = None,
+    json: Json = False,
+) -> None:
     """List every clause: live, blind (bound, but its detector has no data yet), or reasoned."""
-    from policies.coverage import cover
+    from policies.coverage import STANDINGS, cover, figures
 
-    rows = [row for pack in _loaded(which) for row in cover(pack)]
+    if all_ and which:
+        raise Failure("name packs or say --all, not both")
+    packs = _loaded(which)
+    rows = [row for pack in packs for row in cover(pack)]
+    if html is not None:
+        from streams.pages.coverage import as_html
+
+        html.write_text(as_html(packs), encoding="utf-8")
     if json:
-        print_json(rows)
+        print_json({"figures": {pack.pack: figures(cover(pack)) for pack in packs}, "rows": rows})
         return
-    shown = [(row.clause, row.mode, row.state, row.rule, row.note) for row in rows]
-    print_table("Coverage", ("clause", "mode", "state", "rule", "note"), shown, "no clauses")
-    for state in ("live", "blind", "reasoned"):
-        console.print(f"{state}: {sum(row.state == state for row in rows)} of {len(rows)}")
+    if html is None:
+        shown = [
+            (row.clause, row.mode, row.state, row.rule, "; ".join(filter(None, (row.reason, row.note)))) for row in rows
+        ]
+        print_table("Coverage", ("clause", "mode", "state", "rule", "reason, note"), shown, "no clauses")
+    for pack in packs if len(packs) > 1 else ():
+        each = figures(cover(pack))
+        console.print(f"{pack.pack}: {', '.join(f'{each[one]} {one}' for one in STANDINGS)}")
+    found = figures(rows)
+    console.print(f"clauses: {', '.join(f'{found[one]} {one}' for one in STANDINGS)} of {sum(found.values())}")
+    if html is not None:
+        console.print(f"written to {html}", markup=False)
+
+
+@app.command()
+def page(
+    which: Which = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write <slug>.md into; else it is printed.")
+    ] = None,
+) -> None:
+    """Make the page of each pack: clause, summary, mode, what is looked at, what follows; in Chinese."""
+    from streams.pages.pack import as_markdown
+
+    if out is not None and not out.is_dir():
+        raise Failure(f"{out} is no folder: make it first, or name another")
+    for pack in _loaded(which):
+        if out is None:
+            sys.stdout.write(as_markdown(pack))
+        else:
+            (out / f"{pack.pack}.md").write_text(as_markdown(pack), encoding="utf-8")
+            console.print(f"written to {out / pack.pack}.md", markup=False)
 
 
 @app.command("test")
