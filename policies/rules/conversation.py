@@ -1,33 +1,47 @@
 """Rules on answers that are owed: replies to questions and receipts for instructions."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import re2
 from msgspec import Struct, field
 
 from classifiers.conversation import asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
+from classifiers.lazy import lazy
 from models import Cause, Evidence, Subject
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
 from policies.state import Deadline
 
+_compile = lazy(re2.compile)
+
 # A group can owe this many answers at once; the oldest gives way.
 MOST_OPEN = 50
 
 
 class ReplyParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`within`: how long an answer may take. `by_leaders`: only questions and assignments of leaders count."""
+    """`within`: how long an answer may take. `by_leaders`: only questions and assignments of leaders count.
+
+    `asked`: what wants an answer; an `issue` is trouble, a complaint or a request in any form. `askers` ("from"): only
+    people with one of these tags ask, and only others answer; whom the directory does not know is a `customer`.
+    `interim` tells what will do until there is an answer, for the wording. `types`, `except_types` of groups.
+    """
 
     within: Span = field(default_factory=lambda: Span(hours=2, working=True, source="tenant"))
     by_leaders: bool = False
+    asked: tuple[Literal["question", "assignment", "issue"], ...] = ("question", "assignment")
+    askers: tuple[str, ...] = field(default=(), name="from")
+    interim: str = ""
+    types: tuple[str, ...] = ()
+    except_types: tuple[str, ...] = ()
 
 
 class Reply(Rule):
     """A question or assignment got no answer in time. An interim answer by anybody else stops the clock.
 
-    Who asks again before it is answered still waits for one answer.
-    Serves `sla:response`.
+    Who asks again before it is answered still waits for one answer. An answer that is addressed to one of several askers
+    serves only him; what was sent before the question is no answer to it, however late it arrives. Serves `sla:response`.
     """
 
     name = "deadline.reply"
@@ -36,22 +50,24 @@ class Reply(Rule):
     needs = "the messages of the group without gaps"
 
     def see(self, case: Case, params: ReplyParams, place: Place) -> Iterable[Finding]:
-        if case.sender_id is None or case.is_robot:
+        if case.sender_id is None or case.is_robot or not case.view.is_of(params.types, params.except_types):
             return ()
-        waits = False
-        for open_one in place.deadlines(case):
-            if open_one.data.get("asker") == case.sender_id:
-                waits = True
-            else:
-                del case.state.deadlines[open_one.id]
+        running = place.deadlines(case)
+        waits = any(one.data.get("asker") == case.sender_id for one in running)
+        asker = not params.askers or _is_one_of(case, params.askers)
+        if running and not (asker and params.askers):
+            for answered in _answered(case, running):
+                del case.state.deadlines[answered.id]
         # Whoever asks again asks the same: one answer serves.
-        if not waits and self._asks(case, params):
+        if asker and not waits and self._asks(case, params):
+            if len(running) >= MOST_OPEN:
+                case.state.deadlines.pop(min(running, key=lambda one: one.due_at).id, None)
             place.set_deadline(
                 case,
                 subject=case.sender_id,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={"asker": case.sender_id},
+                data={"asker": case.sender_id, "at": case.now},
             )
         return ()
 
@@ -59,7 +75,11 @@ class Reply(Rule):
         leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
         if params.by_leaders and not leader:
             return False
-        asks = case.does(is_question) or (leader and case.does(instructs))
+        asked = params.asked
+        asks = ("question" in asked and case.does(is_question)) or (
+            "assignment" in asked and leader and case.does(instructs)
+        )
+        asks = asks or ("issue" in asked and _tells_of_an_issue(own_text(case.seen)))
         return asks and not case.does(waives_reply) and not case.does(is_receipt)
 
     def due(self, case: Case, params: ReplyParams, deadline: Deadline) -> Iterable[Finding]:
@@ -68,8 +88,41 @@ class Reply(Rule):
             explanation="工作布置或问询在规定时间内无人回应",
             evidence=(Evidence(signal="deadline", category="reply", why=f"未获回应的消息：{deadline.cause}"),),
             cause=Cause("deadline", deadline.id),
+            mend=params.interim or None,
             category="reply",
         )
+
+
+def _is_one_of(case: Case, tags: tuple[str, ...]) -> bool:
+    """Say whether the sender carries one of the tags; strangers are customers, where a directory tells who is none."""
+    if case.person is not None:
+        return any(one in case.person.tags for one in tags)
+    external = case.seen.sender is not None and case.seen.sender.scope == "external"
+    return "customer" in tags and (external or bool(case.directory.people))
+
+
+def _answered(case: Case, running: list[Deadline]) -> list[Deadline]:
+    """Which open questions of others a message answers: those it is addressed to, else all that were asked before it."""
+    seen = case.seen
+    asked = [one for one in running if one.data["asker"] != case.sender_id and one.data.get("at", 0) <= case.now]
+    to = {case.directory.subject(seen.platform, one.id) for one in seen.mentions or () if one.id}
+    reply_to = seen.reply_to.id if seen.reply_to else None
+    return [one for one in asked if one.cause == reply_to or one.data["asker"] in to] or asked
+
+
+def _tells_of_an_issue(text: str) -> bool:
+    return bool(_ISSUE.search(text[:READ])) and not _SETTLED.search(text[:READ])
+
+
+# Of a message this much is read for issues.
+READ = 2000
+_ISSUE = _compile(
+    r"登不上|打不开|上不去|进不去|[登打转取查用办付收进上连开交提]不了|不能用|没法|无法|失败|报错|出错|有误|异常|故障|坏了|卡住|卡死|掉线"
+    r"|[没未]到账|没收到|没反应|没人|一直没|还没|迟迟|太慢|很慢|太久|好久|等了|排队"
+    r"|失望|不满|投诉|态度|太差|很差|差劲|糟糕|敷衍|不负责|气人|反映"
+    r"|请问|咨询|麻烦|帮忙|帮我|帮.{0,4}[查看办处联]|想[问办]|想了解|想知道|需要[办开查帮]|急用|着急|急着|尽快|怎么|能否|可否|多久|建议"
+)
+_SETTLED = _compile(r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了")
 
 
 class ReceiptParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
