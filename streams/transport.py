@@ -31,9 +31,10 @@ Partitions = Callable[[set[TP]], Awaitable[None]]
 
 # Seconds that one look for fetched records may take. A rebalance waits for the look that is under way.
 LOOK = 0.25
-# Milliseconds that a broker may hold a fetch for which it has no data. While it does, aiokafka asks that broker for no other
-# partition, so this is also how long a busy partition may stand still beside quiet ones. Faust fixes it at 1500.
-FETCH_WAIT = 100
+# (bytes, milliseconds) until a broker answers a fetch, by whether the last look brought records. While a broker holds a fetch,
+# aiokafka asks it for no other partition, so this is also how long a busy partition may stand still beside quiet ones; Faust
+# fixes it at 1500. Where records keep coming, an answer to each of them would cost more (1 ms, however few they are) than they.
+FETCH_QUIET, FETCH_BUSY = (1, 100), (64 << 10, 15)
 # Seconds in which a member without heartbeat is taken for dead (SESSION), and between heartbeats.
 SESSION, HEARTBEAT = 10.0, 2.5
 # Seconds that the members have to give up their partitions in a rebalance, and after which one that takes no records, because
@@ -159,9 +160,9 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no settings for either. FETCH_WAIT says what waiting costs. By ranges, partition n of all topics lies with one
+        # Faust has no settings for either. FETCH_QUIET says what waiting costs. By ranges, partition n of all topics lies with one
         # member, so a group has one owner; Faust deals partitions out in turn.
-        consumer._fetch_max_wait_ms = FETCH_WAIT
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_QUIET
         consumer._partition_assignment_strategy = [RangePartitionAssignor]
         return consumer
 
@@ -176,7 +177,10 @@ class _Thread(driver.AIOKafkaConsumerThread):
         # the worker is alive but reads nothing any more.
         if not consumer._closed:
             consumer._coordinator.check_errors()
-        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        fetcher = consumer._fetcher
+        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = FETCH_BUSY if found else FETCH_QUIET
+        return found
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # Faust leaves out what is no longer ours and still says that all was committed.

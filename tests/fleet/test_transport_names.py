@@ -115,6 +115,7 @@ CALLED: list[tuple[Any, str]] = [
     (AIOKafkaConsumer.getmany, "self._coordinator.check_errors()"),
     # Without partitions it looks at all of them, as we want it to.
     (Fetcher.fetched_records, "if partitions and tp not in partitions:"),
+    (Fetcher._get_actions_per_node, "self._fetch_max_wait_ms,\n                self._fetch_min_bytes,"),
 ]
 
 # Names that we use and do not override.
@@ -240,7 +241,7 @@ async def test_what_instances_have_is_there() -> None:
     assert not ours & {*vars(stocked), *dir(App)}
 
     client = aiokafka.AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
-    for name in ("_fetch_max_wait_ms", "_partition_assignment_strategy", "_closed", "_client", "_coordinator"):
+    for name in ("_fetch_min_bytes", "_fetch_max_wait_ms", "_partition_assignment_strategy", "_closed", "_client", "_coordinator"):
         assert hasattr(client, name), name
     assert isinstance(app.consumer, transport._Consumer)
     assert isinstance(app.consumer._thread, transport._Thread)
@@ -259,5 +260,5 @@ async def test_settings_arrive_in_aiokafka() -> None:
     assert client._auto_offset_reset == "earliest"
     assert client._enable_auto_commit is False
     assert client._max_poll_records == transport.AHEAD * reading.batch
-    assert client._fetch_max_wait_ms == transport.FETCH_WAIT
+    assert (client._fetch_min_bytes, client._fetch_max_wait_ms) == transport.FETCH_QUIET
     assert [assignor.name for assignor in client._partition_assignment_strategy] == ["range"]
