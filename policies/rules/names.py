@@ -1,8 +1,8 @@
 """Rules on nicknames and group names."""
 
 from collections.abc import Iterable
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import Literal
 
 import re2
 from msgspec import Struct
@@ -10,9 +10,6 @@ from msgspec import Struct
 from models import Evidence, Person, Subject
 from policies.rules.base import Case, Finding, Rule
 from policies.schema import Span
-
-if TYPE_CHECKING:
-    from classifiers.keywords import Keywords
 
 # Source: packs.md, NAME; compared with the directory wherever the person is known.
 CHINESE_NAME = re2.compile(r"^[\p{Han}·•]{2,15}$")
@@ -253,15 +250,14 @@ class GroupNameParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `declared`: the registered one. `pattern`: an RE2 expression the name matches, as written or in simplified characters
     (small letters). `like` says the form in words; with `{name}` in it, it is the name to propose: 泽东{name}工作群.
-    `without`: words it may not hold; `indecent`: nor a word of the product's lists on porn, abuse and gambling.
-    `people`: no name of the directory stands in it. `purpose`: it shows the work. `longest`: characters.
+    `without`: words it may not hold. `people`: no name of the directory stands in it. `purpose`: it shows the work.
+    `longest`: characters.
     """
 
     declared: bool = True
     pattern: str | None = None
     like: str = ""
     without: tuple[str, ...] = ()
-    indecent: bool = False
     people: bool = False
     purpose: bool = False
     longest: int | None = None
@@ -330,7 +326,7 @@ def _wrong_name(params: GroupNameParams, name: str, declared: str) -> str | None
 def _unfit_name(case: Case, params: GroupNameParams, name: str) -> tuple[bool, str | None]:
     """Say what is wrong with the words of a name, and whether that is certain. What offends is not repeated."""
     shown = simplified(name)
-    if any(simplified(one) in shown for one in params.without) or (params.indecent and _is_indecent(shown)):
+    if any(simplified(one) in shown for one in params.without):
         return True, "群名含有不当用语"
     if params.people and _names_somebody(case, shown):
         return True, "群名含有个人姓名，建议改用工作内容"
@@ -346,18 +342,6 @@ def _names_somebody(case: Case, shown: str) -> bool:
     for unit in case.directory.units:
         shown = shown.replace(simplified(unit), " ")
     return any(len(one) > 1 and simplified(one) in shown for one in case.directory.names)
-
-
-def _is_indecent(shown: str) -> bool:
-    return any(hit.strength == "strong" for hit in _indecent().find(shown))
-
-
-@cache
-def _indecent() -> "Keywords":
-    """The product's lists of words that no decent name holds; read when a pack first asks for them."""
-    from classifiers.keywords import Keywords, load_lists
-
-    return Keywords([one for one in load_lists() if one.category in ("porn", "abuse", "gambling")])
 
 
 # What groups for work are called after.
