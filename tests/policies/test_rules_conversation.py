@@ -8,6 +8,7 @@ import pytest
 from cases import DAY, HOUR, MEMBER, MINUTE, PEOPLE, House, found, overdue
 
 from models import Mention, MessageRef, Person
+from models.observation import ReplyTo
 
 QUESTION = "三号机什么时候能修好?"
 TWO_HOURS: dict[str, Any] = {"within": {"hours": 2, "working": True}}
@@ -173,3 +174,116 @@ def test_an_edited_notice_is_tracked_once() -> None:
     for given in ({"id": "n1"}, {"at": DAY, "type": "message.edited", "edit_of": MessageRef("n1")}):
         found("deadline.receipt", house.sees(NOTICE, by="keeper", **given), **ONE_DAY)
     assert len(house.state.deadlines) == 1
+
+
+# --- customers -------------------------------------------------------------------------------------------------------
+
+CUSTOMERS = (
+    *PEOPLE,
+    Person(id="c1", name="李客户", tags=("customer",)),
+    Person(id="c2", name="赵客户", tags=("customer",)),
+)
+HALF_AN_HOUR: dict[str, Any] = {"within": {"minutes": 30}, "from": ["customer"], "asked": ["question", "issue"]}
+
+
+def ignored(*said: Said, minutes: int = 31, **given: Any) -> int:
+    return len(told("deadline.reply", HALF_AN_HOUR, said, until=minutes * MINUTE, people=CUSTOMERS, **given))
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("网银突然登不上,急着发工资", True),
+        ("你们昨天柜台排队太久,很失望", True),
+        ("请问对公账户怎么开?", True),
+        ("转账一直没到账", True),
+        ("麻烦帮我查一下上月回单", True),
+        ("我要投诉你们的客户经理", True),
+        ("好的,谢谢", False),
+        ("收到", False),
+        ("网银已经恢复了,不用了,谢谢", False),
+        ("祝大家节日快乐", False),
+        ("足球竞猜稳赚,私我跟单", False),
+    ],
+)
+def test_a_customers_question_or_complaint_starts_the_clock(text: str, starts: bool) -> None:
+    assert ignored((0, "c1", text)) == starts
+    assert ignored((0, "guest", text)) == starts
+
+
+@pytest.mark.parametrize(
+    ("at", "by", "text", "late"),
+    [
+        (12, "finance", "收到,已转科技部,11点前给您答复", False),
+        (30, "finance", "稍等,正在查", False),
+        (31, "finance", "稍等,正在查", True),
+        (5, "c2", "我也登不上", True),
+        (5, "c1", "急!", True),
+    ],
+)
+def test_only_the_staff_answers_a_customer(at: int, by: str, text: str, late: bool) -> None:
+    assert (ignored((0, "c1", "网银突然登不上"), (at * MINUTE, by, text), minutes=32) > 0) == late
+
+
+def test_half_an_hour_runs_at_night_and_at_weekends_too() -> None:
+    night, saturday = 13 * HOUR, 3 * DAY + 11 * HOUR
+    for at in (night, saturday):
+        assert ignored((at, "c1", QUESTION), minutes=at // MINUTE + 29) == 0
+        assert ignored((at, "c1", QUESTION), minutes=at // MINUTE + 31) == 1
+
+
+def test_the_staffs_own_questions_start_no_clock() -> None:
+    assert ignored((0, "finance", QUESTION), (MINUTE, "leader", "请各位今天下班前提交盘点表")) == 0
+
+
+def test_an_issue_is_asked_about_only_where_the_clause_means_it() -> None:
+    trouble = [(0, "member", "三号机又坏了")]
+    assert told("deadline.reply", TWO_HOURS, trouble, until=DAY) == []
+    assert len(told("deadline.reply", {**TWO_HOURS, "asked": ["issue"]}, trouble, until=DAY)) == 1
+    assert told("deadline.reply", {**TWO_HOURS, "asked": ["assignment"]}, [(0, "member", QUESTION)], until=DAY) == []
+    assert told("deadline.reply", {**TWO_HOURS, "asked": ["issue"], "types": ["company"]}, trouble, until=DAY) == []
+
+
+def two_ask(answer: dict[str, Any]) -> list[str]:
+    house = House(people=CUSTOMERS)
+    for number, who in enumerate(("c1", "c2")):
+        found("deadline.reply", house.sees(QUESTION, by=who, at=number, id=f"q-{who}"), **HALF_AN_HOUR)
+    found("deadline.reply", house.sees("下午三点前", by="finance", at=MINUTE, **answer), **HALF_AN_HOUR)
+    return sorted(one.subject for one in house.state.deadlines.values())
+
+
+def test_an_answer_to_one_of_two_leaves_the_other_open() -> None:
+    assert two_ask({}) == []
+    assert two_ask({"reply_to": ReplyTo(id="q-c1")}) == ["c2"]
+    assert two_ask({"mentions": (Mention(id="c2"),)}) == ["c1"]
+    assert two_ask({"reply_to": ReplyTo(id="another")}) == []
+
+
+def test_what_was_sent_before_a_question_is_no_answer_however_late_it_arrives() -> None:
+    house = House()
+    found("deadline.reply", house.sees(QUESTION, by="phone", at=HOUR), **TWO_HOURS)
+    found("deadline.reply", house.sees("早上好", by="finance", at=HOUR - 1), **TWO_HOURS)
+    assert len(house.state.deadlines) == 1
+    found("deadline.reply", house.sees("下午三点前", by="finance", at=HOUR), **TWO_HOURS)
+    assert house.state.deadlines == {}
+
+
+def test_an_answer_that_arrives_after_the_judgement_changes_nothing() -> None:
+    said = [(0, "member", QUESTION), (5 * HOUR, "keeper", "好的"), (HOUR, "finance", "下午三点前")]
+    assert len(told("deadline.reply", TWO_HOURS, said, until=DAY)) == 1
+
+
+def test_open_questions_are_bounded() -> None:
+    house = House(people=PEOPLE)
+    for number in range(60):
+        found("deadline.reply", house.sees(QUESTION, by=f"guest{number}", at=number), **HALF_AN_HOUR)
+    assert len(house.state.deadlines) == 50
+    assert "jsonl:guest9" not in {one.subject for one in house.state.deadlines.values()}
+
+
+def test_the_notice_says_what_will_do_for_now() -> None:
+    house = House()
+    params = {**TWO_HOURS, "interim": "可先答复进展"}
+    found("deadline.reply", house.sees(QUESTION), **params)
+    [finding] = overdue("deadline.reply", house.sees(at=DAY, by=None, type="clock.tick"), **params)
+    assert finding.mend == "可先答复进展"

@@ -1,7 +1,12 @@
 """Reports by members take the sealed path."""
 
+from typing import Any
+
 import msgspec
-from cases import House, found
+import pytest
+from cases import DAY, HOUR, House, found, overdue
+
+from models import Fact
 
 
 def test_a_report_is_for_a_person_and_shows_neither_who_nor_what() -> None:
@@ -22,3 +27,72 @@ def test_every_report_is_its_own() -> None:
         if one.cause
     ]
     assert causes == ["m1", "m2"]
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({}, "收到成员举报，请核实；举报人信息已隐去"),
+        ({"masked": True}, "收到成员举报，请核实；举报人受制度保护，不显示、不查问"),
+        ({"investigate": "行政部"}, "收到成员举报，请行政部核查，结果经批准后公布；举报人信息已隐去"),
+    ],
+)
+def test_the_entry_says_who_is_protected_and_who_investigates(params: dict[str, Any], told: str) -> None:
+    [finding] = found("report.intake", House().sees("有人发广告", type="report.filed"), **params)
+    assert finding.explanation == told
+    assert finding.subject.kind == "group"
+
+
+PROMPTLY: dict[str, Any] = {"within": {"working_days": 2}}
+
+
+def handled(*statements: dict[str, Any], until: int = 10 * DAY) -> list[str]:
+    """What is said of two reports by a tick at `until`."""
+    house = House()
+    for name in ("r1", "r2"):
+        assert found("report.intake", house.sees("有人卖图纸", type="report.filed", id=name), **PROMPTLY) == []
+    for given in statements:
+        case = house.sees(**{"type": "task.stated", "by": "keeper", "at": HOUR, **given})
+        assert found("report.intake", case, **PROMPTLY) == []
+    late = overdue("report.intake", house.sees(type="clock.tick", by=None, at=until), **PROMPTLY)
+    assert "member" not in msgspec.json.encode([one.explanation for one in late]).decode()
+    return [one.explanation for one in late]
+
+
+@pytest.mark.parametrize(
+    ("fact", "open_ones"),
+    [
+        (Fact("report_handled", True), 0),
+        (Fact("report_handled", True, ref="r1"), 1),
+        (Fact("report_handled", True, ref="r3"), 2),
+        (Fact("report_handled", False), 2),
+        (Fact("backup_done", True), 2),
+    ],
+)
+def test_a_report_is_handled_in_time(fact: Fact, open_ones: int) -> None:
+    told = handled({"fact": fact})
+    assert told == ["成员举报在规定时间内没有处理记录，请核实；举报人信息已隐去"] * open_ones
+
+
+def test_a_report_has_its_time() -> None:
+    assert handled(until=2 * DAY) == []
+    assert len(handled(until=3 * DAY)) == 2
+
+
+def test_who_may_not_state_facts_handles_no_report() -> None:
+    house = House()
+    found("report.intake", house.sees(type="report.filed", id="r1"), **PROMPTLY)
+    case = house.sees(type="task.stated", by="member", fact=Fact("report_handled", True))
+    # What the agent does not take note of never reaches the state.
+    house.state.facts.clear()
+    house.state.stated.clear()
+    found("report.intake", case, **PROMPTLY)
+    assert len(house.state.deadlines) == 1
+
+
+def test_open_reports_are_bounded_and_name_no_reporter() -> None:
+    house = House()
+    for number in range(60):
+        found("report.intake", house.sees(type="report.filed", id=f"r{number}", by="member", at=number), **PROMPTLY)
+    assert len(house.state.deadlines) == 50
+    assert "member" not in msgspec.json.encode(house.state.deadlines).decode()

@@ -10,7 +10,7 @@ from cases import DAY, GROUP, HOUR, MEMBER, PEOPLE, START, House, faults, found
 from models import Fact, Group, Mention, Person, Target
 from models.observation import ReplyTo
 
-DAILY = {"within": {"days": 1}}
+DAILY: dict[str, Any] = {"within": {"days": 1}}
 
 
 def surplus(house: House, *, at: int = 0, by: str = "owner", **params: Any) -> list[str]:
@@ -246,8 +246,8 @@ def test_where_the_gate_is_for_leaving_too_only_the_owner_asks_out() -> None:
 
 # --- whom a clause on the roster means -------------------------------------------------------------------------------
 
-GONE = {"status": "left", "left_at": START - 30 * HOUR}
-MOVED = {"status": "transferred", "transferred_at": START - 30 * HOUR}
+GONE: dict[str, Any] = {"status": "left", "left_at": START - 30 * HOUR}
+MOVED: dict[str, Any] = {"status": "transferred", "transferred_at": START - 30 * HOUR}
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_trainee_is_in_with_a_leaders_consent_on_file(name: str) -> None:
     assert surplus(house, only=["unconfirmed"]) == []
 
 
-HANDOVER = {"only": ["transferred"], "handover": ["handover_done"]}
+HANDOVER: dict[str, Any] = {"only": ["transferred"], "handover": ["handover_done"]}
 
 
 def test_a_transferee_stays_until_the_handover_is_done() -> None:
@@ -336,7 +336,7 @@ def test_a_leaver_without_a_readable_date_is_out_at_once(date: str | None) -> No
 
 def test_working_days_beyond_the_calendars_years_are_monday_to_friday() -> None:
     house = with_member(status="left", left_at="2050-09-30")  # a Friday, before what would be a holiday
-    due = {"within": {"working_days": 2}}
+    due: dict[str, Any] = {"within": {"working_days": 2}}
     days = (int(datetime(2050, 10, 4, 23, 59, tzinfo=UTC).timestamp() * 1000) - START) // HOUR
     assert surplus(house, at=(days - 24) * HOUR, **due) == []
     assert surplus(house, at=(days + 24) * HOUR, **due) == ["member"]
@@ -353,7 +353,7 @@ def test_people_with_the_same_name_are_told_apart() -> None:
 
 CLERK = Person(id="clerk", name="吴敏", department="督查室", post="科员")
 SECOND = Person(id="second", name="马超", department="督查室", post="科员")
-ONE_CLERK = {"limits": [{"department": "督查室", "most": 1}]}
+ONE_CLERK: dict[str, Any] = {"limits": [{"department": "督查室", "most": 1}]}
 
 
 def closed(house: House, **params: Any) -> list[tuple[str, bool]]:
@@ -543,7 +543,7 @@ def test_who_accepts_an_invitation_has_consented() -> None:
     ("given", "right"), [({}, False), (GONE, True), (MOVED, True), ({"left_at": START - DAY}, True)]
 )
 def test_leavers_may_be_cleared_without_approval(given: dict[str, Any], right: bool) -> None:
-    params = {"gate": [], "of": "anyone", "removals": True}
+    params: dict[str, Any] = {"gate": [], "of": "anyone", "removals": True}
     case = with_member(**given).sees(type="member.removed", by="owner", target="member")
     assert (list(found("member.invitation", case, **params, may_clear=True)) == []) == right
     assert len(found("member.invitation", case, **params)) == 1
@@ -649,7 +649,7 @@ def test_objections_kept_are_few() -> None:
 
 # --- who is silent ---------------------------------------------------------------------------------------------------
 
-HALF_A_YEAR = {"after": {"days": 180}}
+HALF_A_YEAR: dict[str, Any] = {"after": {"days": 180}}
 
 
 def silent(house: House, days: int, by: str | None = "owner") -> list[str]:
