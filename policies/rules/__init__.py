@@ -16,6 +16,7 @@ from policies.rules.conversation import Receipts, Reply
 from policies.rules.duties import Acknowledged, Joiner, Periodic, Record, Shirking
 from policies.rules.lifecycle import Busy, Dissolution, Expiry, Idle
 from policies.rules.links import LinkDanger, LinkPolicy
+from policies.rules.media import Copyright, FileTamper, NeedsText, ProgramFile, TextFirst
 from policies.rules.names import GroupName, NameFormat
 from policies.rules.personal import PersonalData
 from policies.rules.posting import NoticePermission
@@ -53,6 +54,11 @@ RULES: dict[str, Rule] = {
         LinkPolicy(),
         LinkDanger(),
         PersonalData(),
+        NeedsText(),
+        TextFirst(),
+        FileTamper(),
+        ProgramFile(),
+        Copyright(),
         TopicAllowed(),
         TopicVenue(),
         TopicArgument(),
