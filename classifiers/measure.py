@@ -36,6 +36,11 @@ _STRONG, _WEAK = 1.0, 0.5
 _PROTECTED = "protected"
 
 _NOTHING: tuple[Signal, ...] = ()
+# Passing on is judged only for what is harmful whoever wrote it; the rest is quoting. With what tells warnings apart.
+_SPREAD = frozenset(
+    {"ads", "fraud", "porn", "gambling", "leak", "secrecy_marking", "internal_marking", "red_header_file"}
+    | {"warning", "solicitation"}
+)
 # How a text begins that may start with somebody else's words.
 _MAY_QUOTE = "「 \t\r\n\v\f\u3000\xa0"
 # What patterns and kinds measure: these are unavailable for a message on which they break.
@@ -208,11 +213,14 @@ class Classifiers:
     def measure(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:
         """The signals of each observation, nearly always none; then it is one and the same empty tuple.
 
-        Judged are own words only, see `own_words`, and the names of attached files. Other types than messages give
+        Measured are own words, see `own_words`, the names of attached files, and, apart from both, what is passed on of
+        the kinds that one may not spread. Other types than messages give
         nothing, but `file.uploaded` those of its file names. Of sealed words a flag says what they were. Keyword signals
         come one a category, with the score of the strongest word; words that are quoted or warned of give none, see
         `is_mention`. Trained signals come from the model's floor upwards.
         """
+        passed_on = [i for i, one in enumerate(observations) if one.forward and one.type in MESSAGE_TYPES]
+        spread = self._spread([observations[i] for i in passed_on]) if passed_on else []
         self._likely, self._explained = {}, {}
         signals = [_NOTHING] * len(observations)
         places: list[int] = []
@@ -252,7 +260,23 @@ class Classifiers:
                     places, words, texts, size = [], [], [], 0
         if texts:
             self._read(signals, places, words, texts)
+        for i, more in zip(passed_on, spread, strict=True):
+            signals[i] = (*signals[i], *more)
         return signals
+
+    def _spread(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:
+        """What is measured of the words that others wrote and these pass on."""
+        bare = [
+            Observation(type=one.type, sent_at=one.sent_at, id=one.id, text=one.forwarded_text) for one in observations
+        ]
+        return [
+            tuple(
+                replace(signal, forwarded=True, evidence=tuple(replace(item, span=None) for item in signal.evidence))
+                for signal in found
+                if signal.category in _SPREAD
+            )
+            for found in self.measure(bare)
+        ]
 
     def warm_up(self) -> None:
         """Do now what the first message would have to wait for, some 0.3 seconds."""

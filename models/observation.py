@@ -1,5 +1,6 @@
 """What the stream shows us: one message, or one change of a member, a nickname or a group."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -111,7 +112,8 @@ class Fact(Struct, frozen=True, omit_defaults=True):
 class Observation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One JSON object of the `observations` topic. Unknown fields, kinds and types are let through.
 
-    `id` is the same for every delivery of the same observation. Only `clock.tick` lacks `id` and `group`.
+    `id` is the same for every delivery of the same observation. Only `clock.tick` lacks `id` and `group`. `forward` holds what
+    was passed on, as the platform gave it: `forwarded_text` reads it.
     """
 
     type: str
@@ -128,6 +130,7 @@ class Observation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     kind: str = "unknown"
     text: str | None = None
     reply_to: ReplyTo | None = None
+    forward: Any = None
     mentions: tuple[Mention, ...] | None = None
     mention_all: bool | None = None
     links: tuple[Link, ...] | None = None
@@ -152,6 +155,11 @@ class Observation(Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.edit_of.id if self.edit_of and self.edit_of.id else self.id
 
     @property
+    def forwarded_text(self) -> str:
+        """What others said that the sender passes on, a line each; platforms nest it, and any of its parts may be missing."""
+        return "\n".join(_texts(self.forward, 0)) if self.forward else ""
+
+    @property
     def is_message(self) -> bool:
         return self.type in MESSAGE_TYPES
 
@@ -162,3 +170,15 @@ class Observation(Struct, frozen=True, omit_defaults=True, kw_only=True):
         """
         arrived = self.received_at if self.received_at is not None else appended_at
         return self.sent_at if arrived is None else min(self.sent_at, arrived + MAX_CLOCK_LEAD)
+
+
+# Forwards inside forwards are read so deep.
+_DEEPEST = 3
+
+
+def _texts(forward: Any, depth: int) -> Iterator[str]:
+    for one in forward if isinstance(forward, list) and depth < _DEEPEST else ():
+        if isinstance(one, dict):
+            if isinstance(one.get("text"), str):
+                yield one["text"]
+            yield from _texts(one.get("forward"), depth + 1)

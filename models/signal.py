@@ -31,7 +31,8 @@ class Signal(Struct, frozen=True, omit_defaults=True):
     """One measurement of one observation.
 
     `classifier` names the kind and version (`keywords@3f2a…`), `score` is 0 to 1. `unavailable` says in a sentence why
-    nothing could be measured; such a signal has score 0 and must never be read as "clean".
+    nothing could be measured; such a signal has score 0 and must never be read as "clean". `forwarded`: it tells of what the
+    sender passed on, not of their own words.
     """
 
     classifier: str
@@ -39,3 +40,4 @@ class Signal(Struct, frozen=True, omit_defaults=True):
     score: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     unavailable: str | None = None
+    forwarded: bool = False

@@ -98,7 +98,7 @@ class ContentCategory(Rule):
             return
         best: Finding | None = None
         for category in params.categories:
-            found = weigh(case, category)
+            found = weigh(case, category) or spread(case, category)
             if found and (best is None or (found.certain, found.score) > (best.certain, best.score)):
                 best = found
         if best is not None:
@@ -106,8 +106,21 @@ class ContentCategory(Rule):
             yield best if case.sender_id else replace(best, certain=False)
 
 
-def weigh(case: Case, category: str) -> Finding | None:
+def spread(case: Case, category: str) -> Finding | None:
+    """What the sender passes on, which others wrote: for a person to look at, never a strike before."""
+    if not any(one.forwarded for one in case.signals) or has(case.signals, "warning"):
+        return None
+    found = weigh(case, category, forwarded=True)
+    if found is None:
+        return None
+    told = f"转发的内容可能属于{NAMES.get(category, category)}，待人工复核"
+    return replace(found, certain=False, explanation=told)
+
+
+def weigh(case: Case, category: str, *, forwarded: bool = False) -> Finding | None:
     """Put the signals of one category together: None, an uncertain finding, or a certain one.
+
+    Those of the sender's own words, or of what is `forwarded`.
 
     Each piece of evidence has a weight, and three make a finding certain: a strong word, a pattern, a kind, or a trained
     score at the act cut weigh three. A score at the review cut
@@ -117,7 +130,8 @@ def weigh(case: Case, category: str) -> Finding | None:
     way. Whoever warns of something or reports it speaks like those who do it, so a warning takes one off, and beside it
     nothing that others warn of is certain.
     """
-    signals = [one for one in case.signals if one.category == category and not one.unavailable]
+    read_here = [one for one in case.signals if one.forwarded is forwarded]
+    signals = [one for one in read_here if one.category == category and not one.unavailable]
     if not signals:
         return None
     budget = case.basis.budgets(category)
@@ -131,8 +145,8 @@ def weigh(case: Case, category: str) -> Finding | None:
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
-    warned = has(case.signals, "warning")
-    called = read == 2 and not warned and category in SOLICITED and has(case.signals, "solicitation")
+    warned = has(read_here, "warning")
+    called = read == 2 and not warned and category in SOLICITED and has(read_here, "solicitation")
     weight = 3 if strong else read + weak + called - warned if read else 0
     if warned and category in WARNED_OF:
         # The trained score reads what is quoted as well. Words that stand outside the quotation count all the same.
@@ -142,7 +156,7 @@ def weigh(case: Case, category: str) -> Finding | None:
     if weight < 2:
         return None
     evidence = tuple(item for one in plain for item in one.evidence)
-    if trained is not None and not evidence:
+    if trained is not None and not evidence and not forwarded:
         evidence = case.basis.explain(case.seen, category)
     evidence = evidence[:8]
     shielded = category in SHIELDED and is_complaint(case.signals)
