@@ -1,28 +1,44 @@
 """Rules on who may post what."""
 
 from collections.abc import Iterable
+from typing import Any
 
+import re2
 from msgspec import Struct
 
 from classifiers.conversation import is_notice
 from models import Evidence
 from models.observation import MESSAGE_TYPES
-from policies.rules.base import Case, Finding, Place, Rule
+from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
+from policies.rules.content import MEASURED, weigh
 
 
 class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may issue notices: the group's publishers, people of `departments`, `leaders`, and holders of `roles`."""
+    """Who may issue notices: the group's publishers, people of `departments`, `leaders`, and holders of `roles`.
+
+    With `category` it is not about notices but about messages of these categories, which need an approval beforehand:
+    its number stands in the message, and among the numbers of the group's fact `fact` (one, or a list). `leaders` need
+    none, nor who holds the fact `exception`.
+    """
 
     departments: tuple[str, ...] = ()
     leaders: bool = True
     roles: tuple[str, ...] = ()
     exception: str = "notice_authorised"
+    category: str | tuple[str, ...] = ()
+    fact: str = "approvals"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        return (self.category,) if isinstance(self.category, str) else self.category
 
 
 class NoticePermission(Rule):
     """A notice or announcement is issued by somebody who may not. "In principle": a recorded authorisation counts.
 
-    What is put up as the group's announcement is one whatever it says. Serves `posting:role-allow-list`.
+    What is put up as the group's announcement is one whatever it says. With `category`: something sensitive is posted
+    without an approval on record, or with a number that is not on record; never certain, for approvals are also given
+    elsewhere. Serves `posting:role-allow-list`.
     """
 
     name = "posting.permission"
@@ -30,7 +46,16 @@ class NoticePermission(Rule):
     watches = MESSAGE_TYPES | {"group.notice_changed"}
     needs = "publishers of the group, departments and posts of people"
 
+    def blind(self, params: NoticePermissionParams) -> str | None:
+        missing = [one for one in params.categories if one not in MEASURED]
+        return (
+            f"no detector or list for {', '.join(missing)} yet" if 0 < len(missing) == len(params.categories) else None
+        )
+
     def see(self, case: Case, params: NoticePermissionParams, place: Place) -> Iterable[Finding]:
+        if params.category:
+            yield from _unapproved(case, params)
+            return
         announced = case.seen.type == "group.notice_changed" or case.does(is_notice)
         if not announced or case.sender_id is None or case.is_robot or self._may(case, params):
             return
@@ -46,11 +71,58 @@ class NoticePermission(Rule):
 
     def _may(self, case: Case, params: NoticePermissionParams) -> bool:
         person = case.person
-        who = case.sender_id or ""
-        if who in case.view.group.publishers or case.sender_role in params.roles:
+        if case.sender_id in case.view.group.publishers or case.sender_role in params.roles:
             return True
-        if params.leaders and case.directory.is_leader(person):
-            return True
-        if case.view.fact(params.exception) or case.view.fact(f"{params.exception}:{who}"):
+        if _is_excepted(case, params):
             return True
         return person is not None and any(one in (person.department or "") for one in params.departments)
+
+
+def _is_excepted(case: Case, params: NoticePermissionParams) -> bool:
+    if params.leaders and case.directory.is_leader(case.person):
+        return True
+    return bool(case.view.fact(params.exception) or case.view.fact(f"{params.exception}:{case.sender_id}"))
+
+
+# 经分管领导审批,编号0815: a number is only read beside the approval that it is said to be of.
+_APPROVED = re2.compile(
+    r"(?:审批|批准|签批|核准|批复|同意)(?:通过|发布)?[\s,，、;；:：(（]{0,3}(?:审批|批准|批复)?(?:单|文|件|记录)?(?:编号|文号|批号|单号|号码?)"
+    r"[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
+    r"|(?:审批|批准|批复)(?:单|文|件)?(?:编?号|文号)[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
+)
+
+
+def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]:
+    """What is sensitive and has no approval on record. Who claims one says by that that it needs one."""
+    if case.is_robot or _is_excepted(case, params):
+        return
+    text = own_text(case.seen)
+    claimed = _APPROVED.search(readable(text[:5000])) if "批" in text or "同意" in text or "核准" in text else None
+    weighed = [found for one in params.categories if (found := weigh(case, one)) is not None] if case.signals else []
+    if not weighed and claimed is None:
+        return
+    number = (claimed.group(1) or claimed.group(2)) if claimed else None
+    if number is not None and _plain_number(number) in _on_record(case, params.fact):
+        return
+    told = f"所附审批编号 {number} 未在登记中" if number else "敏感信息未见事先审批的编号"
+    evidence = max(weighed, key=lambda one: one.score).evidence if weighed else ()
+    yield Finding(
+        subject=case.offender,
+        explanation=f"{told}，待人工复核",
+        certain=False,
+        evidence=(*evidence[:7], Evidence(signal="approval", category="approval", matched=number, why=told)),
+        category="approval",
+    )
+
+
+def _on_record(case: Case, fact: str) -> set[str]:
+    """The numbers of approvals on file and stated since, for all and for the sender."""
+    stated: list[Any] = [case.view.group.facts.get(fact), case.state.facts.get(fact)]
+    stated.append(case.view.fact(f"{fact}:{case.sender_id}"))
+    numbers = (one for value in stated for one in (value if isinstance(value, list | tuple) else (value,)))
+    return {_plain_number(str(one)) for one in numbers if isinstance(one, str | int) and not isinstance(one, bool)}
+
+
+def _plain_number(written: str) -> str:
+    """A number as it is compared: without brackets, dashes, case, and the zeros that YAML takes off a bare 0815."""
+    return "".join(sign for sign in written if sign.isalnum()).upper().lstrip("0")

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from cases import GROUP, PEOPLE, House, found
+from measuring import sees
 
 from models import Change, Fact, Group, Person
 
@@ -57,3 +58,59 @@ def test_where_departments_are_unknown_those_who_keep_the_group_are_not_accused(
     people = tuple(Person(id=one.id, name=one.name) for one in PEOPLE)
     [finding] = found("posting.permission", House(people=people).sees(NOTICE, by=by), **OFFICE)
     assert finding.certain == certain
+
+
+SENSITIVE = {"category": ("leak", "internal_marking", "secrecy_marking")}
+FIGURES = "内部资料,严禁外传:一季度征收数据如下"
+
+
+def unapproved(text: str | None, house: House | None = None, **given: Any) -> list[str]:
+    findings = found("posting.permission", sees(house or House(), text, **given), **SENSITIVE)
+    assert all(not one.certain for one in findings)
+    return [one.explanation for one in findings]
+
+
+def registered(value: Any) -> House:
+    return House(group=msgspec.structs.replace(GROUP, facts={"approvals": value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "breaks"),
+    [
+        (FIGURES, ["0815"], True),
+        (f"{FIGURES}。经分管领导审批,编号0815", ["0815"], False),
+        (f"{FIGURES}。经分管领导审批，编号：0815。", "0815", False),
+        (f"{FIGURES}。经分管领导审批,编号0815", 815, False),
+        (f"{FIGURES}(审批号A-0815)", ["a0815"], False),
+        (f"{FIGURES}。经分管领导审批,编号0816", ["0815"], True),
+        (f"{FIGURES}。经分管领导审批,编号0815", None, True),
+        (f"{FIGURES}。经分管领导审批,编号0815", True, True),
+        (f"{FIGURES}。经分管领导审批,编号0815", {"0815": 1}, True),
+        (f"{FIGURES}。订单编号0815", ["0815"], True),
+        ("情况如下,经分管领导审批,编号0816", ["0815"], True),
+        ("请领导审批", ["0815"], False),
+        ("今天产量已报", ["0815"], False),
+        (None, ["0815"], False),
+    ],
+)
+def test_what_is_sensitive_needs_an_approval_on_record(text: str | None, value: Any, breaks: bool) -> None:
+    assert bool(unapproved(text, registered(value))) == breaks
+
+
+def test_an_approval_may_be_stated_and_for_one_person() -> None:
+    house = House()
+    text = f"{FIGURES}。经分管领导审批,编号0815"
+    house.sees(type="task.stated", by="leader", fact=Fact("approvals", "0815", person="member"))
+    assert not unapproved(text, house)
+    assert unapproved(text, house, by="finance")
+    house.sees(type="task.stated", by="leader", fact=Fact("approvals", ["0815"]))
+    assert not unapproved(text, house, by="finance")
+
+
+@pytest.mark.parametrize("given", [{"by": "leader"}, {"by": "bot", "scope": "robot"}])
+def test_who_needs_no_approval(given: dict[str, Any]) -> None:
+    assert unapproved(FIGURES, **given) == []
+
+
+def test_a_notice_that_is_not_sensitive_needs_none() -> None:
+    assert unapproved(NOTICE) == []
