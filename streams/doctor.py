@@ -1,13 +1,17 @@
 """Looks at everything the product needs and says, for each thing, what is right or what to do."""
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from classifiers.trained.serve import Model, ModelUnavailable
 from models import Fleet
+from models.observation import Millis
+from policies.calendar import WorkingCalendar
 from policies.coverage import cover
+from policies.notices import was_told
 from policies.schema import Pack
 from streams import desk
 from streams.loading import LoadError, classifiers_from, fleet_from, model_folder, packs_from
@@ -55,7 +59,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
     try:
         packs = packs_from(settings.packs, fleet)
         yield Finding("ok", "packs", ", ".join(f"{slug} {pack.version}" for slug, pack in sorted(packs.items())))
-        yield from _standing(fleet, packs)
+        yield from standing(fleet, packs, time.time_ns() // 1_000_000)
     except LoadError as error:
         yield Finding("wrong", "packs", str(error))
     try:
@@ -70,7 +74,9 @@ def _files(settings: Settings) -> Iterator[Finding]:
         yield Finding("wrong", "weights", f"{error} Until then these categories are reported as unavailable.")
 
 
-def _standing(fleet: Fleet, packs: dict[str, Pack]) -> Iterator[Finding]:
+def standing(fleet: Fleet, packs: Mapping[str, Pack], now: Millis) -> Iterator[Finding]:
+    """What keeps groups from being moderated as their mode says, and what a fine would rest on."""
+    calendar = WorkingCalendar(fleet.settings.timezone, fleet.settings.working_hours)
     used = {group.pack or fleet.settings.default_pack for group in fleet.groups} or {fleet.settings.default_pack}
     for slug in sorted(used):
         blind = sorted({row.clause for row in cover(packs[slug]) if row.state == "blind"})
@@ -82,6 +88,17 @@ def _standing(fleet: Fleet, packs: dict[str, Pack]) -> Iterator[Finding]:
             yield Finding(
                 "note", f"group {group.id}", f"enforce is refused: pack {pack.pack} is {pack.status.stage}; drafts only"
             )
+        if group.mode == "enforce" and not was_told(group, now, calendar):
+            told = "members were not told that it is monitored, so nothing leaves but drafts"
+            way = "post docs/notice-of-monitoring.md there and set the fact monitoring_notice_at"
+            yield Finding("note", f"group {group.id}", f"{told}: {way}")
+    fines = fleet.settings.fines
+    if fines.enabled and not fines.basis:
+        yield Finding(
+            "wrong",
+            "fines",
+            "enabled without a basis, so they stay off: write into settings.fines.basis what they rest on",
+        )
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
