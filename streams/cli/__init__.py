@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli import cases, fleet, history, judging, models, packs, people, sealed, service
+from streams.cli import cases, fleet, fleet_import, history, judging, models, packs, people, sealed, service
 from streams.cli.output import Failure, fail
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 for module in (service, fleet, judging, history, people):
     module.register(app)
 app.add_typer(packs.app, name="pack")
+app.add_typer(fleet_import.app, name="fleet")
 app.add_typer(models.app, name="model")
 app.add_typer(fleet.topics_app, name="topics")
 app.add_typer(fleet.control_app, name="control")
