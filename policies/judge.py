@@ -202,11 +202,13 @@ def _look_at(case: Case) -> tuple[str | None, ...]:
     """Say what to look at: all and the group (None) when it is new, changed, or a new day; else the members concerned."""
     today = case.calendar.local_day(case.now)
     state = case.state
-    # A late message or tick is of a day that was looked at: looking again as of then would mend what has come due since.
-    if state.audited_on < today or case.seen.type in _CHANGES:
-        state.audited_on = max(state.audited_on, today)
+    changed = case.seen.type in _CHANGES
+    # What is late is of a day that was looked at: to look at all as of then would mend what has come due since.
+    if state.audited_on < today or (changed and state.audited_on == today):
+        state.audited_on = today
         return (None,)
-    return (case.target_id or case.sender_id,) if case.news else ()
+    about = case.target_id or case.sender_id
+    return (about,) if case.news or (changed and about) else ()
 
 
 _CHANGES = frozenset(

@@ -318,8 +318,8 @@ class InvitationParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `of`: whom the rule is about; `outsiders` are strangers and unrelated colleagues, `unconfirmed` people are on probation.
     `approver` says whose consent the policy wants, for the wording only. `removals`: the gate is for leaving as well, save
     that with `may_clear` leavers and strangers may be taken out by anybody. `uninvited`: about those who come by themselves
-    and not about those who bring others. `agreed`: about people whom somebody put into the group without their own consent;
-    who accepts an invitation himself has consented.
+    and not about those who bring others. `agreed`: about people whom those at the gate put into the group without their
+    own consent; who accepts an invitation himself has consented.
 
     `consent` is the fact that records consent or an exception, for the group or for one `person`; null: there is none. Of
     one person any stated consent, approval or exception does (`leader_consent`), for people word it as they like.
@@ -357,7 +357,9 @@ class Invitation(Rule):
         by, target = case.sender_id, case.target_id
         if by is None or target is None or by == target or case.is_robot:
             return ()
-        return self._unasked(case, target, params) if params.agreed else self._brought(case, by, target, params)
+        if params.agreed:
+            return self._unasked(case, target, params)
+        return self._brought(case, by, target, params)
 
     def _brought(self, case: Case, by: str, target: str, params: InvitationParams) -> Iterable[Finding]:
         if case.sender_role in params.gate or _passes(case, by, target, params):
@@ -397,7 +399,8 @@ class Invitation(Rule):
             )
 
     def _unasked(self, case: Case, target: str, params: InvitationParams) -> Iterable[Finding]:
-        if case.seen.type == "member.joined" and not consented(case, target, params.consent or ""):
+        may_invite = case.sender_role in params.gate
+        if case.seen.type == "member.joined" and may_invite and not consented(case, target, params.consent or ""):
             person = case.directory.people.get(target)
             name = known_as(case, person) if person else shown_name(case, target)
             yield Finding(
@@ -561,8 +564,8 @@ class InactiveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class MemberInactive(Rule):
     """A member has been silent for so long that his department is asked whether he still belongs. Never a breach.
 
-    Silence counts in local days, at the earliest from the day on which the rule first saw the member. Serves
-    `member:inactive`.
+    Silence counts in local days, at the earliest from the day on which the rule first saw the member. Who owns, manages or
+    administers the group belongs to it, silent or not. Serves `member:inactive`.
     """
 
     name = "member.inactive"
@@ -585,9 +588,10 @@ class MemberInactive(Rule):
         members = view.members
         if subject is None:
             state.spoke = {one: state.spoke.get(one, case.now) for one in sorted(members)}
+        trusted = _trusted(case)
         for who in sorted(members if subject is None else {subject} & members):
             person = case.directory.people.get(who)
-            if person is None or case.directory.is_stranger(who) or has_gone(case, person):
+            if person is None or who in trusted or case.directory.is_stranger(who) or has_gone(case, person):
                 continue
             last = max(state.spoke.get(who, case.now), state.joined.get(who, 0))
             since = calendar.millis(calendar.local_day(last)) or last
