@@ -27,7 +27,16 @@ from models.observation import Millis
 from policies.calendar import WorkingCalendar
 from policies.directory import Directory
 from policies.ladder import generations, reconcile, span_millis
-from policies.notices import CAUTION, SANCTION_NAMES, amount_said, cite, reversal_notice, was_told, write_notice
+from policies.notices import (
+    CAUTION,
+    SANCTION_NAMES,
+    amount_said,
+    cite,
+    reversal_notice,
+    was_told,
+    what_was_seen,
+    write_notice,
+)
 from policies.rules.consequence import Allowed, allowed_by, fine_of
 from policies.schema import Binding, Ladder, Pack
 from streams.brakes import is_budgeted
@@ -785,7 +794,7 @@ class Escalate:
 
     def _task(self, sanction: Sanction, noted: Noted, step: Step) -> Task:
         pack = self.packs[noted.pack]
-        what = step.task or f"处理：{noted.violation.explanation}"
+        what = step.task or f"处理：{what_was_seen(noted.violation)}"
         return Task(
             id=digest("t", sanction.id),
             violation_ids=sanction.violation_ids,
