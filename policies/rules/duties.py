@@ -273,7 +273,7 @@ class Record(Rule):
         if case.is_robot or not case.view.is_of(params.types, params.except_types):
             return
         text = own_text(case.seen)[:READ]
-        found = _DECIDED.search(text)
+        found = _DECIDED.search(text) if _has_any(text, _DECISIVE) else None
         if found and not _OPEN.search(text):
             why = Evidence(signal="conversation", category="decision", span=found.span(), why="说明了已作出的决定")
             yield Finding(
@@ -284,6 +284,15 @@ class Record(Rule):
             )
 
 
+# An expression costs ten times as much as looking for what each of its matches contains.
+def _has_any(text: str, parts: tuple[str, ...]) -> bool:
+    for one in parts:  # noqa: SIM110 a generator would cost more than the search
+        if one in text:
+            return True
+    return False
+
+
+_DECISIVE = ("定", "明确", "通过", "拍板", "同意", "决议", "一致", "结论")
 _DECIDED = _compile(
     r"(会上|会议|例会|班子会|党组会|办公会|碰头会|讨论后|商量后|研究后)[^。\n]{0,6}(定了|定下|决定|议定|商定|敲定|确定|明确|通过|拍板)"
     r"|经[^。\n]{0,8}(研究|讨论|会议|商议)[^。\n]{0,4}(决定|同意|确定|通过)"
@@ -323,7 +332,7 @@ class Shirking(Rule):
         if stranger or case.is_robot or not case.view.is_of(params.types, params.except_types):
             return
         text = own_text(case.seen)[:READ]
-        found = _SHIRKS.search(text)
+        found = _SHIRKS.search(text) if _has_any(text, _TURNING) else None
         if found and not _PASSES_ON.search(text):
             why = Evidence(
                 signal="conversation", category="shirking", span=found.span(), why="没有转达，也没有给出办法"
@@ -337,6 +346,10 @@ class Shirking(Rule):
             )
 
 
+_TURNING = (
+    "不归", "不是", "不属于", "轮不到", "不由", "关系", "无关", "不相干", "管不了", "不管", "没空", "没工夫", "没时间", "自己",
+    "去", "别", "没用", "等着吧", "急什么", "催什么", "爱找谁",
+)  # fmt: skip
 _SHIRKS = _compile(
     r"(不归|不是|不属于|轮不到|不由)(我|我们|咱们?|本)[^，。,\n]{0,6}(管|负责|处理|的事|的活|的职责|范围)"
     r"|不归(我|我们|咱们?)"
