@@ -49,8 +49,7 @@ _INVISIBLE = re.compile(
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]{0,8}|[0-9]{1,12})(?:\.(?:0x[0-9a-f]{0,8}|[0-9]{1,12})){0,3}$")
 # Beyond the links that signals show: with a scheme or a path, so that no file name is taken for one.
 _MORE = re2.compile(
-    r"(?i)(?:h[tx]{2}ps?|ftp)://[^\s<>\"'“”，！？；、）)】]{1,300}"
-    r"|(?:[a-z0-9\-]{1,63}[.．。]){1,8}[a-z]{2,24}/[^\s<>\"'“”，！？；、）)】]{0,300}"
+    r"(?i)(?:h[tx]{2}ps?|ftp)://[^\s<>\"'“”，！？；、）)】]+|(?:[a-z0-9\-]+[.．。])+[a-z]+/[^\s<>\"'“”，！？；、）)】]*"
 )
 # A name inside a host that looks as if the host ended there: www.icbc.com.cn.login.top.
 _LIKE_AN_END = frozenset({"com", "gov", "net", "org", "edu"})

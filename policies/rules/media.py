@@ -27,7 +27,7 @@ _SAYS = re2.compile(r"[\p{Han}\p{L}\p{N}]")
 
 def has_words(case: Case) -> bool:
     """Say whether the sender wrote something that tells: not only signs, a placeholder or a receipt."""
-    text = own_text(case.seen)
+    text = case.seen.text or own_text(case.seen)
     if not text:
         return False
     if "[" in text or "【" in text or "［" in text or not text[0].isalnum():

@@ -94,12 +94,10 @@ _APPROVED = re2.compile(
 
 def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]:
     """What is sensitive and has no approval on record. Who claims one says by that that it needs one."""
-    if case.is_robot or _is_excepted(case, params):
-        return
     text = own_text(case.seen)
     claimed = _APPROVED.search(readable(text[:5000])) if "批" in text or "同意" in text or "核准" in text else None
     weighed = [found for one in params.categories if (found := weigh(case, one)) is not None] if case.signals else []
-    if not weighed and claimed is None:
+    if (not weighed and claimed is None) or case.is_robot or _is_excepted(case, params):
         return
     number = (claimed.group(1) or claimed.group(2)) if claimed else None
     if number is not None and _plain_number(number) in _on_record(case, params.fact):

@@ -204,7 +204,7 @@ class TopicVenue(Rule):
         return f"no detector or list for {', '.join(params.categories) or 'anything'} yet"
 
     def see(self, case: Case, params: VenueParams, place: Place) -> Iterable[Finding]:
-        if case.is_robot or not case.view.is_of(params.types, params.except_types):
+        if not _may_concern(case, params) or case.is_robot or not case.view.is_of(params.types, params.except_types):
             return ()
         if params.mis_sent and (sent := self._mis_sent(case, params)):
             return (sent,)
@@ -243,6 +243,21 @@ class TopicVenue(Rule):
                 sent = (case.now, case.sender_id, seen.id)
                 case.state.keep("files sent", [*_within(case, "files sent", params.within), sent][-_MOST:])
         return None
+
+
+def _may_concern(case: Case, params: VenueParams) -> bool:
+    """Say whether a message may be of this rule at all; nearly all are not, and that has to be quick."""
+    seen = case.seen
+    if params.matters and (not params.asking or case.signals or case.does(is_question)):
+        return True
+    if params.category and case.signals:
+        return True
+    text = seen.text if seen.text is not None else own_text(seen)
+    if params.single_mention and (seen.mentions or "@" in text):
+        return True
+    if not params.mis_sent:
+        return False
+    return bool(seen.attachments) or "错" in text or "误" in text or seen.type == "message.recalled"
 
 
 _SAYS_MIS_SENT = re2.compile(
