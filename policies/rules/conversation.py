@@ -7,14 +7,11 @@ import re2
 from msgspec import Struct, field
 
 from classifiers.conversation import asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
-from classifiers.lazy import lazy
 from models import Cause, Evidence, Subject
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
 from policies.state import Deadline
-
-_compile = lazy(re2.compile)
 
 # A group can owe this many answers at once; the oldest gives way.
 MOST_OPEN = 50
@@ -116,13 +113,13 @@ def _tells_of_an_issue(text: str) -> bool:
 
 # Of a message this much is read for issues.
 READ = 2000
-_ISSUE = _compile(
+_ISSUE = re2.compile(
     r"登不上|打不开|上不去|进不去|[登打转取查用办付收进上连开交提]不了|不能用|没法|无法|失败|报错|出错|有误|异常|故障|坏了|卡住|卡死|掉线"
     r"|[没未]到账|没收到|没反应|没人|一直没|还没|迟迟|太慢|很慢|太久|好久|等了|排队"
     r"|失望|不满|投诉|态度|太差|很差|差劲|糟糕|敷衍|不负责|气人|反映"
     r"|请问|咨询|麻烦|帮忙|帮我|帮.{0,4}[查看办处联]|想[问办]|想了解|想知道|需要[办开查帮]|急用|着急|急着|尽快|怎么|能否|可否|多久|建议"
 )
-_SETTLED = _compile(r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了")
+_SETTLED = re2.compile(r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了")
 
 
 class ReceiptParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,15 +9,12 @@ from typing import Literal
 import re2
 from msgspec import Struct, field
 
-from classifiers.lazy import lazy
 from models import Cause, Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES, Millis
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.rules.roster import known_as, shown_name
 from policies.schema import Span
 from policies.state import Deadline
-
-_compile = lazy(re2.compile)
 
 # A group can wait for this many joiners at once; the oldest gives way.
 MOST_JOINERS = 200
@@ -189,7 +186,7 @@ class Joiner(Rule):
         )
 
 
-_INTRODUCES = _compile(r"我是|我叫|本人|自我介绍|新(来|人|同事|成员)|请多(多)?(关照|指教)|初来乍到|刚(入职|加入|来)")
+_INTRODUCES = re2.compile(r"我是|我叫|本人|自我介绍|新(来|人|同事|成员)|请多(多)?(关照|指教)|初来乍到|刚(入职|加入|来)")
 
 
 def _drop(case: Case, place: Place, who: str | None) -> None:
@@ -293,7 +290,7 @@ def _has_any(text: str, parts: tuple[str, ...]) -> bool:
 
 
 _DECISIVE = ("定", "明确", "通过", "拍板", "同意", "决议", "一致", "结论")
-_DECIDED = _compile(
+_DECIDED = re2.compile(
     r"(会上|会议|例会|班子会|党组会|办公会|碰头会|讨论后|商量后|研究后)[^。\n]{0,6}(定了|定下|决定|议定|商定|敲定|确定|明确|通过|拍板)"
     r"|经[^。\n]{0,8}(研究|讨论|会议|商议)[^。\n]{0,4}(决定|同意|确定|通过)"
     r"|(最终|最后|一致|正式|现已|已经)(决定|确定|敲定|商定|议定|定为|同意|表决通过)"
@@ -302,7 +299,7 @@ _DECIDED = _compile(
     r"|(方案|计划|预算|日期|工期|分工)(已经|已)?(定了|定下来|敲定|拍板|定为|确定为)"
     r"|(形成|达成)[^。\n]{0,4}(决议|一致意见|结论)"
 )
-_OPEN = _compile(
+_OPEN = re2.compile(
     r"[?？]|还没|尚未|未定|待定|没有?(决定|定|确定|通过)|(等|待|看|请|由)[^。\n]{0,8}(决定|拍板|定夺|确定)|如果|要是|假如|怎么定|谁定"
 )
 
@@ -350,7 +347,7 @@ _TURNING = (
     "不归", "不是", "不属于", "轮不到", "不由", "关系", "无关", "不相干", "管不了", "不管", "没空", "没工夫", "没时间", "自己",
     "去", "别", "没用", "等着吧", "急什么", "催什么", "爱找谁",
 )  # fmt: skip
-_SHIRKS = _compile(
+_SHIRKS = re2.compile(
     r"(不归|不是|不属于|轮不到|不由)(我|我们|咱们?|本)[^，。,\n]{0,6}(管|负责|处理|的事|的活|的职责|范围)"
     r"|不归(我|我们|咱们?)"
     r"|(这|那)(事|个|种事|问题|块)?(跟|和|与|同)(我|我们|咱们?)[^，。,\n]{0,4}(没关系|没有关系|无关|不相干)"
@@ -360,7 +357,7 @@ _SHIRKS = _compile(
     r"|别(再|老|总)?(来)?(找|问)(我|我们)|(问|找)(我|我们)也?没用"
     r"|爱找谁找谁|(慢慢)?等着吧|急什么急?|催什么"
 )
-_PASSES_ON = _compile(
+_PASSES_ON = re2.compile(
     r"转(给|告|达|交|到|过去|办|相关|有关|科技|信息|技术)|帮(您|你|忙|大家)|我(来|去|这就|马上|现在)?(联系|协调|问|找|反馈|上报|核实|对接)"
     r"|已(经)?(联系|反馈|上报|通知|报给|安排|协调|请)|(电话|热线|分机|客服)[^，。\n]{0,4}[0-9]{3,}"
     r"|(不能|不要|不得|不许|不可|不准|严禁|杜绝|避免|别|勿)[^，。,\n]{0,6}(说|讲|用|以|回复|回答|推诿|推托)|推诿"

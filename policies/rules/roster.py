@@ -6,13 +6,11 @@ from typing import Literal
 import re2
 from msgspec import Struct, field
 
-from classifiers.lazy import lazy
 from models import Evidence, Person, Subject
-from models.observation import MESSAGE_TYPES, Millis
+from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
 
-_compile = lazy(re2.compile)
 HOUR: Millis = 60 * 60 * 1000
 
 
@@ -546,7 +544,7 @@ class MemberExit(Rule):
         return named & case.view.members
 
 
-_OBJECTS = _compile(
+_OBJECTS = re2.compile(
     r"(不要|不得|不准|不许|不能|不可|请勿|禁止|不同意|别).{0,8}(退|离开|走|发|刷|吵|闹|骂|传|聊|说)|停止|制止|住口|留在群"
 )
 
