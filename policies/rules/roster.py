@@ -7,7 +7,7 @@ import re2
 from msgspec import Struct, field
 
 from models import Evidence, Person, Subject
-from models.observation import MESSAGE_TYPES
+from models.observation import MESSAGE_TYPES, Millis
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
 
