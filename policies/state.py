@@ -86,11 +86,10 @@ class GroupView:
     `known`: the fleet lists the group.
     """
 
-    def __init__(self, group: Group, state: GroupState, directory: Directory, *, known: bool = True) -> None:
+    def __init__(self, group: Group, state: GroupState, *, known: bool = True) -> None:
         self.group = group
         self.known = known
         self.state = state
-        self.directory = directory
 
     @property
     def key(self) -> str:
