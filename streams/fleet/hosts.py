@@ -6,7 +6,7 @@ whoever calls `handle` does so when it returns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -20,13 +20,14 @@ from streams.topics import DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effects, Reco
 encode = msgspec.json.Encoder().encode
 # Records of one partition of one topic, in order, at least one.
 Chunk = Sequence[Record]
+_ROWS_OF_RECORD = 1000
 T = TypeVar("T")
 
 
 class Sends(Protocol):
     """Confirmed sending, see `kafka.Producer`."""
 
-    async def send(self, records: Iterable[Record], *, timed: bool = True) -> list[int]: ...
+    async def publish(self, records: Iterable[Record]) -> None: ...
 
 
 class Kept(Struct, frozen=True):
@@ -61,7 +62,7 @@ class Host:
 
     async def _publish(self, records: Sequence[Record]) -> None:
         if records:
-            await self._patiently(lambda: self._producer.send(records))
+            await self._patiently(lambda: self._producer.publish(records))
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it until what it needs is there. Nothing is skipped: meanwhile the partition waits."""
@@ -143,7 +144,14 @@ def set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
 
 def outgoing(effects: Effects, cause: Record) -> list[Record]:
     """The records to publish; rows go the same way."""
-    records = [record_of(topic, key, value, at) for topic, key, value, at in effects.records]
-    if effects.rows:
-        records.append(record_of(VIEWS, cause.key, Rows(effects.rows), cause.appended_at))
-    return records
+    return [*published(effects), *viewed(effects.rows, cause)]
+
+
+def published(effects: Effects) -> Iterator[Record]:
+    return (record_of(topic, key, value, at) for topic, key, value, at in effects.records)
+
+
+def viewed(rows: Sequence[tuple[str, dict[str, Any]]], cause: Record) -> Iterator[Record]:
+    """Rows as records of `views`."""
+    for at in range(0, len(rows), _ROWS_OF_RECORD):
+        yield record_of(VIEWS, cause.key, Rows(list(rows[at : at + _ROWS_OF_RECORD])), cause.appended_at)

@@ -12,10 +12,10 @@ from models.observation import Millis
 from streams.agents import Screen
 from streams.embedded import tick_body
 from streams.fleet.control import Edition, Editions
-from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
+from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, published, set_aside, viewed
 from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
-from streams.topics import AGAIN, Effects, Record, record_of
+from streams.topics import AGAIN, PLACED, Effects, Record, record_of
 
 # A group-less tick reaches so many groups at once.
 _TICKED_AT_ONCE = 500
@@ -108,7 +108,7 @@ class ScreenHost(JudgingHost):
             return chunk
         # Done by a former owner up to the state, or by ourselves: only the windows have to know them.
         self.agent.rewind(old)
-        await self._keep({one.key: chunk[0].partition for one in old})
+        await self._keep({one.key: (chunk[0].partition, self._due(one.key)) for one in old if one.key in self._held})
         return [one for one in chunk if not self._is_applied(one, source)]
 
     async def _judged(self, chunks: Sequence[Chunk]) -> bool:
@@ -121,7 +121,14 @@ class ScreenHost(JudgingHost):
             if chunk[0].topic == AGAIN:
                 # Their rows are named by places in `observations`.
                 effects.rows = []
-        await self._publish([one for chunk, effects in brought for one in outgoing(effects, chunk[-1])])
+        # Rows are named by the partition of what they are about; so all of a batch can go in one record.
+        rows = [
+            (table, {**row, "partition": chunk[0].partition}) if table in PLACED else (table, row)
+            for chunk, effects in brought
+            for table, row in effects.rows
+        ]
+        records = [one for _, effects in brought for one in published(effects)]
+        await self._publish([*records, *viewed(rows, chunks[0][-1])])
         changes = [one for chunk, effects in brought for one in self._changes(chunk, effects)]
         saved = await self._patiently(lambda: self._states.save(self.agent.name, changes)) if changes else []
         if not all(saved):
@@ -134,8 +141,11 @@ class ScreenHost(JudgingHost):
         for chunk, effects in brought:
             self._hold_values(effects)
             self.counted(chunk, effects)
-        await self._keep({one.key: one.partition for one in changes})
+        await self._keep({one.key: (one.partition, one.next_due) for one in changes})
         return True
+
+    def _due(self, key: str) -> Millis | None:
+        return self.agent.next_due(self._decoder.decode(self._held[key].stored))
 
     def _changes(self, chunk: Chunk, effects: Effects) -> Iterator[Change]:
         """The states that are not what they were."""
@@ -205,16 +215,13 @@ class ScreenHost(JudgingHost):
                 self._held[key] = _Held(one.version, one.value, dict(one.applied))
                 self._bytes += len(one.value)
 
-    async def _keep(self, places: Mapping[str, int]) -> None:
-        """Publish states, by key with their partition, on the compacted topic, from which an empty Redis is rebuilt."""
+    async def _keep(self, places: Mapping[str, tuple[int, Millis | None]]) -> None:
+        """Publish states on the compacted topic, from which an empty Redis is rebuilt: by key, with partition and date."""
         kept = []
-        for key, partition in sorted(places.items()):
-            held = self._held.get(key)
-            if held is not None:
-                due = self.agent.next_due(self._decoder.decode(held.stored))
-                value = msgspec.Raw(held.stored)
-                state = Kept(self.agent.name, held.version, value, held.applied, due, partition)
-                kept.append(record_of(GROUP_STATE, key, state, -1))
+        for key, (partition, due) in sorted(places.items()):
+            held = self._held[key]
+            state = Kept(self.agent.name, held.version, msgspec.Raw(held.stored), held.applied, due, partition)
+            kept.append(record_of(GROUP_STATE, key, state, -1))
         await self._publish(kept)
 
 

@@ -31,13 +31,10 @@ class Topics:
     def __init__(self):
         self.records: dict[str, list[Record]] = {}
 
-    async def send(self, records, *, timed=True):
-        offsets = []
+    async def publish(self, records):
         for one in records:
             of = self.records.setdefault(one.topic, [])
             of.append(Record(one.topic, one.key, one.value, len(of), one.appended_at))
-            offsets.append(len(of) - 1)
-        return offsets
 
 
 class FleetHouse(House):
@@ -81,7 +78,7 @@ class FleetHouse(House):
     def append(self, bodies, now):
         """As the embedded host takes posts."""
         records = [Record(OBSERVATIONS, decode_observation(one).group_key, one, -1, now) for one in bodies]
-        self.loop.run(self.topics.send(records))
+        self.loop.run(self.topics.publish(records))
 
     def drain(self):
         while self.loop.run(self._step()):
@@ -105,7 +102,7 @@ class FleetHouse(House):
 
     async def _relay(self):
         found = await asyncio.to_thread(self.store.take_outgoing, 500)
-        await self.topics.send([Record(topic, key, value, -1, self.now) for _, topic, key, value in found])
+        await self.topics.publish([Record(topic, key, value, -1, self.now) for _, topic, key, value in found])
         await asyncio.to_thread(self.store.delete_outgoing, [one[0] for one in found])
 
     def ledger(self, who="u1"):

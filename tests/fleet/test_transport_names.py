@@ -241,7 +241,14 @@ async def test_what_instances_have_is_there() -> None:
     assert not ours & {*vars(stocked), *dir(App)}
 
     client = aiokafka.AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
-    for name in ("_fetch_min_bytes", "_fetch_max_wait_ms", "_partition_assignment_strategy", "_closed", "_client", "_coordinator"):
+    for name in (
+        "_fetch_min_bytes",
+        "_fetch_max_wait_ms",
+        "_partition_assignment_strategy",
+        "_closed",
+        "_client",
+        "_coordinator",
+    ):
         assert hasattr(client, name), name
     assert isinstance(app.consumer, transport._Consumer)
     assert isinstance(app.consumer._thread, transport._Thread)
