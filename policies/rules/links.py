@@ -5,10 +5,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import islice
 from typing import Any, Literal
 
 import re2
 from msgspec import Struct
+from msgspec.structs import replace
 from publicsuffixlist import PublicSuffixList
 
 from models import Evidence, Subject
@@ -18,6 +20,8 @@ from policies.rules.content import EVEN, has, weigh
 
 # Links of one message that are read; more of them are a pasted list, which a person has to look through.
 MOST_LINKS = 500
+# Code points of what is passed on that are read.
+_LONGEST = 20_000
 # A signal shows no more pieces of evidence than this; what follows is read here.
 _SHOWN = 8
 # Hosts that only pass on: where they lead is seen by following them.
@@ -58,7 +62,7 @@ _LIKE_AN_END = frozenset({"com", "gov", "net", "org", "edu"})
 class Address(Struct, frozen=True):
     """A link taken apart. `host` in ASCII (IDNA) and small letters; "" where none can be read. `site` is the registrable
     domain. `signs` of what hides where it leads: `shortener`, `number`, `disguised`, `unreadable`; and `program` for a
-    download that runs. `live`: False for hxxp, as people write who warn."""
+    download that runs. `live`: False for hxxp, as people write who warn. `forwarded`: only in what was passed on."""
 
     host: str
     site: str
@@ -66,6 +70,7 @@ class Address(Struct, frozen=True):
     signs: frozenset[str] = frozenset()
     intranet: bool = False
     live: bool = True
+    forwarded: bool = False
 
     def lies_in(self, domains: Iterable[str]) -> bool:
         """Say whether it belongs to one of these domains, subdomains included; "gov.cn" holds all of the government."""
@@ -186,24 +191,22 @@ def _is_program(rest: str, path: str) -> bool:
 
 
 def addresses(case: Case) -> list[Address]:
-    """The links of a message: those of its own words that the patterns found, and those of its cards.
+    """The links of a message: those of its own words that the patterns found, of its cards, and of what it passes on.
 
     At most `MOST_LINKS`, each host and its signs once.
     """
-    seen = case.seen
-    if not seen.links and not case.signals:
-        return []
     found: dict[tuple[str, frozenset[str]], Address] = {}
-    for number, (written, span) in enumerate(_written(case)):
-        if number == MOST_LINKS:
-            break
+    for written, span in islice(_written(case), MOST_LINKS):
         address = read_address(written)
-        found.setdefault((address.host, address.signs), _placed(address, span))
+        found.setdefault((address.host, address.signs), replace(address, span=span))
+    for more in islice(_MORE.finditer(readable(case.seen.forwarded_text[:_LONGEST])), MOST_LINKS):
+        address = read_address(more.group())
+        found.setdefault((address.host, address.signs), replace(address, forwarded=True))
     return list(found.values())
 
 
-def _placed(address: Address, span: tuple[int, int] | None) -> Address:
-    return Address(address.host, address.site, span, address.signs, address.intranet, address.live)
+def _may_link(case: Case) -> bool:
+    return bool(case.signals or case.seen.links or case.seen.forward)
 
 
 def _written(case: Case) -> Iterator[tuple[str, tuple[int, int] | None]]:
@@ -251,7 +254,7 @@ class LinkPolicy(Rule):
     needs = "the domains that are allowed; where the group's own rules ban links, that fact"
 
     def see(self, case: Case, params: LinkPolicyParams, place: Place) -> Iterable[Finding]:
-        if (not case.seen.links and not case.signals) or case.is_robot or case.sender_role in params.exempt_roles:
+        if not _may_link(case) or case.is_robot or case.sender_role in params.exempt_roles:
             return
         if params.banned_by is not None and not case.view.fact(params.banned_by):
             return
@@ -296,8 +299,9 @@ class LinkDanger(Rule):
     """A message has a link that endangers who follows it.
 
     A listed domain is certain. By itself uncertain: a download that runs, an IP number as host, a host that is made to
-    look like another; a shortener beside bait. Two of these together, or one beside bait, are certain. A warning about a
-    link is no such link: hxxp is none, and a live one beside a warning is never more than a question.
+    look like another; a shortener beside bait. Two of these together, or one beside bait, are certain, but nothing that is
+    only passed on. A warning about a link is no such link: hxxp is none, and a live one beside a warning is never more than
+    a question.
     Serves `link:malicious`.
     """
 
@@ -307,7 +311,7 @@ class LinkDanger(Rule):
     needs = "the tenant's list of dangerous domains; without it only how an address is made tells"
 
     def see(self, case: Case, params: LinkDangerParams, place: Place) -> Iterable[Finding]:
-        if (not case.seen.links and not case.signals) or case.is_robot or case.sender_role in params.exempt_roles:
+        if not _may_link(case) or case.is_robot or case.sender_role in params.exempt_roles:
             return
         found = [one for one in addresses(case) if one.live and not one.intranet]
         if not found:
@@ -316,11 +320,11 @@ class LinkDanger(Rule):
         allowed = _domains(params.allow, case.view.fact(params.allow_fact))
         baited = is_baited(case)
         weighed = [(_danger(one, listed, baited=baited), one) for one in found if not one.lies_in(allowed)]
-        weight = max((one for one, _ in weighed), default=0)
-        if not weight:
+        bad = [one for weight, one in weighed if weight]
+        if not bad:
             return
-        bad = [one for found_weight, one in weighed if found_weight]
-        certain = weight >= 2 and not has(case.signals, "warning")
+        sure = any(weight >= 2 and not one.forwarded for weight, one in weighed)
+        certain = sure and not has(case.signals, "warning")
         why = "链接指向有害网站" if any(one.lies_in(listed) for one in bad) else f"链接可能有害（{_reasons(bad)}）"
         yield Finding(
             subject=_subject(case, params.subject),

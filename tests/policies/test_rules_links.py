@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 from cases import GROUP, House, found
+from hypothesis import given as tried
+from hypothesis import strategies as texts
 from measuring import sees
 
 from models import Link
@@ -70,6 +72,19 @@ def test_an_address_is_read_as_a_browser_reads_it(written: str, host: str, site:
 )
 def test_what_hides_where_a_link_leads(written: str, signs: set[str]) -> None:
     assert read_address(written).signs == signs
+
+
+@tried(
+    texts.one_of(
+        texts.text(),
+        texts.from_regex(r"https?://[\w.@:\[\]\-。．%]{0,80}(/.{0,20})?"),
+        texts.from_regex(r"xn--[a-z0-9\-]{0,70}\.cn"),
+    )
+)
+def test_whatever_is_written_an_address_is_read(written: str) -> None:
+    address = read_address(written)
+    assert address.host.isascii() or "unreadable" in address.signs
+    assert not (address.intranet and address.signs & {"number", "program"})
 
 
 def policy(
@@ -236,3 +251,13 @@ def test_who_may_post_any_link() -> None:
     given: dict[str, Any] = {"domains": ("bad.top",), "exempt_roles": ("administrator",)}
     assert danger(text, by="keeper", **given) is None
     assert danger(text, **given)
+
+
+def test_links_that_are_passed_on_are_looked_at() -> None:
+    passed_on = {"kind": "forward", "forward": [{"text": "补贴领取 http://47.96.1.2/app.apk"}, {"forward": "?"}]}
+    [finding] = found("link.danger", sees(House(), None, **passed_on))
+    assert not finding.certain
+    assert policy(None, said=passed_on)
+    harmless = {"kind": "forward", "forward": [{"text": "见 https://www.gov.cn/a"}]}
+    assert not found("link.danger", sees(House(), None, **harmless))
+    assert not policy(None, said=harmless, **ALLOW)
