@@ -83,7 +83,7 @@ def read_address(written: str) -> Address:
     Full-width letters and dots, invisible signs, back slashes, a name before @, a port and a final dot change nothing.
     Numbers as hosts are IP addresses in any of their ways of writing; private ones and single names are the intranet.
     """
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", written.strip()[:2000]))
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", readable(written.strip()[:2000])))
     plain = plain.replace("。", ".").replace("｡", ".").replace("\\", "/")
     scheme = _SCHEME.match(plain)
     live = scheme is None or "x" not in scheme.group(1).lower()

@@ -222,7 +222,7 @@ class FileTamper(Rule):
             subject=case.offender,
             explanation=f"{done}了他人上传的文件，请联系上传人处理" if owner else f"{done}了文件，上传人不明，请核实",
             certain=owner is not None and actor is not None,
-            evidence=(Evidence("media", "file", None, name[:80] if name else None, f"{done}文件"),),
+            evidence=(Evidence("media", "file", None, readable(name[:80]) if name else None, f"{done}文件"),),
             category="file",
         )
 
@@ -276,7 +276,7 @@ class ProgramFile(Rule):
     def see(self, case: Case, params: ProgramParams, place: Place) -> Iterable[Finding]:
         if not case.seen.attachments or case.is_robot or case.sender_role in params.exempt_roles:
             return
-        names = [one.name or "" for one in case.seen.attachments]
+        names = [readable(one.name or "") for one in case.seen.attachments]
         found = [name for name in names if _extension(name) in params.extensions]
         if found:
             posing = any(
