@@ -4,8 +4,8 @@ All functions read plain text as its sender wrote it, with simplified or traditi
 reply quotes («「王处：…」» above a line of dashes), and of a long text they read the first 2,000 and the last 200 code
 points: an announcement says what it is at its beginning, and whether it wants an answer at its end.
 
-Most talk does none of this. `possible_acts` reads a whole chunk at once and tells what each text may do at all; with that,
-`does` asks no more than is needed.
+Most talk does none of this. `possible_acts` reads a whole chunk at once and says which of these functions each text is worth
+asking.
 """
 
 import re
@@ -327,10 +327,10 @@ def waives_reply(text: str) -> bool:
 # --- questions ------------------------------------------------------------------------------------------------------
 
 _QUESTION_SIGNS = (
-    "\\?|？|吗|么|嘛|咋|啥|谁|哪|几|呢|没|否|多少|多久|多大|怎|何|请问|请教|求问|求助|问|想了解|想咨询|能不能|可不可|是不是|要不要"
+    "\\?|？|吗|么|嘛|咋|啥|谁|哪|几|呢|否|多少|多久|多大|怎|何|请[问教]|求[问助]|想了解|想咨询|能不能|可不可|是不是|要不要"
     "|会不会|用不用|需不需|去不去|来不来|在不在|行不行|对不对"
 )
-_QUESTION_SIGN = _compile(_QUESTION_SIGNS)
+_QUESTION_SIGN = _compile(f"{_QUESTION_SIGNS}|没|问")
 # Answers nobody: talk to oneself, surprise, agreement sought, scolding.
 _RHETORICAL = _compile(
     r"^\W*(?:是吗|是吧|真的吗|真的假的|真的|对吧|不会吧|好的?呢|是不是|可不是吗?|不是吗|好吗|好吧|啊|哦|嗯)\W*$|难道|何必|何苦|岂[能有不]|谁不|凭什么|有没有搞错|谁知道呢|(?:还"
@@ -387,19 +387,21 @@ def _asks(text: str) -> bool:
 
 
 def _sentence_asks(sentence: str) -> bool:
-    if _RHETORICAL.search(sentence) or (_POLITE_END.search(sentence) and _ASKS_FAVOUR.search(sentence)):
-        return False
     if sentence[-1] in "?？":
-        return any(one.isalnum() for one in sentence)
-    if _ASKED_FOR.search(sentence):
-        return "请问清" not in sentence
-    if len(sentence) > _LONGEST_SENTENCE or (_EMBEDDED.search(sentence) and not _WHO_KNOWS.search(sentence)):
+        asks = any(one.isalnum() for one in sentence)
+    elif _ASKED_FOR.search(sentence):
+        asks = "请问清" not in sentence
+    else:
+        asks = len(sentence) <= _LONGEST_SENTENCE and _asks_unmarked(sentence)
+    if not asks or _RHETORICAL.search(sentence):
         return False
-    return (
-        _ENDS_ASKING.search(sentence) is not None
-        or _CLAUSE_ASKING.search(sentence) is not None
-        or _WHERE_IS.search(sentence) is not None
-    )
+    return not (_POLITE_END.search(sentence) and _ASKS_FAVOUR.search(sentence))
+
+
+def _asks_unmarked(sentence: str) -> bool:
+    if not (_CLAUSE_ASKING.search(sentence) or _ENDS_ASKING.search(sentence) or _WHERE_IS.search(sentence)):
+        return False
+    return not _EMBEDDED.search(sentence) or _WHO_KNOWS.search(sentence) is not None
 
 
 # --- instructions ---------------------------------------------------------------------------------------------------
@@ -473,18 +475,24 @@ def _tells(sentence: str) -> bool:
 
 # --- all at once ----------------------------------------------------------------------------------------------------
 
+Act = Callable[[str], bool]
 # What a text must hold to do something. Some signs of agreement need a nod beside them, or what looks like one: [thumbsup] 李行.
-_NEEDED: dict[Callable[[str], bool], str] = {
+_NEEDED: dict[Act, str] = {
     is_receipt: rf"{_RECEIPT_WORDS}|\[[tsw]",
     is_notice: _NOTICE_WORDS,
     asks_reply: _REPLY_WORDS,
     waives_reply: _REPLY_WORDS,
-    is_question: _QUESTION_SIGNS,
+    is_question: rf"{_QUESTION_SIGNS}|问[一下个问]|有[人同大朋]",
     instructs: _INSTRUCTION_WORDS,
 }
-_BIT = {act: 1 << number for number, act in enumerate(_NEEDED)}
-# The acts of a text that was not read.
-ANY_ACT = -1
+# Or one of the first characters where a word ends or one of the second follows: 好 行, 嗯嗯, 可以; 到没, 到没有, 到没呀.
+_ENDING: dict[Act, tuple[str, str]] = {
+    is_receipt: (_NODS_BEGIN, f"{_NODS_BEGIN}以"),
+    is_question: ("没", "有呀啊呢哈哦了来的"),
+}
+# All sets of acts, by the bits of their members.
+_ACTS = [frozenset(act for bit, act in enumerate(_NEEDED) if bits >> bit & 1) for bits in range(1 << len(_NEEDED))]
+ANY_ACT = _ACTS[-1]
 # Of fewer texts it costs less to ask than to read them all at once.
 _FEW = 4
 # Classes of code points: what stands inside a word, what ends one, and from here on one for each that the words begin with.
@@ -503,9 +511,10 @@ _PLACE = re.compile(r"\[([^]]+)]|\\(.)|(.)")
 
 @cache
 def _pairs() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
-    """The class of each code point, and the acts that a code point of one class before one of another allows."""
-    needed = [(_BIT[act], word[:2]) for act, words in _NEEDED.items() for word in _written_out(words)]
-    named = sorted({*"".join(word for _, word in needed), *_NODS_BEGIN, "以"})
+    """The class of each code point, and the bits of the acts that one of a class before one of another allows."""
+    needed = [(1 << bit, word[:2]) for bit, words in enumerate(_NEEDED.values()) for word in _written_out(words)]
+    ending = [(1 << bit, *_ENDING[act]) for bit, act in enumerate(_NEEDED) if act in _ENDING]
+    named = sorted({*"".join(word for _, word in needed), *"".join(last + after for _, last, after in ending)})
     classes = {one: number for number, one in enumerate(named, _NAMED)}
     kind = np.full(CODE_POINTS, _OUTSIDE, np.uint16)
     kind[0x3400:0xA000] = _INSIDE
@@ -516,14 +525,14 @@ def _pairs() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
     acts = np.zeros((_NAMED + len(classes),) * 2, np.uint8)
     for bit, word in needed:
         acts[classes[word[0]], [classes[one] for one in word[1:]] or slice(None)] |= bit
-    # A nod stands by itself, or before another: 好 行, 嗯嗯, 可以.
-    for nod in _NODS_BEGIN:
-        acts[classes[nod], [_OUTSIDE, *(classes[one] for one in (*_NODS_BEGIN, "以"))]] |= _BIT[is_receipt]
+    for bit, lasts, after in ending:
+        for last in lasts:
+            acts[classes[last], [_OUTSIDE, *(classes[one] for one in after)]] |= bit
     return kind, acts
 
 
-def possible_acts(texts: Sequence[str]) -> list[int]:
-    """What each text may do, for `does`: to all other questions the answer is no.
+def possible_acts(texts: Sequence[str]) -> list[frozenset[Act]]:
+    """The functions of this module that each text is worth asking: all the others say no.
 
     Looks for the first two characters of the words that are needed, in all texts at once. Some 0.5 µs for a text in a chunk of
     a thousand, a twentieth of what it costs to ask.
@@ -532,16 +541,11 @@ def possible_acts(texts: Sequence[str]) -> list[int]:
         return [ANY_ACT] * len(texts)
     kind, acts = _pairs()
     width = len(acts)
-    found: list[int] = []
+    found: list[frozenset[Act]] = []
     for codes, bounds in joined(texts):
         pairs = kind[codes]
         pairs[:-1] = pairs[:-1] * width + pairs[1:]
         # A zero stands last, with which no word begins.
         pairs[-1] = 0
-        found += np.bitwise_or.reduceat(acts.ravel()[pairs], bounds[:-1]).tolist()
+        found += [_ACTS[bits] for bits in np.bitwise_or.reduceat(acts.ravel()[pairs], bounds[:-1]).tolist()]
     return found
-
-
-def does(act: Callable[[str], bool], text: str, acts: int) -> bool:
-    """The answer of one of the functions above, which is asked only where the text's possible `acts` allow it."""
-    return bool(acts & _BIT[act]) and act(text)

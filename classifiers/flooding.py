@@ -22,7 +22,7 @@ MOST_SENDERS = 200_000
 _MOST_EXPECTING = 50_000
 # Code points of one text that its fingerprint reads.
 _LONGEST = 20_000
-_SIGNS = re.compile(r"[\W_]+")
+_WORDS = re.compile(r"[^\W_]+")
 
 
 def fingerprint(text: str) -> int:
@@ -32,9 +32,7 @@ def fingerprint(text: str) -> int:
     points are read. Others may share them by chance or on purpose: who repeats himself is looked for among 200 messages of
     his own, so nobody else suffers.
     """
-    bare = text[:_LONGEST].casefold()
-    if not bare.isalnum():
-        bare = _SIGNS.sub("", bare) or "".join(text[:_LONGEST].split())
+    bare = "".join(_WORDS.findall(text[:_LONGEST].casefold())) or "".join(text[:_LONGEST].split())
     return crc32(bare.encode("utf-8", "surrogatepass"))
 
 
@@ -145,6 +143,11 @@ def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:
     return sum(1 for entry in entries[start:end] if entry[1] == newest and not entry[2])
 
 
+def _is_idle(recent: Recent, now: Millis) -> bool:
+    entries = recent._entries
+    return not entries or entries[-1][0] <= now - KEEP
+
+
 class _Group:
     __slots__ = ("clock", "senders")
 
@@ -195,19 +198,18 @@ class Windows:
         else:
             senders.move_to_end(sender)
         now = group.clock.now
-        # Two, where one comes in: so the idle ones shrink even while nobody but newcomers posts.
-        if now is not None and self._drop_idle(senders, now, recent):
+        if now is not None and _is_idle(next(iter(senders.values())), now):
             self._drop_idle(senders, now, recent)
         return recent
 
-    def _drop_idle(self, senders: OrderedDict[str, Recent], now: Millis, asked: Recent) -> bool:
-        """Forget who was asked for least recently, if idle; whether he was."""
-        oldest = next(iter(senders.values()))
-        if oldest is asked or (oldest._entries and oldest._entries[-1][0] > now - KEEP):
-            return False
-        senders.popitem(last=False)
-        self._size -= 1
-        return True
+    def _drop_idle(self, senders: OrderedDict[str, Recent], now: Millis, asked: Recent) -> None:
+        """Two, where one comes in: so the idle ones shrink even while nobody but newcomers posts."""
+        for _ in range(2):
+            sender, oldest = next(iter(senders.items()))
+            if oldest is asked or not _is_idle(oldest, now):
+                return
+            del senders[sender]
+            self._size -= 1
 
     def _drop_oldest(self) -> None:
         key, group = next(iter(self._groups.items()))

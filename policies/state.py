@@ -126,16 +126,17 @@ class GroupView:
 
     def role(self, subject: str, shown: str | None = None) -> str:
         """Say a person's role; the fleet's entry wins over what the platform showed."""
+        group = self.group
         if subject == self.owner:
             return "owner"
-        if subject in self.group.managers:
+        if subject in group.managers:
             return "manager"
         given = self.state.roles.get(subject)
-        if given == "administrator" or (given is None and subject in self.group.administrators):
+        if given == "administrator" or (given is None and subject in group.administrators):
             return "administrator"
-        shown = _ROLES.get(shown or "", shown)
-        if shown in ("owner", "administrator") and not self.group.owner and not self.group.administrators:
-            return shown
+        if shown is not None and not group.owner and not group.administrators:
+            role = _ROLES.get(shown, shown)
+            return role if role in ("owner", "administrator") else "member"
         return "member"
 
     @property

@@ -156,7 +156,7 @@ class Record:
     appended_at: Millis
     decoded: Any = None
     partition: int = 0
-    measured: tuple[Sequence[Any], int] | None = None
+    measured: tuple[Sequence[Any], frozenset[Any]] | None = None
 
 
 def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Record:

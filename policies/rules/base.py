@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from classifiers.conversation import ANY_ACT, does
+from classifiers.conversation import ANY_ACT, Act
 from models import Cause, Evidence, Observation, Person, Signal, Subject, digest
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
@@ -55,8 +55,9 @@ class Basis:
 class Case(Struct):
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 
-    `acts` are the possible ones of the sender's own words; `does` asks.
+    `acts` are what the sender's own words may do, and `does` says what they do.
     `news`: this observation shows a member, nickname or role for the first time.
+    `weighed`: what was found so far of each category, in own words or forwarded.
     """
 
     seen: Observation
@@ -64,11 +65,13 @@ class Case(Struct):
     now: Millis
     view: GroupView
     basis: Basis
-    acts: int = ANY_ACT
+    acts: frozenset[Act] = ANY_ACT
     flood: Callable[[Millis, int, Millis, int], tuple[int, int, str] | None] | None = None
     news: bool = False
+    weighed: dict[tuple[str, bool], Finding | None] = {}
     sender_id: str | None = None
     person: Person | None = None
+    is_robot: bool = False
 
     def __post_init__(self) -> None:
         """Look up who did it. Platforms that report an upload apart from messages name the uploader as its target."""
@@ -78,6 +81,7 @@ class Case(Struct):
             directory = self.basis.directory
             self.person = directory.person(seen.platform, author.id)
             self.sender_id = directory.named(seen.platform, author.id, self.person)
+        self.is_robot = seen.sender is not None and seen.sender.scope == "robot"
 
     @property
     def directory(self) -> Directory:
@@ -110,13 +114,9 @@ class Case(Struct):
     def group_subject(self) -> Subject:
         return Subject("group", self.view.group.id)
 
-    def does(self, act: Callable[[str], bool]) -> bool:
+    def does(self, act: Act) -> bool:
         """Ask one of the functions of `classifiers.conversation` about the sender's own words."""
-        return does(act, own_text(self.seen), self.acts)
-
-    @property
-    def is_robot(self) -> bool:
-        return self.seen.sender is not None and self.seen.sender.scope == "robot"
+        return act in self.acts and act(own_text(self.seen))
 
 
 class Rule:
@@ -171,9 +171,11 @@ class Place:
         )
 
     def deadlines(self, case: Case) -> list[Deadline]:
-        return [
-            one for one in case.state.deadlines.values() if one.clause == self.clause and one.binding == self.binding
-        ]
+        """Those that were set here and are open; nearly always none."""
+        waiting = case.state.deadlines
+        if not waiting:
+            return []
+        return [one for one in waiting.values() if one.clause == self.clause and one.binding == self.binding]
 
 
 def own_text(seen: Observation) -> str:

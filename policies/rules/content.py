@@ -118,9 +118,18 @@ def spread(case: Case, category: str) -> Finding | None:
 
 
 def weigh(case: Case, category: str, *, forwarded: bool = False) -> Finding | None:
-    """Put the signals of one category together: None, an uncertain finding, or a certain one.
+    """What the signals of one category say: None, an uncertain finding, or a certain one. Whoever asks gets the same.
 
     Those of the sender's own words, or of what is `forwarded`.
+    """
+    asked = category, forwarded
+    if asked not in case.weighed:
+        case.weighed[asked] = _weigh(case, category, forwarded)
+    return case.weighed[asked]
+
+
+def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
+    """Put the signals of one category together.
 
     Each piece of evidence has a weight, and three make a finding certain: a strong word, a pattern, a kind, or a trained
     score at the act cut weigh three. A score at the review cut

@@ -152,8 +152,7 @@ class Receipts(Rule):
         for open_one in running:
             if who not in open_one.data["answered"]:
                 open_one.data["answered"].append(who)
-        known = any(one.cause == case.seen.origin_id for one in running)
-        if not known and self._asks(case, params):
+        if self._asks(case, params) and not any(one.cause == case.seen.origin_id for one in running):
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
             place.set_deadline(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-from classifiers.conversation import asks_reply, does, is_notice, is_receipt, possible_acts
+from classifiers.conversation import Act, asks_reply, is_notice, is_receipt, possible_acts
 from classifiers.flooding import Recent, Windows, fingerprint
 from classifiers.measure import Classifiers
 from models import Observation, Verdict, digest
@@ -71,8 +71,8 @@ class Screen:
         fresh = [one for one in records if one.measured is None and isinstance(one.decoded, Observation)]
         if fresh:
             seen = [one.decoded for one in fresh]
-            read = zip(self.classifiers.measure(seen), possible_acts([own_text(one) for one in seen]), strict=True)
-            for record, measured in zip(fresh, read, strict=True):
+            acts = possible_acts([own_text(one) for one in seen])
+            for record, measured in zip(fresh, zip(self.classifiers.measure(seen), acts, strict=True), strict=True):
                 record.measured = measured
 
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
@@ -97,7 +97,8 @@ class Screen:
             # What an unknown group is called, each observation says anew.
             if view.known:
                 groups[key] = view, pack, basis
-            signals, acts = record.measured or ((), 0)
+            assert record.measured is not None
+            signals, acts = record.measured
             case = Case(one, signals, one.group_time(record.appended_at), view, basis, acts)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
@@ -208,16 +209,18 @@ class Screen:
             )
             effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)
 
-    def _watch(self, key: str, seen: Observation, sender: str | None, now: Millis, acts: int) -> Recent | None:
+    def _watch(
+        self, key: str, seen: Observation, sender: str | None, now: Millis, acts: frozenset[Act]
+    ) -> Recent | None:
         """Enter a message into its sender's window. Receipts are expected after a notice and never count."""
         if seen.type != "message.created" or sender is None:
             return None
         text = seen.text or ""
         recent = self.windows.of(key, sender)
-        if does(is_notice, text, acts) or does(asks_reply, text, acts):
+        if (is_notice in acts and is_notice(text)) or (asks_reply in acts and asks_reply(text)):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
-        expected = self.windows.receipts_expected(key, now) and does(is_receipt, text, acts)
-        recent.add(now, fingerprint(text) if text else fingerprint(seen.id), seen.id, expected)
+        expected = is_receipt in acts and self.windows.receipts_expected(key, now) and is_receipt(text)
+        recent.add(now, fingerprint(text or seen.id), seen.id, expected)
         return recent
 
     def _withdraw(self, effects: Effects, record: Record, case: Case) -> None:
