@@ -228,6 +228,8 @@ def _plain_error(message: str) -> str:
 def _check_pack(document: Document) -> None:
     value = document.value
     _check_struct(document, value, Pack, (), "a pack")
+    if value.get("outsiders") is not None:
+        _check_struct(document, value["outsiders"], Response, ("outsiders",), "outsiders")
     slug = value.get("pack")
     if isinstance(slug, str) and not _SLUG.fullmatch(slug):
         document.report(("pack",), f'"{slug}" is no slug', "small letters, digits and hyphens, e.g. my-office")

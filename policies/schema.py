@@ -132,7 +132,8 @@ class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One organisation's policy. `version` is the hash of the file's bytes, set by the loader.
 
     `profile: government` is for public offices, which may not burden their staff: nobody's receipt or presence is chased and
-    nobody is made to share anything, whatever the bindings say.
+    nobody is made to share anything, whatever the bindings say. `outsiders`: what follows in place of ladders, responses and
+    drafts where customers and strangers are concerned, because the policy binds the organisation's own people only.
     """
 
     pack: str
@@ -141,6 +142,7 @@ class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: Status
     clauses: dict[str, Clause]
     profile: Literal["government"] | None = None
+    outsiders: Response | None = None
     group_types: tuple[str, ...] = ()
     organisation: str | None = None
     budgets: dict[str, Budget] = {}

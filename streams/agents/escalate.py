@@ -222,19 +222,31 @@ class Escalate:
         ledger.held[violation_id] = _kept(noted)
         if binding is None or _is_protected(noted):
             return
-        if binding.ladder:
+        response = binding.response
+        if self._is_spared(noted):
+            response = self.packs[noted.pack].outsiders
+        elif binding.ladder:
             self._strike(ledger, noted, binding.ladder)
             self._reconcile(effects, ledger, noted.pack, binding.ladder)
-        elif binding.response is not None:
-            for kind in binding.response.sanctions:
-                step = Step(
-                    id=generations(digest("s", violation_id, kind), ledger.taken_back)[-1],
-                    kind=kind,
-                    clause=noted.violation.clause,
-                    assignee=binding.response.assignee,
-                    task=binding.response.task,
-                )
-                self._issue(effects, ledger, noted, step)
+            return
+        if response is None:
+            return
+        for kind in response.sanctions:
+            step = Step(
+                id=generations(digest("s", violation_id, kind), ledger.taken_back)[-1],
+                kind=kind,
+                clause=noted.violation.clause,
+                assignee=response.assignee,
+                task=response.task,
+            )
+            self._issue(effects, ledger, noted, step)
+
+    def _is_spared(self, noted: Noted) -> bool:
+        """Whether the policy does not bind whom a finding is about: a customer or stranger, where the pack spares them."""
+        subject = noted.violation.subject
+        if self.packs[noted.pack].outsiders is None or subject.kind not in ("member", "message"):
+            return False
+        return self.directory.is_stranger(subject.id)
 
     # consequences
 
@@ -269,7 +281,7 @@ class Escalate:
         self, effects: _Changes, ledger: Ledger, noted: Noted, one: Allowed, *, check: str | None = None
     ) -> None:
         """Draft what a clause says follows; once per fault and check."""
-        if not _is_protected(noted):
+        if not _is_protected(noted) and not self._is_spared(noted):
             for kind in one.params.drafts:
                 self._issue(effects, ledger, noted, self._step(ledger, noted, one, kind, check))
 
@@ -292,7 +304,7 @@ class Escalate:
             *self._allowed(noted.pack, clause),
         )
         one = next((one for one in known if one.clause == clause and picked in one.params.kinds), None)
-        if one is not None and not _is_protected(noted):
+        if one is not None and not _is_protected(noted) and not self._is_spared(noted):
             kind = msgspec.convert(picked, SanctionKind)
             self._issue(effects, ledger, noted, self._step(ledger, noted, one, kind, decision.check))
 
@@ -566,7 +578,7 @@ class Escalate:
 
     def _choices(self, noted: Noted, clause: str) -> list[dict[str, Any]]:
         """What the person who decides may pick, as the policy has it; sums and payers that it leaves open are null."""
-        if _is_protected(noted):
+        if _is_protected(noted) or self._is_spared(noted):
             return []
         known = self._own(noted)
         if not noted.violation.follows:

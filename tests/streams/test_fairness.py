@@ -13,7 +13,7 @@ ADVERT = "面膜内部代理价,拉三个下线返现"
 PASSED_ON = {"kind": "forward", "text": ""}
 
 
-def a_pack_on(category, *, mode="automatic", rule="content.category", profile=None):
+def a_pack_on(category, *, mode="automatic", rule="content.category", profile=None, outsiders=None, stage="adopted"):
     """One clause on one category, with a ladder that removes at once."""
     binding = {"rule": rule, "with": {"category": category} if category else {}, "mode": mode, "ladder": "out"}
     if category is None:
@@ -22,8 +22,9 @@ def a_pack_on(category, *, mode="automatic", rule="content.category", profile=No
         "pack": "house",
         "title": "示例",
         "source": {},
-        "status": {"stage": "adopted"},
+        "status": {"stage": stage},
         "profile": profile,
+        "outsiders": outsiders,
         "ladders": {"out": {"rungs": [{"strikes": 1, "sanction": "remove"}]}} if category else {},
         "clauses": {"house-1": {"article": "第一条", "says": "不许", "bindings": [binding]}},
     }
@@ -159,3 +160,22 @@ def test_a_public_office_chases_no_receipts():
         assert [one.rule for one in bindings] == rules
         if profile:
             assert (bindings[0].mode, "government" in (bindings[0].because or "")) == ("record-only", True)
+
+
+def test_where_a_policy_binds_its_own_people_only_a_customer_is_reminded_and_his_contact_told(watched):
+    contact = {"sanction": ["remind", "task"], "task": "请客户经理跟进", "assignee": "owner"}
+    house = watched("ads", outsiders=contact)
+    house.say("a-customer", text=ADVERT)
+    assert house.strikes("webhook:a-customer") == []
+    assert sorted(kind for kind, _ in house.standing("webhook:a-customer")) == ["remind", "task"]
+    house.say(text=ADVERT)
+    assert house.standing() == [("remove", "m2")]
+
+
+@pytest.mark.parametrize("stage", ["provisional", "draft", "reported"])
+def test_a_policy_that_is_not_adopted_brings_drafts_only(watched, stage):
+    house = watched("ads", stage=stage)
+    house.say(text=ADVERT)
+    assert house.sent() == []
+    assert house.sanction("remove").needs_approval
+    assert house.sanction("remove").mode == "advise"
