@@ -1,4 +1,4 @@
-"""`xunqun pack`: lint, coverage, page, test."""
+"""`xunqun pack`: lint, coverage, page, new, test."""
 
 import sys
 from collections.abc import Iterator
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.output import Failure, console, errors, print_json, print_table
+from streams.cli.pack_new import new
 
 if TYPE_CHECKING:
     from policies.schema import Pack
     from streams.packtest.measures import Measured
 
 app = typer.Typer(no_args_is_help=True, help="Policy packs: check them, see what they cover, run their tests.")
+app.command()(new)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Which = Annotated[list[str] | None, typer.Argument(help="Slugs of packs, or files; all shipped ones if none is named.")]
 

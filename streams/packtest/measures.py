@@ -61,8 +61,7 @@ def judging(pack: Pack) -> Iterator[str]:
 
 def consequences(pack: Pack) -> Iterator[str]:
     """The clauses that let something follow the breach of others, or offer it to the person who decides."""
-    for clauses in allowed_by(pack).values():
-        yield from dict.fromkeys(one.clause for one in clauses if one.params.kinds)
+    yield from dict.fromkeys(one.clause for some in allowed_by(pack).values() for one in some if one.params.kinds)
 
 
 def _is_missed(
