@@ -13,7 +13,7 @@ from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.content import NAMES
 
-Kind = Literal["identity_number", "bank_card", "mobile_number", "address"]
+Kind = Literal["identity_number", "bank_card", "mobile_number", "address", "credential"]
 
 # Code points before and after a number in which its owner is named; of a list, those since the number before.
 _BEFORE, _AFTER = 30, 12
@@ -44,10 +44,18 @@ _ADDRESS = re2.compile(
     r"(?:家庭?住址|家庭地址|家住|住址|住在|现住|户籍地?址?)[:：是为]?[^。！？!?\n]{0,30}?[0-9一二三四五六七八九十]{1,5}(?:号楼?|栋|幢|单元|室|弄)"
 )
 
+# A password with the word for it: signs of Latin keyboards, at least one of them a digit or a mark.
+_CREDENTIAL = re2.compile(r"(?i)(?:密码|口令|password|passwd|pwd)(?:是|为|改成|改为)?[\s:：=]{0,3}([!-~]{4,32})")
+# Passwords that are made to be told to a group.
+_TOLD_TO_ALL = re2.compile(
+    r"(?i)(?:会议|wi-?fi|无线|网络|热点|门禁|门锁|解压|压缩包|文件|文档|网盘|链接|入会|直播|初始|默认)的?(?:号|密码)?$"
+)
+
 
 class PersonalParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`kinds` of data that are looked for. `own_allowed`: one's own may be posted. `several`: from so many different
-    telephone numbers on they are a list, whoever is named. `exempt_roles` may post any, e.g. who keeps the records."""
+    telephone numbers on they are a list, whoever is named. `exempt_roles` may post any, e.g. who keeps the records.
+    `credential` is a password, whose ever: not of meetings, networks or files, which are told to all."""
 
     kinds: tuple[Kind, ...] = ("identity_number", "bank_card", "mobile_number")
     own_allowed: bool = True
@@ -61,7 +69,8 @@ class PersonalData(Rule):
     An identity number or a bank card is somebody else's unless the sender says that it is his own; an account of a firm
     is nobody's. A single telephone number counts only where somebody else is named beside it; several are a list. Duty
     and service numbers, landlines and the numbers of official notices do not count.
-    Serves `pii:personal-data`. Needs the names of the directory; a picture of a list is not read.
+    Serves `pii:personal-data`, and with `kinds: [credential]` `keyword:confidential` of credentials and
+    `account:compromise`. Needs the names of the directory; a picture of a list is not read.
     """
 
     name = "personal.data"
@@ -70,18 +79,19 @@ class PersonalData(Rule):
     needs = "names of the directory; pictures and contents of files are not read"
 
     def reads(self, params: PersonalParams) -> frozenset[str] | None:
-        # No classifier measures addresses: for these every message is looked at.
-        return None if "address" in params.kinds else frozenset(params.kinds)
+        # No classifier measures addresses and passwords: for these every message is looked at.
+        return None if _UNMEASURED.intersection(params.kinds) else frozenset(params.kinds)
 
     def see(self, case: Case, params: PersonalParams, place: Place) -> Iterable[Finding]:
         if case.is_robot or case.sender_role in params.exempt_roles:
             return
         found = [item for kind in params.kinds for item in _theirs(case, params, kind)]
         if found:
-            kinds = dict.fromkeys(_TOLD[item.category] for item in found)
+            kinds = dict.fromkeys(_TOLD[item.category] for item in found if item.category != "credential")
+            told = f"内容可能含他人的{'、'.join(kinds)}，请勿在群内发布他人个人信息"
             yield Finding(
                 subject=case.offender,
-                explanation=f"内容可能含他人的{'、'.join(kinds)}，请勿在群内发布他人个人信息",
+                explanation=told if kinds else "内容可能含账号密码，请撤回并修改密码",
                 certain=case.sender_id is not None and any(item.category in _GRAVE for item in found),
                 evidence=tuple(found[:8]),
                 category="personal_data",
@@ -90,12 +100,15 @@ class PersonalData(Rule):
 
 _TOLD = {**NAMES, "address": "住址"}
 _GRAVE = ("identity_number", "bank_card")
+_UNMEASURED = frozenset({"address", "credential"})
 
 
 def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
     """The data of one kind that are not the sender's own."""
     if kind == "address":
         return _addresses(case, params)
+    if kind == "credential":
+        return _credentials(own_text(case.seen))
     items = [item for one in case.signals if one.category == kind for item in one.evidence]
     if not items:
         return []
@@ -159,4 +172,17 @@ def _addresses(case: Case, params: PersonalParams) -> list[Evidence]:
         before = _SENTENCE.split(plain[max(0, match.start() - _BEFORE) : match.start()])[-1]
         if not (params.own_allowed and _MINE.search(f"{before}{match.group()[:4]}")):
             found.append(Evidence("personal", "address", match.span(), None, "家庭住址"))
+    return found[:8]
+
+
+def _credentials(text: str) -> list[Evidence]:
+    """Passwords, by the word for them only: no evidence repeats one."""
+    if "密码" not in text and "口令" not in text and "p" not in text and "P" not in text:
+        return []
+    plain = readable(text[:20_000])
+    found = []
+    for match in _CREDENTIAL.finditer(plain):
+        before = plain[max(0, match.start() - 8) : match.start()]
+        if any(not sign.isalpha() for sign in match.group(1)) and not _TOLD_TO_ALL.search(before):
+            found.append(Evidence("personal", "credential", (match.start(), match.start(1)), None, "账号密码"))
     return found[:8]

@@ -147,3 +147,25 @@ def test_a_pasted_list_is_one_finding() -> None:
     findings = found("personal.data", sees(House(), text))
     assert len(findings) == 1
     assert len(findings[0].evidence) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("我的微信号 qy_ops01 密码 Qw#2291,谁帮我登一下", True),
+        ("OA账号zhang3,密码是:abc12345", True),
+        ("password=Summer2026!", True),
+        ("会议号 123 456 789,会议密码 8899", False),
+        ("WiFi密码:88886666", False),
+        ("解压密码1234", False),
+        ("系统密码请大家定期更换", False),
+        ("密码 abcdef", False),
+        ("密码不少于8位", False),
+        ("\ud800密码 Qw#2291", True),
+    ],
+)
+def test_passwords_where_they_are_asked_for(text: str, told: bool) -> None:
+    [*findings] = found("personal.data", sees(House(), text), kinds=("credential",))
+    assert len(findings) == told
+    assert all("密码" in one.explanation and "Qw#" not in repr(one) for one in findings)
+    assert kinds(text) == []
