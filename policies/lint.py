@@ -283,9 +283,11 @@ def _check_fines(
         rungs = _entries(ladder.get("rungs")) if isinstance(ladder, dict) else []
         brought = [("ladder", one) for _, one in rungs] + [("response", binding.get("response"))]
         for key, one in brought:
-            sanctions = one.get("sanction") if isinstance(one, dict) else None
-            resting = one.get("clause") or name if isinstance(one, dict) else name
-            if "fine" in ([sanctions] if isinstance(sanctions, str) else sanctions or ()) and resting not in with_terms:
+            if not isinstance(one, dict):
+                continue
+            sanctions, resting = one.get("sanction"), str(one.get("clause") or name)
+            fines = sanctions == "fine" or (isinstance(sanctions, list) and "fine" in sanctions)
+            if fines and resting not in with_terms:
                 told = f'clause "{name}": clause "{resting}" does not say what the fine is'
                 document.report(
                     (*path, "bindings", index, key), told, "rule: consequence, with: {fine: {amount_fen: …, payer: …}}"
@@ -294,7 +296,7 @@ def _check_fines(
 
 def _check_named(document: Document, named: Any, path: Path, what: str, names: set[str]) -> None:
     """A clause that is named has to be one of the pack's."""
-    if named is not None and named not in names:
+    if named is not None and str(named) not in names:
         document.report(path, f'{what}: there is no clause "{named}"', did_you_mean(named, names))
 
 
