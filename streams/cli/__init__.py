@@ -5,7 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli import cases, fleet, fleet_import, history, judging, models, packs, people, sealed, service
+from streams.cli import (
+    cases,
+    duties,
+    fleet,
+    fleet_import,
+    groups,
+    history,
+    judging,
+    models,
+    packs,
+    people,
+    sealed,
+    service,
+)
 from streams.cli.output import Failure, fail
 
 app = typer.Typer(
@@ -20,6 +33,8 @@ for module in (service, fleet, judging, history, people):
     module.register(app)
 app.add_typer(packs.app, name="pack")
 app.add_typer(fleet_import.app, name="fleet")
+app.add_typer(groups.app, name="groups")
+app.add_typer(duties.app, name="duties")
 app.add_typer(models.app, name="model")
 app.add_typer(fleet.topics_app, name="topics")
 app.add_typer(fleet.control_app, name="control")
