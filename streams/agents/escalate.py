@@ -298,14 +298,9 @@ class Escalate:
     def _pick(self, effects: _Changes, ledger: Ledger, noted: Noted, decision: Decision) -> None:
         """Bring what a person picked from the choices of a review."""
         clause, _, picked = (decision.pick or "").rpartition("/")
-        known = (
-            *self._own(noted),
-            *self._allowed(noted.pack, noted.violation.clause),
-            *self._allowed(noted.pack, clause),
-        )
-        one = next((one for one in known if one.clause == clause and picked in one.params.kinds), None)
+        kind = msgspec.convert(picked, SanctionKind)
+        one = next(iter(self._said(noted, clause, kind)), None)
         if one is not None and not _is_protected(noted) and not self._is_spared(noted):
-            kind = msgspec.convert(picked, SanctionKind)
             self._issue(effects, ledger, noted, self._step(ledger, noted, one, kind, decision.check))
 
     # strikes and ladders
@@ -396,7 +391,7 @@ class Escalate:
             return
         pack, violation, group = self.packs[noted.pack], noted.violation, self._group(noted)
         fleet, kind = self.directory.fleet, step.kind
-        terms = next(iter(self._clause_says(noted, step)), None)
+        terms = next(iter(self._said(noted, step.clause, kind)), None)
         fine = None
         if kind == "fine":
             fine = msgspec.structs.replace(fine_of(terms.params.fine if terms else None), caution=CAUTION)
@@ -458,11 +453,13 @@ class Escalate:
                 when = ledger.failed if late else ledger.delivered
                 when[step.id] = effects.cause.appended_at if late else noted.at
 
-    def _clause_says(self, noted: Noted, rests: Step | Sanction) -> list[Allowed]:
+    def _said(self, noted: Noted, clause: str, kind: SanctionKind) -> list[Allowed]:
         """What the clause that a sanction rests on says of it."""
-        named = dict.fromkeys((noted.violation.clause, rests.clause))
-        known = [*self._own(noted), *(one for each in named for one in self._allowed(noted.pack, each))]
-        return [one for one in known if one.clause == rests.clause and rests.kind in one.params.kinds]
+        written = self.packs[noted.pack].clauses.get(clause)
+        bindings = written.bindings if written else ()
+        here = [Allowed.of(clause, one) for one in bindings if one.rule == "consequence"]
+        own = [one for one in self._own(noted) if one.clause == clause]
+        return [one for one in (*own, *here) if kind in one.params.kinds]
 
     def _act(self, effects: _Changes, sanction: Sanction, noted: Noted, *, max_age: Millis | None) -> None:
         params: dict[str, Any] = {"target": self._account(sanction.subject, noted), "text": sanction.notice}
@@ -745,7 +742,7 @@ class Escalate:
         else:
             # No platform carries it out: the person who approves it sees to it.
             ledger.delivered.setdefault(sanction.id, decision.decided_at)
-            office = next((one.params.investigate for one in self._clause_says(noted, sanction)), None)
+            office = next((one.params.investigate for one in self._said(noted, sanction.clause, sanction.kind)), None)
             if sanction.kind == "referral" and office:
                 self._assign(effects, approved, noted, office, "公布")
 

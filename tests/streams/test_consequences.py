@@ -334,3 +334,23 @@ def test_each_occurrence_is_fined(fined):
     house.say(**TRANSFER, at=DAY)
     house.say(**VOUCHER, at=DAY + HOUR)
     assert len(fines(house)) == 2
+
+
+def test_severe_handling_after_a_reminder_is_reported_investigated_and_only_then_published(a_house):
+    """A factory's way: reminded, it happens again, the superior reports, the office investigates and publishes."""
+    rungs = [
+        {"strikes": 1, "sanction": ["remind", "task"], "task": "请提醒并制止", "assignee": "supervisor"},
+        {"strikes": 2, "sanction": "referral", "ask": True, "clause": "house-9"},
+    ]
+    repeat = {"by": "ladder"}
+    report = {"of": ["house-9"], "by": "review", "referral": "奖惩通知", "investigate": "行政部", "approver": "厂长"}
+    house = a_house(packs={"house": a_pack(rungs=rungs, allows=[repeat, report])})
+    house.say()
+    house.say(at=DAY)
+    (asked,) = house.reviews("assisted")
+    assert asked["clause"] == "house-9"
+    assert [one["pick"] for one in asked["detail"]["choices"]] == ["house-10/referral"]
+    house.decide(asked["id"], "uphold", pick="referral")
+    referral = house.sanction("referral")
+    assert (referral.clause, referral.measure, referral.needs_approval) == ("house-10", "奖惩通知", True)
+    assert detail(house, house.review("approval"))["approver"] == "厂长"
