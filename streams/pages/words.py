@@ -26,6 +26,7 @@ LOOKED_AT = {
     "content.flooding": "同一人短时间内的发言次数和重复次数",
     "content.copyright": "整本书籍、付费课程、破解软件等",
     "file.restricted": "上传文件的名称和密级标志",
+    "file.program": "打开即运行的程序文件",
     "file.tamper": "删除或改动他人上传的文件",
     "image.content": "图片内容",
     "image.needs_text": "图片前后有无本人的文字说明",
@@ -60,6 +61,8 @@ LOOKED_AT = {
     "duty.periodic": "负责人的定期职责是否按期完成",
     "duty.joiner": "新成员入群后应办的事项",
     "policy.acknowledged": "新版制度发布后成员是否确认",
+    "duty.record": "群内宣布的决定，提请登记存档",
+    "duty.shirking": "对提问或请求推诿",
     "report.intake": "成员的举报",
     "consequence": "",
 }
@@ -84,7 +87,19 @@ PARAMETERS = {
     "kept_fact": "保留凭据", "interim": "先行回复", "asked": "所问", "suspended_by": "暂停凭据",
     "single_mention": "只点名一人的", "larger_than": "人数多于", "hostile": "含攻击性言辞",
     "own_allowed": "本人的除外", "exempt_roles": "不限制", "shorteners": "含短链接", "masked": "隐去举报人",
-    "tag": "标签", "department": "部门", "post": "职务", "minutes": "分钟",
+    "tag": "标签", "department": "部门", "post": "职务", "minutes": "分钟", "roles": "身份",
+    "owner_name": "群主昵称", "manager_suffix": "负责人后缀", "like": "形如", "without": "不得含",
+    "people": "不得含人名", "purpose": "须看得出用途", "longest": "最长字数", "unfiled": "含未备案的",
+    "classes": "群类别", "internal_share": "内部人员比例", "owner_alone": "只有群主", "appointee": "指定人",
+    "kept": "保留凭据", "exception": "例外凭据", "done": "完成凭据", "filed": "备案凭据", "ended": "结束凭据",
+    "handover": "交接凭据", "consent": "同意凭据", "verified": "核实凭据", "gate": "有权邀请",
+    "approver": "批准人", "removals": "含移出成员", "may_clear": "可由其清退", "agreed": "须本人同意",
+    "objected": "经劝阻仍退群的", "allow_fact": "允许域名的凭据", "banned_by": "禁止链接的凭据",
+    "beside": "同时含", "subject": "对象", "domains": "域名", "list_fact": "名单凭据", "several": "条数不少于",
+    "extensions": "文件后缀", "megabytes": "大小（MB）不小于", "own_words": "自有资料用语", "times": "次数",
+    "asking": "仅限询问", "mis_sent": "含误发后撤回的", "delicate": "敏感文件用语", "keepers": "责任人",
+    "by_leaders": "仅限领导和群主所问", "started": "首次登记后起算", "shown_by": "凭此视为已办",
+    "facts": "凭据", "investigate": "调查部门", "handled": "处理人", "category": "类别", "to": "转交",
 }  # fmt: skip
 # What a filing holds, as facts are named.
 FACTS = {
