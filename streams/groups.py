@@ -150,7 +150,7 @@ def _people(
 
 def _notice(group: Group, calendar: WorkingCalendar, now: Millis) -> Iterator[Reason]:
     if not was_told(group, now, calendar):
-        way_out = "tell the members (xunqun groups text), then state monitoring_notice_at"
+        way_out = "tell the members (xunqun groups text), then enter monitoring_notice_at in its facts"
         yield "no monitoring notice: drafts only", None, way_out
 
 

@@ -12,6 +12,9 @@ from streams.cli.output import Failure, console, print_json, print_table
 app = typer.Typer(no_args_is_help=True, help="The fleet file: who there is and which groups there are.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+# So many may leave at once without anybody asking whether the roster is whole.
+_FEW = 5
+
 
 @app.callback()
 def _fleet() -> None:
@@ -28,6 +31,9 @@ def import_(
     partial: Annotated[
         bool,
         typer.Option("--partial", help="The rosters name some people only: nobody has left because he is missing."),
+    ] = False,
+    sure: Annotated[
+        bool, typer.Option("--sure", help="Write although half of the people or more would have left.")
     ] = False,
     on: Annotated[str | None, typer.Option("--on", help="The day on which the missing have left; today.")] = None,
     json: Json = False,
@@ -54,6 +60,10 @@ def import_(
         after, differences = merge(before, rosters, on=day, whole=not partial)
     except (ImportFailed, OSError, UnicodeDecodeError) as error:
         raise Failure(str(error)) from error
+    left = sum(one.what == "left" for one in differences)
+    if left > _FEW and 2 * left >= len(before.get("people") or ()) and not (dry_run or sure):
+        told = "say --partial if the rosters name some people only, or --sure; --dry-run shows who"
+        raise Failure(f"{left} of {len(before['people'])} people would have left: {told}", code=1)
     text = as_yaml(after)
     _, problems = lint_fleet(text, "the fleet after the import")
     if problems:

@@ -151,3 +151,17 @@ def test_namesakes_are_told_apart_by_id_only():
     merged, found = merge(fleet, rosters, on="2026-11-20")
     assert [(one.what, one.id) for one in found] == [("joined", "c"), ("left", "a"), ("left", "b")]
     assert len(yaml.safe_load(as_yaml(merged))["people"]) == 3
+
+
+def test_half_of_the_people_do_not_leave_by_mistake(tmp_path: Path):
+    fleet = tmp_path / "fleet.yaml"
+    people = [{"id": f"u{number}", "name": f"员工{number}"} for number in range(12)]
+    fleet.write_text(as_yaml({"people": people}), encoding="utf-8")
+    roster = table(tmp_path, "工号,姓名\n" + "".join(f"u{number},员工{number}\n" for number in range(6)))
+    before = fleet.read_text("utf-8")
+    code, _, error = run(roster, "--into", fleet)
+    assert (code, error.split(":")[0]) == (1, "6 of 12 people would have left")
+    assert fleet.read_text("utf-8") == before
+    assert run(roster, "--into", fleet, "--dry-run")[0] == 0
+    assert run(roster, "--into", fleet, "--sure")[0] == 0
+    assert sum(one.status == "left" for one in load_fleet(fleet).people) == 6
