@@ -78,6 +78,8 @@ SETTLED = 5
 EVERY = 2000
 SEND_AT_ONCE = 5000
 LOOK_SECONDS = 0.1
+# Seconds between two sendings on schedule: as a door collects what comes in.
+SEND_EVERY = 0.01
 START_SECONDS, PEER_SECONDS = 90.0, 300.0
 # The slower peer gets fewer of the messages.
 MOST_PLAIN = 10_000
@@ -493,7 +495,7 @@ async def send_on_time(
                 under_way.add(sending)
                 sending.add_done_callback(under_way.discard)
                 progress.advance(task, len(records))
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(SEND_EVERY)
         await asyncio.gather(*under_way)
     finally:
         await producer.stop()

@@ -33,8 +33,9 @@ Partitions = Callable[[set[TP]], Awaitable[None]]
 LOOK = 0.25
 # (bytes, milliseconds) until a broker answers a fetch, by whether the last look brought records. While a broker holds a fetch,
 # aiokafka asks it for no other partition, so this is also how long a busy partition may stand still beside quiet ones; Faust
-# fixes it at 1500. Where records keep coming, an answer to each of them would cost more (1 ms, however few they are) than they.
-FETCH_QUIET, FETCH_BUSY = (1, 100), (64 << 10, 15)
+# fixes it at 1500. Where records keep coming, an answer to each of them would cost more (1 ms, however few they are) than they;
+# so they are gathered, see `Reading`.
+FETCH_QUIET, FETCH_BYTES = (1, 100), 64 << 10
 # Seconds in which a member without heartbeat is taken for dead (SESSION), and between heartbeats.
 SESSION, HEARTBEAT = 10.0, 2.5
 # Seconds that the members have to give up their partitions in a rebalance, and after which one that takes no records, because
@@ -56,7 +57,8 @@ class Reading:
     `member` names this member of the group for good (static membership): a restart within 10 s moves no partition. Two that run
     at once must not share it. `batch` is the most records of one batch, `finish` the seconds that a batch in hand may take when
     partitions are given away or the process ends, before it is dropped and left to its next owner; `commit` the seconds
-    between commits.
+    between commits. `gather`: the milliseconds that records may wait for others where they keep coming; every batch has a cost
+    of its own.
     """
 
     brokers: str
@@ -66,6 +68,7 @@ class Reading:
     batch: int = 2048
     finish: float = 4.0
     commit: float = 0.5
+    gather: int = 15
 
 
 @dataclass(slots=True, eq=False)
@@ -158,6 +161,8 @@ def batch_app(
 class _Thread(driver.AIOKafkaConsumerThread):
     """The thread of one app's aiokafka consumer."""
 
+    consumer: "_Consumer"
+
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Faust has no settings for either. FETCH_QUIET says what waiting costs. By ranges, partition n of all topics lies with one
@@ -179,7 +184,8 @@ class _Thread(driver.AIOKafkaConsumerThread):
             consumer._coordinator.check_errors()
         found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         fetcher = consumer._fetcher
-        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = FETCH_BUSY if found else FETCH_QUIET
+        busy = FETCH_BYTES, self.consumer.app.reading.gather
+        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = busy if found else FETCH_QUIET
         return found
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
