@@ -377,7 +377,8 @@ def is_question(text: str) -> bool:
 
 
 def _asks(text: str) -> bool:
-    text = _LINK.sub(" ", text)
+    if "://" in text or "www." in text:
+        text = _LINK.sub(" ", text)
     sentences = [one for one in map(str.strip, _SENTENCE.findall(text)) if one]
     if len(text) > _LONGEST_ASKING:
         sentences = [sentences[0], sentences[-1]] if sentences else []

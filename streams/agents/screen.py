@@ -1,11 +1,11 @@
 """Screen: measures every observation and judges it under its group's pack. Observations in, verdicts out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar
 
 from classifiers.conversation import Act, asks_reply, is_notice, is_receipt, possible_acts
-from classifiers.flooding import Recent, Windows, fingerprint
+from classifiers.flooding import Recent, Windows, fingerprints
 from classifiers.measure import Classifiers
 from models import Observation, Verdict, digest
 from models.observation import Millis
@@ -71,9 +71,8 @@ class Screen:
         fresh = [one for one in records if one.measured is None and isinstance(one.decoded, Observation)]
         if fresh:
             seen = [one.decoded for one in fresh]
-            acts = possible_acts([own_text(one) for one in seen])
-            for record, measured in zip(fresh, zip(self.classifiers.measure(seen), acts, strict=True), strict=True):
-                record.measured = measured
+            for record, signals, words in zip(fresh, self.classifiers.measure(seen), _read(seen), strict=True):
+                record.measured = signals, *words
 
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
         """Judge a chunk. Every usable observation is judged; what is not usable goes to the dead letters."""
@@ -98,12 +97,12 @@ class Screen:
             if view.known:
                 groups[key] = view, pack, basis
             assert record.measured is not None
-            signals, acts = record.measured
+            signals, acts, printed = record.measured
             case = Case(one, signals, one.group_time(record.appended_at), view, basis, acts)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
             else:
-                self._judge_one(effects, record, case, pack)
+                self._judge_one(effects, record, case, pack, printed)
         effects.state.update(states)
         if usable:
             effects.rows.append(("judged", _summary(records, usable)))
@@ -118,9 +117,9 @@ class Screen:
     def rewind(self, records: Sequence[Record]) -> None:
         """Rebuild the windows from records already judged, with no effects."""
         read = [(record, one) for record in records if isinstance(one := _decode(record), Observation) and one.group]
-        for (record, one), acts in zip(read, possible_acts([own_text(one) for _, one in read]), strict=True):
+        for (record, one), words in zip(read, _read([one for _, one in read]), strict=True):
             sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
-            self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at), acts)
+            self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at), *words)
 
     def forget_windows(self) -> None:
         """Others watch these groups now, or the windows are filled anew."""
@@ -137,14 +136,14 @@ class Screen:
         basis = Basis(self.directory, self.calendar, pack.pack.budget, self.classifiers.cut, self.classifiers.explain)
         return GroupView(group, state, known=known), pack, basis
 
-    def _judge_one(self, effects: Effects, record: Record, case: Case, pack: CompiledPack) -> None:
+    def _judge_one(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, printed: int) -> None:
         seen, now, view = case.seen, case.now, case.view
         if view.state.deadlines:
             # Not before the log's own clock has reached it: a sender's may run ahead.
             self._fire(effects, record, case, pack, min(now, record.appended_at))
         if self._may_state(case):
             case.news = remember(view.state, seen, case.sender_id, now, self.directory)
-        recent = self._watch(record.key, seen, case.sender_id, now, case.acts)
+        recent = self._watch(record.key, seen, case.sender_id, now, case.acts, printed)
         if recent is not None:
             case.flood = recent.flood
         self._publish(effects, record, case, pack, judge(case, pack))
@@ -210,7 +209,7 @@ class Screen:
             effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)
 
     def _watch(
-        self, key: str, seen: Observation, sender: str | None, now: Millis, acts: frozenset[Act]
+        self, key: str, seen: Observation, sender: str | None, now: Millis, acts: frozenset[Act], printed: int
     ) -> Recent | None:
         """Enter a message into its sender's window. Receipts are expected after a notice and never count."""
         if seen.type != "message.created" or sender is None:
@@ -220,7 +219,7 @@ class Screen:
         if (is_notice in acts and is_notice(text)) or (asks_reply in acts and asks_reply(text)):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
         expected = is_receipt in acts and self.windows.receipts_expected(key, now) and is_receipt(text)
-        recent.add(now, fingerprint(text or seen.id), seen.id, expected)
+        recent.add(now, printed, seen.id, expected)
         return recent
 
     def _withdraw(self, effects: Effects, record: Record, case: Case) -> None:
@@ -242,6 +241,13 @@ class Screen:
                 filed_at=case.now,
             )
             effects.publish(JUDGEMENTS, Judged(appeal=filed), record)
+
+
+def _read(seen: Sequence[Observation]) -> Iterator[tuple[frozenset[Act], int]]:
+    """What the words of each observation may do, and their fingerprint; without words it is like no other."""
+    words = [own_text(one) for one in seen]
+    said = [text or one.id for text, one in zip(words, seen, strict=True)]
+    return zip(possible_acts(words), fingerprints(said), strict=True)
 
 
 def _decode(record: Record) -> Observation | DeadLetter:
