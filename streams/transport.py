@@ -140,6 +140,7 @@ def batch_app(
     assigned: Partitions | None,
     revoked: Partitions | None,
     failed: Callable[[BaseException], None],
+    committing: Callable[[], Awaitable[None]] | None = None,
     committed: Callable[[Mapping[TP, int]], None] | None = None,
 ) -> faust.App:
     """A Faust app that awaits `handle(chunks)` for one batch after the other, and acknowledges what it did.
@@ -149,13 +150,14 @@ def batch_app(
     are revoked meanwhile. `revoked` is awaited before partitions are given away, also at an orderly stop; nothing of them is in
     hand then: it was finished and committed, or `handle` was cancelled. A rebalance revokes all partitions and assigns those that
     stay once more. `failed` is called once, in the event loop, when `handle` or the connection raised what nobody can mend here:
-    nothing is handled afterwards, and the process should end. `committed` gets {partition: next offset} after each commit.
+    nothing is handled afterwards, and the process should end. `committing` is awaited before each commit, after everything
+    that it covers was handled; `committed` gets {partition: next offset} after it.
 
     To be called, started (`await app.start()`, which returns after the first assignment and raises KafkaError without a broker)
     and stopped (`await app.stop()`, at most about 4 × `finish` + 3 s) inside the running loop. Several apps may share a loop.
     """
     limit_logs()
-    return _App(reading, handle, assigned, revoked, failed, committed)
+    return _App(reading, handle, assigned, revoked, failed, committing, committed)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -165,8 +167,8 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no settings for either. FETCH_QUIET says what waiting costs. By ranges, partition n of all topics lies with one
-        # member, so a group has one owner; Faust deals partitions out in turn.
+        # Faust has no settings for these. By ranges, partition n of all topics lies with one member, so a group has one owner;
+        # Faust deals partitions out in turn.
         consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_QUIET
         consumer._partition_assignment_strategy = [RangePartitionAssignor]
         return consumer
@@ -368,6 +370,8 @@ class _Consumer(driver.Consumer):
         return True
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        if self.app.committing is not None:
+            await self.app.committing()
         if not await super()._commit(offsets):
             return False
         for tp, offset in offsets.items():
@@ -538,12 +542,14 @@ class _App(faust.App):
         assigned: Partitions | None,
         revoked: Partitions | None,
         failed: Callable[[BaseException], None],
+        committing: Callable[[], Awaitable[None]] | None,
         committed: Callable[[Mapping[TP, int]], None] | None,
     ) -> None:
         self.reading = reading
         self.handle = handle
         self.assigned = assigned
         self.revoked = revoked
+        self.committing = committing
         self.committed = committed
         self._failed: Callable[[BaseException], None] | None = failed
         super().__init__(reading.group, **_settings(reading))

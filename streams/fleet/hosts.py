@@ -57,6 +57,9 @@ class Host:
         self._producer = producer
         self._wait = wait
 
+    async def settle(self) -> None:
+        """Make durable what has to be before offsets are committed."""
+
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """The offset from which a successor would go on."""
 

@@ -24,7 +24,11 @@ _MOST_HELD = 16 << 20
 
 
 class ScreenHost(JudgingHost):
-    """Screen, the one owner of its groups' states. Publishes, then saves: what is published twice has the same ids."""
+    """Screen, the one owner of its groups' states. Publishes, then saves: what is published twice has the same ids.
+
+    From the compacted topic an empty Redis is rebuilt. What was saved has to be there before offsets are committed, not
+    before the next batch: `settle` publishes it for whoever commits, so a group that changes often goes out once.
+    """
 
     agent: Screen
 
@@ -32,6 +36,8 @@ class ScreenHost(JudgingHost):
         super().__init__(editions.kept[0].screen, editions, *given)
         self._held: dict[str, _Held] = {}
         self._bytes = 0
+        # By key, what was saved and is not on the compacted topic yet.
+        self._unsettled: dict[str, Record] = {}
 
     async def handle(self, chunks: Sequence[Chunk]) -> None:
         """Judge a batch. A tick without a group reaches every group of its partition in which something is due."""
@@ -57,6 +63,14 @@ class ScreenHost(JudgingHost):
 
     def _kind(self, record: Record) -> tuple[bool, Edition]:
         return _is_tick(record), self._editions.at(record.appended_at)
+
+    async def settle(self) -> None:
+        """Publish the states that were saved since the last time."""
+        records = list(self._unsettled.values())
+        await self._publish(records)
+        for one in records:
+            if self._unsettled.get(one.key) is one:
+                del self._unsettled[one.key]
 
     def forget(self) -> None:
         """Another owner may have gone on from here: nothing at hand can be trusted."""
@@ -85,7 +99,7 @@ class ScreenHost(JudgingHost):
                 fresh = [one for chunk in abreast if (one := await self._not_applied(chunk))]
                 if not fresh or await self._judged(fresh):
                     break
-                self.forget()
+                await self._catch_up(keys)
 
     def _without_shared(self, chunks: Sequence[Chunk]) -> tuple[set[str], list[Chunk], list[Chunk]]:
         """Chunks that have no group in common, with their groups, and the others. Some producers put a group anywhere."""
@@ -108,7 +122,8 @@ class ScreenHost(JudgingHost):
             return chunk
         # Done by a former owner up to the state, or by ourselves: only the windows have to know them.
         self.agent.rewind(old)
-        await self._keep({one.key: (chunk[0].partition, self._due(one.key)) for one in old if one.key in self._held})
+        for key in {one.key for one in old if one.key in self._held}:
+            self._to_settle(key, chunk[0].partition, self._due(key))
         return [one for one in chunk if not self._is_applied(one, source)]
 
     async def _judged(self, chunks: Sequence[Chunk]) -> bool:
@@ -141,8 +156,32 @@ class ScreenHost(JudgingHost):
         for chunk, effects in brought:
             self._hold_values(effects)
             self.counted(chunk, effects)
-        await self._keep({one.key: (one.partition, one.next_due) for one in changes})
+        for one in changes:
+            self._to_settle(one.key, one.partition, one.next_due)
         return True
+
+    async def _catch_up(self, keys: Iterable[str]) -> None:
+        """Somebody else has saved, or Redis has lost what was saved last: whoever is further in the log is right."""
+        found = await self._patiently(lambda: self._states.load(self.agent.name, list(keys)))
+        for key in keys:
+            mine, theirs = self._held.get(key), found.get(key)
+            if mine is None or not _is_ahead(mine.applied, theirs.applied if theirs else {}):
+                self._let_go(key)
+                continue
+            version = theirs.version if theirs else 0
+            for source, offset in mine.applied.items():
+                place = int(source.rpartition("/")[2])
+                change = Change(key, version, mine.stored, source, offset, self._due(key), place)
+                (version,) = await self._patiently(lambda change=change: self._states.save(self.agent.name, [change]))
+                if not version:
+                    self._let_go(key)
+                    break
+                mine.version = version
+                self._to_settle(key, place, change.next_due)
+
+    def _let_go(self, key: str) -> None:
+        if (held := self._held.pop(key, None)) is not None:
+            self._bytes -= len(held.stored)
 
     def _due(self, key: str) -> Millis | None:
         return self.agent.next_due(self._decoder.decode(self._held[key].stored))
@@ -215,14 +254,10 @@ class ScreenHost(JudgingHost):
                 self._held[key] = _Held(one.version, one.value, dict(one.applied))
                 self._bytes += len(one.value)
 
-    async def _keep(self, places: Mapping[str, tuple[int, Millis | None]]) -> None:
-        """Publish states on the compacted topic, from which an empty Redis is rebuilt: by key, with partition and date."""
-        kept = []
-        for key, (partition, due) in sorted(places.items()):
-            held = self._held[key]
-            state = Kept(self.agent.name, held.version, msgspec.Raw(held.stored), held.applied, due, partition)
-            kept.append(record_of(GROUP_STATE, key, state, -1))
-        await self._publish(kept)
+    def _to_settle(self, key: str, partition: int, due: Millis | None) -> None:
+        held = self._held[key]
+        state = Kept(self.agent.name, held.version, msgspec.Raw(held.stored), held.applied, due, partition)
+        self._unsettled[key] = record_of(GROUP_STATE, key, state, -1)
 
 
 class _Held:
@@ -232,6 +267,13 @@ class _Held:
 
     def __init__(self, version: int, stored: bytes, applied: dict[str, int], value: Any = None) -> None:
         self.version, self.stored, self.applied, self.value = version, stored, applied, value
+
+
+def _is_ahead(mine: Mapping[str, int], theirs: Mapping[str, int]) -> bool:
+    """By source, the last offset that each has applied."""
+    return any(offset > theirs.get(source, -1) for source, offset in mine.items()) and not any(
+        offset > mine.get(source, -1) for source, offset in theirs.items()
+    )
 
 
 def _source(chunk: Chunk) -> str:

@@ -215,7 +215,15 @@ class Worker:
                 self.health.positions.setdefault(name, {})[TopicPartition(place.topic, place.partition)] = offset
                 self._spawn(host.committed(self.kafka.plain(place.topic), place.partition, offset))
 
-        return batch_app(reading, handle, assigned=given, revoked=taken, failed=self._failed, committed=told)
+        return batch_app(
+            reading,
+            handle,
+            assigned=given,
+            revoked=taken,
+            failed=self._failed,
+            committing=host.settle,
+            committed=told,
+        )
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"

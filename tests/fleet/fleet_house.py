@@ -95,6 +95,7 @@ class FleetHouse(House):
                 if fresh:
                     copies = [Record(topic, one.key, one.value, one.offset, one.appended_at) for one in fresh]
                     await host.handle([copies])
+                    await host.settle()
                     self.places[number, topic] = done + len(fresh)
                     await host.committed(topic, 0, done + len(fresh))
                     busy = True

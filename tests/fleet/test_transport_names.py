@@ -236,7 +236,7 @@ async def test_what_instances_have_is_there() -> None:
     # What we put into instances of theirs must not be theirs already, here or in their classes.
     theirs = {*vars(consumer), *dir(driver.Consumer)}
     assert not theirs & (set(vars(app.consumer)) - set(vars(consumer)))
-    ours = {"reading", "handle", "assigned", "revoked", "committed", "_failed"}
+    ours = {"reading", "handle", "assigned", "revoked", "committing", "committed", "_failed"}
     assert ours <= set(vars(app))
     assert not ours & {*vars(stocked), *dir(App)}
 
