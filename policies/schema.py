@@ -27,13 +27,13 @@ class Rung(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At `strikes` the ladder brings `sanction` (one, or several together); `seconds` of a mute.
 
     `clause`: the one that this rung rests on, where it is not the clause that was broken, e.g. one on repeat offences.
-    `ask`: a person is asked whether the sanction is to follow, before there is a draft of it.
+    `ask`: a person is asked whether the sanction (or which of several) is to follow, before there is a draft of it.
     """
 
     strikes: Annotated[float, Meta(gt=0)]
     sanction: SanctionKind | tuple[SanctionKind, ...]
     clause: str | None = None
-    ask: bool = False
+    ask: bool | tuple[SanctionKind, ...] = False
     seconds: int | None = None
     task: str | None = None
     assignee: str = "administrator"
@@ -41,6 +41,10 @@ class Rung(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def sanctions(self) -> tuple[SanctionKind, ...]:
         return (self.sanction,) if isinstance(self.sanction, str) else self.sanction
+
+    def asks(self, kind: SanctionKind) -> bool:
+        """Say whether a person is asked about this one of its sanctions."""
+        return self.ask if isinstance(self.ask, bool) else kind in self.ask
 
 
 class Ladder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

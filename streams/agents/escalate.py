@@ -377,7 +377,7 @@ class Escalate:
                     ladder=name,
                     strike_id=due.strike.id,
                     next_kinds=_next(ladder, due.rung_number),
-                    ask=due.rung.ask,
+                    ask=due.rung.asks(due.kind),
                 )
                 self._issue(effects, ledger, noted, step)
             told_at_once = mode != "enforce" or self.simulated
@@ -555,10 +555,15 @@ class Escalate:
             detail=detail,
         )
         effects.plan(noted.group_key, Planned(review=review))
-        if sanction.kind == "referral" and terms is not None and terms.params.investigate:
-            self._assign(effects, sanction, noted, terms.params.investigate, "调查")
+        if sanction.kind == "referral" and (by := self._investigation(noted, sanction)):
+            self._assign(effects, sanction, noted, by, "调查")
 
-    def _assign(self, effects: _Changes, sanction: Sanction, noted: Noted, office: str, what: str) -> None:
+    def _investigation(self, noted: Noted, sanction: Sanction) -> Allowed | None:
+        """What says who investigates a referred case: the clause of the referral, or one that says what follows it."""
+        said = (*self._said(noted, sanction.clause, sanction.kind), *self._allowed(noted.pack, sanction.clause))
+        return next((one for one in said if one.params.investigate), None)
+
+    def _assign(self, effects: _Changes, sanction: Sanction, noted: Noted, by: Allowed, what: str) -> None:
         """Ask an office to investigate a referred case, or, once that was approved, to publish what was decided."""
         pack = self.packs[noted.pack]
         name = digest("t", sanction.id) if what == "调查" else digest("t", sanction.id, what)
@@ -567,9 +572,9 @@ class Escalate:
             id=name,
             violation_ids=sanction.violation_ids,
             group_id=noted.group_id,
-            assignee=Assignee(office),
-            what=f"{what}：{told}（{cite(pack, pack.clauses[sanction.clause])}）",
-            clause=sanction.clause,
+            assignee=Assignee(by.params.investigate or ""),
+            what=f"{what}：{told}（{cite(pack, pack.clauses[by.clause])}）",
+            clause=by.clause,
         )
         effects.plan(noted.group_key, Planned(task=task))
 
@@ -742,9 +747,8 @@ class Escalate:
         else:
             # No platform carries it out: the person who approves it sees to it.
             ledger.delivered.setdefault(sanction.id, decision.decided_at)
-            office = next((one.params.investigate for one in self._said(noted, sanction.clause, sanction.kind)), None)
-            if sanction.kind == "referral" and office:
-                self._assign(effects, approved, noted, office, "公布")
+            if sanction.kind == "referral" and (by := self._investigation(noted, sanction)):
+                self._assign(effects, approved, noted, by, "公布")
 
     def _withdraw(self, effects: _Changes, withdrawal: Withdrawal, ledger: Ledger) -> None:
         """A message recalled by its own sender within the grace time leaves no strike; what was secret stays seen."""
