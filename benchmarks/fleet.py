@@ -478,7 +478,7 @@ async def send_on_time(
     task = progress.add_task("wait", total=len(bodies))
     producer = Producer(kafka)
     await producer.start()
-    under_way: set[asyncio.Task[list[int]]] = set()
+    under_way: set[asyncio.Task[None]] = set()
     due: dict[str, float] = {}
     began = time.monotonic()
     try:
@@ -491,7 +491,7 @@ async def send_on_time(
                 value = msgspec.json.encode({**body, "sent_at": time.time_ns() // 1_000_000})
                 records.append(Record(OBSERVATIONS, f"jsonl:{body['group']['id']}", value, -1, -1))
             if records:
-                sending = asyncio.create_task(producer.send(records, timed=False))
+                sending = asyncio.create_task(producer.publish(records))
                 under_way.add(sending)
                 sending.add_done_callback(under_way.discard)
                 progress.advance(task, len(records))

@@ -1,9 +1,10 @@
 """The host of screen: the one owner of its groups' states."""
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 import msgspec
@@ -56,8 +57,8 @@ class ScreenHost(JudgingHost):
             for (ticks, edition), abreast in turn.items():
                 self.agent = edition.screen
                 if ticks:
-                    for record in chain.from_iterable(abreast):
-                        await self._tick(record)
+                    for together in zip_longest(*abreast):
+                        await self._tick([one for one in together if one is not None])
                 else:
                     await self._judge(abreast)
 
@@ -77,18 +78,29 @@ class ScreenHost(JudgingHost):
         self._held.clear()
         self._bytes = 0
 
-    async def _tick(self, tick: Record) -> None:
-        """Let the broker's clock pass in the groups where something is due; no sender's clock can hurry it."""
-        done: set[str] = set()
-        until = tick.appended_at
-        while True:
-            limit = _TICKED_AT_ONCE + len(done)
-            due = await self._patiently(lambda limit=limit: self._states.dues(tick.partition, until, limit))
-            fresh = [key for key, _ in due if key not in done]
-            if not fresh:
-                return
-            done.update(fresh)
-            await self._judge([[_tick_of(tick, key, until) for key in fresh]])
+    async def _tick(self, ticks: Iterable[Record]) -> None:
+        """Let the broker's clock pass in the groups where something is due; no sender's clock can hurry it.
+
+        Ticks of different partitions.
+        """
+        waiting = {one.partition: one for one in ticks}
+        done: dict[int, set[str]] = {partition: set() for partition in waiting}
+        while waiting:
+            found = await asyncio.gather(*(self._due_groups(one, len(done[one.partition])) for one in waiting.values()))
+            due: list[Chunk] = []
+            for (partition, tick), keys in zip(list(waiting.items()), found, strict=True):
+                if fresh := [key for key in keys if key not in done[partition]]:
+                    done[partition].update(fresh)
+                    due.append([_tick_of(tick, key) for key in fresh])
+                else:
+                    del waiting[partition]
+            await self._judge(due)
+
+    async def _due_groups(self, tick: Record, known: int) -> list[str]:
+        most = _TICKED_AT_ONCE + known
+        return [
+            key for key, _ in await self._patiently(lambda: self._states.dues(tick.partition, tick.appended_at, most))
+        ]
 
     async def _judge(self, chunks: Sequence[Chunk]) -> None:
         """Judge chunks of different partitions together; those that share a group, after one another."""
@@ -284,5 +296,6 @@ def _is_tick(record: Record) -> bool:
     return not record.key and b'"clock.tick"' in record.value
 
 
-def _tick_of(tick: Record, key: str, at: Millis) -> Record:
-    return Record(tick.topic, key, tick_body(key, at), tick.offset, tick.appended_at, partition=tick.partition)
+def _tick_of(tick: Record, key: str) -> Record:
+    at = tick.appended_at
+    return Record(tick.topic, key, tick_body(key, at), tick.offset, at, partition=tick.partition)

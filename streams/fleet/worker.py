@@ -187,8 +187,8 @@ class Worker:
             group=self.group(agent.name),
             topics=[self.kafka.named(one) for one in agent.reads],
             member=f"{self.settings.worker_id or socket.gethostname()}-{agent.name}",
-            # A verdict is soon; what follows from it may wait a tenth of a second for others, and costs half as much then.
-            gather=15 if agent.name == "screen" else 100,
+            # A verdict is wanted soon; what follows from it may wait for others, and costs half as much then.
+            gather=20 if agent.name == "screen" else 200,
         )
 
         name = agent.name
