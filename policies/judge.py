@@ -115,6 +115,8 @@ def _with_consequences(found: Judgement, case: Case, pack: CompiledPack) -> Judg
             continue
         decided_with: dict[str, str] = {}  # clause -> the violation with which the others are decided
         for bound in pack.following[base.clause]:
+            if bound.params.found_by and base.rule not in bound.params.found_by:
+                continue
             for subject in consequence.subjects(bound.params, base, case.view):
                 violation_id = digest("v", base.id, bound.clause_id, subject.id)
                 first = decided_with.setdefault(bound.params.together or bound.clause_id, violation_id)
@@ -166,7 +168,8 @@ def _judge_content(found: Judgement, case: Case, pack: CompiledPack) -> None:
                 if case.seen.type in bound.rule.watches:
                     read.setdefault(bound.place, bound)
         _see(found, case, read.values())
-    _note_unavailable(found, case, pack)
+    if case.signals or case.seen.kind == "image":
+        _note_unavailable(found, case, pack)
 
 
 def _note_unavailable(found: Judgement, case: Case, pack: CompiledPack) -> None:

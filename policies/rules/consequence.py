@@ -42,6 +42,7 @@ class ConsequenceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `of`: the clauses whose breach it follows; its own clause where none are named. What a finding brings are `fine` and
     `referral` (the measure, in the policy's words), drafted after a certain automatic one, unless a `condition` has to be
     found by a person first. Where `of` names other clauses, a finding brings it unless `by: review` is said.
+    `found_by`: only findings of these rules bring it, where a clause wants several things and only some are answered here.
     `together`: the clause with whose consequence this one is decided. `approver` is the policy's wording for who decides.
     `investigate`: who looks into the case when it is referred; what they decide is published only once it is approved.
     `seconds` of a mute that is picked.
@@ -50,6 +51,7 @@ class ConsequenceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     by: Literal["finding", "ladder", "review"] = "ladder"
     options: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
+    found_by: tuple[str, ...] = ()
     fine: FineTerms | None = None
     referral: str | None = None
     condition: str | None = None

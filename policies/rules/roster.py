@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from models import Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES, Millis
 from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.names import RECENT_DAYS
 from policies.schema import Span
 
 HOUR: Millis = 60 * 60 * 1000
@@ -146,7 +147,8 @@ class ClosedParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     `own`: everybody in the `directory`; whom the fleet lists as `listed` members; or the `range`: these, the people of the
     owner's department, and those whom the member range or the name of the group means. `limits`: categories of which only
-    so many may be in. `consent`: the fact that records an exception, for the group or for one person.
+    so many may be in. `consent`: the fact that records an exception, for the group or for one person. `leavers`: whoever
+    has left is on no list any more; false where another clause gives time to take them out.
     """
 
     own: Literal["directory", "range", "listed"] = "directory"
@@ -156,6 +158,7 @@ class ClosedParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     leaders: bool = False
     limits: tuple[Limit, ...] = ()
     consent: str = "member_consent"
+    leavers: bool = True
     types: tuple[str, ...] = ()
     except_types: tuple[str, ...] = ()
 
@@ -206,8 +209,10 @@ class ClosedRoster(Rule):
         return found
 
     def _may(self, case: Case, params: ClosedParams, who: str, person: Person | None) -> bool:
-        if person is None or case.directory.is_stranger(who) or (person.status == "left" and has_gone(case, person)):
+        if person is None or case.directory.is_stranger(who):
             return False
+        if person.status == "left" and has_gone(case, person):
+            return not params.leavers
         return (
             _is_own(case, params.own, who)
             or any(limit.means(person) for limit in params.limits)
@@ -228,12 +233,14 @@ class MustJoinParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """`of`: everybody in the directory has to join, or those in the `range` of the group: the departments that its member
     range or its name gives, else its managers' and, without managers, its owner's. `department`: only its people.
 
-    `within`: how long somebody who joined the organisation, or was transferred, has time.
+    `within`: how long somebody who joined the organisation, or was transferred, has time. `recent`: only who did so in the
+    last month, where the clause is about changes of staff.
     """
 
     of: Literal["everybody", "range"] = "everybody"
     department: str = ""
     within: Span = field(default_factory=Span)
+    recent: bool = False
     types: tuple[str, ...] = ()
     except_types: tuple[str, ...] = ()
 
@@ -271,6 +278,7 @@ class MustJoin(Rule):
                 "customer" in person.tags
                 or view.fact(f"join_exception:{person.id}")
                 or self._has_time(case, person, params)
+                or (params.recent and not self._is_recent(case, person))
             ):
                 continue
             packs = case.directory.packs_of(person.id)
@@ -283,9 +291,18 @@ class MustJoin(Rule):
             )
 
     def _has_time(self, case: Case, person: Person, params: MustJoinParams) -> bool:
-        dates = [case.calendar.millis(one) for one in (person.joined_at, person.transferred_at)]
-        since = max((one for one in dates if one is not None), default=None)
+        since = _changed_at(case, person)
         return since is not None and case.now < case.calendar.after(since, params.within)
+
+    def _is_recent(self, case: Case, person: Person) -> bool:
+        since = _changed_at(case, person)
+        return since is not None and case.now <= case.calendar.after(since, Span(days=RECENT_DAYS))
+
+
+def _changed_at(case: Case, person: Person) -> Millis | None:
+    """When somebody joined the organisation or was transferred, whichever was later; None where no date is known."""
+    dates = (case.calendar.millis(one) for one in (person.joined_at, person.transferred_at))
+    return max((one for one in dates if one is not None), default=None)
 
 
 _EVERYBODY = ("全体", "全员", "所有", "公共", "全公司")
@@ -458,7 +475,7 @@ def _belongs(case: Case, inviter: str, target: str) -> bool:
     group, people = case.view.group, case.directory.people
     meant = _meant(case)
     department = people[target].department
-    if not group.members or target in group.members or any(word in meant for word in ("全体", "全员", "所有")):
+    if not group.members or target in group.members or any(word in meant for word in _EVERYBODY):
         return True
     return department is not None and (
         department in meant or (inviter in people and people[inviter].department == department)

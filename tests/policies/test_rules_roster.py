@@ -204,6 +204,7 @@ STOREKEEPER = Person(id="store", name="马超", department="仓储部")
         ({"facts": {"member_range": "全体员工"}}, "仓储部", True),
         ({"facts": {"member_range": "生产部、仓储部"}}, "仓储部", True),
         ({"name": "仓储部工作群"}, "仓储部", True),
+        ({"name": "公司公共群"}, "仓储部", True),
     ],
 )
 def test_a_colleague_is_unrelated_only_where_nothing_ties_him_to_the_group(
@@ -448,6 +449,11 @@ def test_a_leaver_is_nobody_of_the_own() -> None:
     assert closed(with_member(status="left", left_at=START + DAY)) == []
 
 
+def test_where_another_clause_gives_leavers_time_a_closed_list_lets_them_be() -> None:
+    house = with_member(status="left", left_at=START - 30 * HOUR)
+    assert faults("roster.closed", house.sees("早", by="owner"), own="directory", leavers=False) == []
+
+
 def missing_of(house: House, **params: Any) -> list[str]:
     return [one.subject.id for one in faults("roster.must_join", house.sees("早", by="owner"), **params)]
 
@@ -488,6 +494,17 @@ def test_who_is_new_has_two_working_days_to_join(given: dict[str, Any], days: in
     case = house.sees("早", by="owner", at=days * DAY)
     found_missing = faults("roster.must_join", case, within={"working_days": 2})
     assert (len(found_missing) == 1) == late
+
+
+@pytest.mark.parametrize(
+    ("joined_at", "meant"), [("2026-11-09", True), ("2026-09-01", False), ("2026-11-18", False), (None, False)]
+)
+def test_a_clause_on_changes_of_staff_is_not_about_who_has_long_been_missing(
+    joined_at: str | None, meant: bool
+) -> None:
+    house = House(people=with_member(joined_at=joined_at).people, group=without_member())
+    late = faults("roster.must_join", house.sees("早", by="owner"), within={"working_days": 2}, recent=True)
+    assert (len(late) == 1) == meant
 
 
 # --- who brings people in --------------------------------------------------------------------------------------------

@@ -83,6 +83,13 @@ def test_a_fine_under_a_condition_is_a_question_and_no_draft(fined):
     assert [one.amount_fen for one in fines(house)] == [2000]
 
 
+@pytest.mark.parametrize(("rule", "asked"), [("content.category", 1), ("name.format", 0)])
+def test_a_consequence_may_be_of_some_of_what_a_clause_wants(fined, rule, asked):
+    house = fined({"of": ["house-1"], "fine": TWENTY, "condition": "疏于督促", "found_by": [rule]})
+    house.say()
+    assert len(house.reviews("assisted")) == asked
+
+
 def test_a_condition_that_is_not_met_leaves_no_fine(fined):
     house = fined({"of": ["house-1"], "fine": TWENTY, "condition": "疏于核实督促所致"})
     house.say()
