@@ -11,7 +11,7 @@ A rule is the condition under which a clause is broken. Three shapes:
 
 from policies.rules.base import Case, Finding, Rule
 from policies.rules.consequence import Consequence
-from policies.rules.content import ContentCategory, Flooding, ImageContent, RestrictedFile
+from policies.rules.content import ContentCategory, Flooding, ImageContent, RepeatedContent, RestrictedFile
 from policies.rules.conversation import Receipts, Reply
 from policies.rules.duties import Acknowledged, Joiner, Periodic, Record, Shirking
 from policies.rules.lifecycle import Busy, Dissolution, Expiry, Idle
@@ -29,6 +29,7 @@ RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
         ContentCategory(),
+        RepeatedContent(),
         RestrictedFile(),
         Flooding(),
         ImageContent(),

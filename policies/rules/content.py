@@ -7,12 +7,13 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.schema import Span
 
 NAMES = {
     "ads": "广告",
@@ -41,6 +42,7 @@ NAMES = {
     "sensitive_topic": "敏感话题",
     "religion": "宗教内容",
     "off_topic": "与群用途无关",
+    "reputation": "损害单位形象",
 }
 # Categories measured by the classifiers that ship with the product; all others need a list of the tenant's.
 MEASURED = frozenset(TRAINED_CATEGORIES) | {
@@ -56,6 +58,8 @@ WARNED_OF = SOLICITED | {"porn"}
 # is wrong too often to ask a person because of it; below the second the message is more likely none of the category, and
 # no single word beside it makes it certain; below the third it is never certain by itself.
 ASK, EVEN, SURE = 0.3, 0.5, 0.8
+# Happenings of one kind that are remembered of a group.
+MOST_REMEMBERED = 60
 # Somebody else's words; a single word in quotation marks may be anybody's.
 _QUOTATION = re.compile('[“「『"].{6,}[”」』"]')
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
@@ -63,10 +67,12 @@ SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "viol
 
 
 class ContentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`category` one or several; `exempt_roles` may say it, e.g. publishers of notices."""
+    """`category` one or several; `exempt_roles` may say it, e.g. publishers of notices. `complaints`: whether complaints
+    about pay, safety or harassment are looked at as well; not where the policy gives them a way of their own."""
 
     category: str | tuple[str, ...]
     exempt_roles: tuple[str, ...] = ()
+    complaints: bool = True
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -94,7 +100,9 @@ class ContentCategory(Rule):
         return f"no detector or list for {', '.join(missing)} yet" if len(missing) == len(params.categories) else None
 
     def see(self, case: Case, params: ContentParams, place: Place) -> Iterable[Finding]:
-        if case.is_robot or case.sender_role in params.exempt_roles:
+        if case.is_robot or (params.exempt_roles and case.sender_role in params.exempt_roles):
+            return
+        if not params.complaints and is_complaint(case.signals):
             return
         best: Finding | None = None
         for category in params.categories:
@@ -227,6 +235,68 @@ class RestrictedFile(ContentCategory):
         if not case.seen.attachments:
             return ()
         return super().see(case, params, place)
+
+
+class RepeatedParams(ContentParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`times` messages of these categories by one person `within` a span, those counted whom a person did not look at yet.
+
+    `fact`: what is to be known of that person besides, as his stated fact; the entry says whether it is on record.
+    """
+
+    times: int = 3
+    within: Span = field(default_factory=lambda: Span(days=90, source="tenant"))
+    fact: str = ""
+
+
+class RepeatedContent(Rule):
+    """Somebody posts again and again what is, or may be, of forbidden categories. Never certain: "often" is for a person.
+
+    Complaints and what is only passed on are not counted. Serves `case:repeat-offence` where a policy says "often".
+    """
+
+    name = "content.repeated"
+    Params = RepeatedParams
+    watches = MESSAGE_TYPES | {"file.uploaded"}
+
+    def reads(self, params: RepeatedParams) -> frozenset[str]:
+        return frozenset(params.categories)
+
+    def blind(self, params: RepeatedParams) -> str | None:
+        return ContentCategory().blind(params)
+
+    def see(self, case: Case, params: RepeatedParams, place: Place) -> Iterable[Finding]:
+        if case.sender_id is None or case.is_robot or is_complaint(case.signals):
+            return
+        if case.sender_role in params.exempt_roles or not any(weigh(case, one) for one in params.categories):
+            return
+        number = counted(case, f"repeated|{place.clause}", params.within)
+        if number < params.times:
+            return
+        told = f"一段时间内第{number}次发布可能违规的内容，是否属于经常由人工认定"
+        if params.fact:
+            told += "；另有登记：" + params.fact if case.view.fact(f"{params.fact}:{case.sender_id}") else "；另无登记"
+        yield Finding(
+            subject=case.offender,
+            explanation=told,
+            certain=False,
+            evidence=(Evidence(signal="counting", category="repeated", why=f"第{number}次"),),
+            category="repeated",
+        )
+
+
+def counted(case: Case, key: str, within: Span) -> int:
+    """Remember this message under a key; how many of its sender are remembered of the span before now."""
+    lately = happened_within(case, key, within)
+    if all(which != case.seen.origin_id for _, _, which in lately):
+        lately.append((case.now, case.sender_id or "", case.seen.origin_id))
+    case.state.keep(key, lately[-MOST_REMEMBERED:])
+    return sum(one == case.sender_id for _, one, _ in lately)
+
+
+def happened_within(case: Case, key: str, within: Span) -> list[tuple[Millis, str, str]]:
+    """What is remembered under a key of a span before now."""
+    happened = case.state.lately.get(key, ())
+    return [one for one in happened if case.calendar.after(one[0], within) >= case.now]
 
 
 class FloodParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from itertools import islice
+from typing import Any, Literal
 
 import re2
 from msgspec import Struct
@@ -55,11 +56,13 @@ _TOLD_TO_ALL = re2.compile(
 class PersonalParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`kinds` of data that are looked for. `own_allowed`: one's own may be posted. `several`: from so many different
     telephone numbers on they are a list, whoever is named. `exempt_roles` may post any, e.g. who keeps the records.
-    `credential` is a password, whose ever: not of meetings, networks or files, which are told to all."""
+    `credential` is a password, whose ever: not of meetings, networks or files, which are told to all. `hidden`: numbers of
+    which some digits are left out (138XXXX1234, 身份证号 330…) count too; not what stars make unreadable on purpose."""
 
     kinds: tuple[Kind, ...] = ("identity_number", "bank_card", "mobile_number")
     own_allowed: bool = True
     several: int = 3
+    hidden: bool = False
     exempt_roles: tuple[str, ...] = ()
 
 
@@ -80,7 +83,7 @@ class PersonalData(Rule):
 
     def reads(self, params: PersonalParams) -> frozenset[str] | None:
         # No classifier measures addresses and passwords: for these every message is looked at.
-        return None if _UNMEASURED.intersection(params.kinds) else frozenset(params.kinds)
+        return None if params.hidden or _UNMEASURED.intersection(params.kinds) else frozenset(params.kinds)
 
     def see(self, case: Case, params: PersonalParams, place: Place) -> Iterable[Finding]:
         if case.is_robot or case.sender_role in params.exempt_roles:
@@ -110,6 +113,8 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
     if kind == "credential":
         return _credentials(own_text(case.seen))
     items = [item for one in case.signals if one.category == kind for item in one.evidence]
+    if params.hidden:
+        items += _hidden(own_text(case.seen), kind)
     if not items:
         return []
     text = own_text(case.seen)
@@ -124,6 +129,26 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
     if params.own_allowed and len({_number(item, text) for item in items}) == 1:
         return [item for item in items if _owner(case, item, items) != "own"]
     return items
+
+
+# Digits that are left out, as people write them who do not have them at hand; stars are put there on purpose.
+_HIDDEN: dict[str, Any] = {
+    "mobile_number": re2.compile(
+        r"1[3-9][0-9][xX×…]{1,8}(?:[0-9]{2,4})?|(?:手机号?码?|电话号?码?)[:：是为\s]{0,2}1[3-9][0-9](?:…|\.{3,})"
+    ),
+    "identity_number": re2.compile(
+        r"(?:身份证|证件)号?码?[:：是为\s]{0,2}[1-8][0-9]{2,5}(?:…|\.{3,}|[xX×]{6,})[0-9]{0,4}"
+    ),
+}
+
+
+def _hidden(text: str, kind: str) -> list[Evidence]:
+    """Numbers of one kind with digits left out."""
+    pattern = _HIDDEN.get(kind)
+    if pattern is None or not any(sign in text for sign in ("…", "X", "x", "×", "...")):
+        return []
+    found = islice(pattern.finditer(readable(text[:5000])), 8)
+    return [Evidence("personal", kind, one.span(), None, "号码，部分数字未写出") for one in found]
 
 
 def _number(item: Evidence, text: str) -> str:

@@ -18,7 +18,9 @@ class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     With `category` it is not about notices but about messages of these categories, which need an approval beforehand:
     its number stands in the message, and among the numbers of the group's fact `fact` (one, or a list). `leaders` need
-    none, nor who holds the fact `exception`.
+    none, nor who holds the fact `exception`. With `claimed` a number that is not on record is found by itself.
+
+    `as_published`: only where the group's publishers are on record, because the policy leaves who they are to be published.
     """
 
     departments: tuple[str, ...] = ()
@@ -27,6 +29,8 @@ class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_f
     exception: str = "notice_authorised"
     category: str | tuple[str, ...] = ()
     fact: str = "approvals"
+    claimed: bool = True
+    as_published: bool = False
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -55,6 +59,8 @@ class NoticePermission(Rule):
     def see(self, case: Case, params: NoticePermissionParams, place: Place) -> Iterable[Finding]:
         if params.category:
             yield from _unapproved(case, params)
+            return
+        if params.as_published and not case.view.group.publishers:
             return
         announced = case.seen.type == "group.notice_changed" or case.does(is_notice)
         if not announced or case.sender_id is None or case.is_robot or self._may(case, params):
@@ -97,7 +103,7 @@ def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]
     text = own_text(case.seen)
     claimed = _APPROVED.search(readable(text[:5000])) if "批" in text or "同意" in text or "核准" in text else None
     weighed = [found for one in params.categories if (found := weigh(case, one)) is not None] if case.signals else []
-    if (not weighed and claimed is None) or case.is_robot or _is_excepted(case, params):
+    if not (weighed or (claimed and params.claimed)) or case.is_robot or _is_excepted(case, params):
         return
     number = (claimed.group(1) or claimed.group(2)) if claimed else None
     if number is not None and _plain_number(number) in _on_record(case, params.fact):

@@ -13,15 +13,25 @@ from models import Evidence, Subject
 from models.observation import MESSAGE_TYPES, Millis
 from policies.calendar import DAY
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
-from policies.rules.content import ASK, MEASURED, NAMES, SOLICITED, has, is_complaint, share, weigh
+from policies.rules.content import (
+    ASK,
+    MEASURED,
+    MOST_REMEMBERED,
+    NAMES,
+    SOLICITED,
+    counted,
+    happened_within,
+    has,
+    is_complaint,
+    share,
+    weigh,
+)
 from policies.schema import Span
 
 # Code points of one text in which words are looked for; what a message is about stands at its beginning.
 _READ = 2000
 # Stands in a word for a few characters of the same sentence, as in the word lists.
 _GAP = "…"
-# Happenings of one kind that are remembered of a group.
-_MOST = 60
 
 
 @lru_cache(512)
@@ -137,21 +147,7 @@ def _is_suspended(case: Case, fact: Any) -> bool:
 
 
 def _too_often(case: Case, params: TopicParams, place: Place) -> bool:
-    who = case.sender_id
-    if who is None:
-        return False
-    key = f"topic|{place.clause}"
-    lately = _within(case, key, params.within)
-    if all(which != case.seen.origin_id for _, _, which in lately):
-        lately.append((case.now, who, case.seen.origin_id))
-    case.state.keep(key, lately[-_MOST:])
-    return sum(one == who for _, one, _ in lately) > params.times
-
-
-def _within(case: Case, key: str, within: Span) -> list[tuple[Millis, str, str]]:
-    """What happened within a span before now."""
-    happened = case.state.lately.get(key, ())
-    return [one for one in happened if case.calendar.after(one[0], within) >= case.now]
+    return case.sender_id is not None and counted(case, f"topic|{place.clause}", params.within) > params.times
 
 
 class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,7 +156,8 @@ class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     `matters` {name: words} of questions and complaints (of any message, where `asking` is false, which costs folding each);
     `category`: what is measured as belonging elsewhere; `single_mention`: who asks one person only, in a group of more
     than `larger_than` people; `mis_sent`: who says that something went to the wrong group, or takes a file with a name of
-    `delicate` words back `within` a span. People of `keepers`, departments, may speak of it. `types` of groups."""
+    `delicate` words back `within` a span. People of `keepers`, departments, may speak of it. `complaints`: whether complaints about pay, safety or
+    harassment count among the `category`; not where they have a way of their own. `types` of groups."""
 
     route: str = "到对应的渠道"
     matters: dict[str, tuple[str, ...]] = {}
@@ -175,6 +172,7 @@ class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     )  # fmt: skip
     within: Span = field(default_factory=lambda: Span(minutes=10, source="tenant"))
     keepers: tuple[str, ...] = ()
+    complaints: bool = True
     types: tuple[str, ...] = ()
     except_types: tuple[str, ...] = ()
 
@@ -222,7 +220,7 @@ class TopicVenue(Rule):
             matter = named(own_text(case.seen), params.matters)
             if matter:
                 return f"涉及{matter[0]}的事宜"
-        for category in params.categories:
+        for category in params.categories if params.complaints or not is_complaint(case.signals) else ():
             if weigh(case, category):
                 return f"可能属于{NAMES.get(category, category)}的内容"
         if params.single_mention and len(case.view.members) > params.larger_than and _asks_one_person(case):
@@ -241,7 +239,9 @@ class TopicVenue(Rule):
             delicate = _pattern(params.delicate)
             if delicate is not None and delicate.search(readable(fold(names[:_READ]).text)):
                 sent = (case.now, case.sender_id, seen.id)
-                case.state.keep("files sent", [*_within(case, "files sent", params.within), sent][-_MOST:])
+                case.state.keep(
+                    "files sent", [*happened_within(case, "files sent", params.within), sent][-MOST_REMEMBERED:]
+                )
         return None
 
 
@@ -292,7 +292,7 @@ def _asks_one_person(case: Case) -> bool:
 def _taken_back(case: Case, params: VenueParams) -> Finding | None:
     """The note about a delicate file that its sender took back at once."""
     of = case.seen.recall_of
-    lately = _within(case, "files sent", params.within)
+    lately = happened_within(case, "files sent", params.within)
     taken = [one for one in lately if of is not None and one[2] == of.id and one[1] == case.sender_id]
     case.state.keep("files sent", [one for one in lately if one not in taken])
     if not taken:
@@ -346,10 +346,10 @@ class TopicArgument(Rule):
         if who is None or case.is_robot or not any(_is_hostile(case, one) for one in params.hostile):
             return
         key = f"argument|{place.clause}"
-        lately = _within(case, key, params.within)
+        lately = happened_within(case, key, params.within)
         if all(which != case.seen.origin_id for _, _, which in lately):
             lately.append((case.now, who, case.seen.origin_id))
-        case.state.keep(key, lately[-_MOST:])
+        case.state.keep(key, lately[-MOST_REMEMBERED:])
         for other in sorted({one for _, one, _ in lately} - {who}):
             turns = _turns(lately, who, other)
             if len(turns) >= params.turns and self._is_new(case, params, place, who, other):

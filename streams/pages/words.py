@@ -23,6 +23,7 @@ SCOPES = {"group": "本群", "pack": "适用本制度的各群", "organisation":
 # What each rule looks at.
 LOOKED_AT = {
     "content.category": "消息内容",
+    "content.repeated": "同一人屡次发布的消息",
     "content.flooding": "同一人短时间内的发言次数和重复次数",
     "content.copyright": "整本书籍、付费课程、破解软件等",
     "file.restricted": "上传文件的名称和密级标志",
@@ -94,12 +95,15 @@ PARAMETERS = {
     "kept": "保留凭据", "exception": "例外凭据", "done": "完成凭据", "filed": "备案凭据", "ended": "结束凭据",
     "handover": "交接凭据", "consent": "同意凭据", "verified": "核实凭据", "gate": "有权邀请",
     "approver": "批准人", "removals": "含移出成员", "may_clear": "可由其清退", "agreed": "须本人同意",
+    "leavers": "含已离职的", "recent": "仅限新近变动的", "found_by": "仅限由此发现的",
     "objected": "经劝阻仍退群的", "allow_fact": "允许域名的凭据", "banned_by": "禁止链接的凭据",
     "beside": "同时含", "subject": "对象", "domains": "域名", "list_fact": "名单凭据", "several": "条数不少于",
     "extensions": "文件后缀", "megabytes": "大小（MB）不小于", "own_words": "自有资料用语", "times": "次数",
     "asking": "仅限询问", "mis_sent": "含误发后撤回的", "delicate": "敏感文件用语", "keepers": "责任人",
     "by_leaders": "仅限领导和群主所问", "started": "首次登记后起算", "shown_by": "凭此视为已办",
-    "facts": "凭据", "investigate": "调查部门", "handled": "处理人", "category": "类别", "to": "转交",
+    "facts": "凭据", "investigate": "调查部门", "handled": "处理人",
+    "claimed": "含所称未登记的编号", "as_published": "公布发布权限后", "hidden": "含部分隐去的号码",
+    "category": "类别", "to": "转交",
 }  # fmt: skip
 # What a filing holds, as facts are named.
 FACTS = {

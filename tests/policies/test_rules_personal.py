@@ -169,3 +169,20 @@ def test_passwords_where_they_are_asked_for(text: str, told: bool) -> None:
     assert len(findings) == told
     assert all("密码" in one.explanation and "Qw#" not in repr(one) for one in findings)
     assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("新人小刘身份证号330…,手机139…,存一下", ["identity_number", "mobile_number"]),
+        ("现场对接人是工程部赵磊,手机138XXXX1234", ["mobile_number"]),
+        ("我是对接人周敏,电话139XXXX0000,随时打", []),
+        ("名单已脱敏:张*,138****1234", []),
+        ("机型X1390XXXX到货了", []),
+        ("值班手机139XXXX2345,24小时开机", []),
+        ("第130…不对,是第131页", []),
+    ],
+)
+def test_numbers_with_digits_left_out_count_where_the_pack_says_so(text: str, others: list[str]) -> None:
+    assert kinds(text, hidden=True) == others
+    assert kinds(text) == []

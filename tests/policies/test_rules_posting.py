@@ -114,3 +114,15 @@ def test_who_needs_no_approval(given: dict[str, Any]) -> None:
 
 def test_a_notice_that_is_not_sensitive_needs_none() -> None:
     assert unapproved(NOTICE) == []
+
+
+def test_rights_that_are_to_be_published_bind_only_once_they_are() -> None:
+    published = msgspec.structs.replace(GROUP, publishers=("keeper",))
+    assert not found("posting.permission", House().sees(NOTICE), as_published=True)
+    assert found("posting.permission", House(group=published).sees(NOTICE), as_published=True)
+
+
+def test_an_approval_that_is_not_on_record_may_be_left_to_another_clause() -> None:
+    case = House().sees("经分管领导审批,编号0816,周五开会")
+    assert found("posting.permission", case, category="leak")
+    assert not found("posting.permission", case, category="leak", claimed=False)
