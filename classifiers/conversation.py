@@ -238,6 +238,8 @@ _OF_WHAT = _compile("关于.*的$")
 # What follows the word where it is talked about: 【通知】看到了吗, 通知：谁发的.
 _ANSWERED = _compile(r"^\W*(?:(?:我|大家|你们?)?(?:已|都)?(?:收到|看到|转发|发了|阅|知道)|是谁|谁)")
 _SHORT = 16
+# One of these stands in every notice but those that are known by whom they address, or by their list of time and place.
+_CALLED_ONE = _compile("通知|公告|通告|公示|启事|通报|提示|提醒|特此")
 
 
 @_asked_again
@@ -250,13 +252,14 @@ def is_notice(text: str) -> bool:
     text = _read(text)
     if len(text) < 5 or not _NOTICE_WORD.search(text):
         return False
-    for pattern in (_TITLED, _HEADED, _ABOUT):
-        match = pattern.search(text)
-        if match is not None and not _TALK.search(_OF_WHAT.sub("", match[1].strip())):
-            rest = text[match.end() - (pattern is _HEADED) :].strip()
-            return not (rest and len(rest) <= _SHORT and (_ANSWERED.search(rest) or _asks(rest)))
-    if _AS_FOLLOWS.search(text) or (len(text) > _SHORTEST_CLOSED and _CLOSED.search(text)):
-        return True
+    if _CALLED_ONE.search(text):
+        for pattern in (_TITLED, _HEADED, _ABOUT):
+            match = pattern.search(text)
+            if match is not None and not _TALK.search(_OF_WHAT.sub("", match[1].strip())):
+                rest = text[match.end() - (pattern is _HEADED) :].strip()
+                return not (rest and len(rest) <= _SHORT and (_ANSWERED.search(rest) or _asks(rest)))
+        if _AS_FOLLOWS.search(text) or (len(text) > _SHORTEST_CLOSED and _CLOSED.search(text)):
+            return True
     if len(text) < _SHORTEST_ANNOUNCEMENT:
         return False
     if _ADDRESSED.search(text) and _ANNOUNCES.search(text):

@@ -146,7 +146,7 @@ class Appended:
 class Record:
     """One record of a topic. `decoded` keeps what was read of it, so that nobody reads it again; nobody changes it.
 
-    `measured` are the signals of an observation, its possible acts and its fingerprint, once these are known.
+    `measured` are the signals of an observation, and the possible acts and the fingerprint of its words, once known.
     """
 
     topic: str
@@ -156,7 +156,7 @@ class Record:
     appended_at: Millis
     decoded: Any = None
     partition: int = 0
-    measured: tuple[Sequence[Any], frozenset[Any], int] | None = None
+    measured: tuple[Sequence[Any], tuple[frozenset[Any], int]] | None = None
 
 
 def record_of(topic: str, key: str, value: Struct, appended_at: Millis) -> Record:

@@ -69,12 +69,11 @@ class Reply(Rule):
         return ()
 
     def _asks(self, case: Case, params: ReplyParams) -> bool:
-        leader = case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
-        if params.by_leaders and not leader:
+        if params.by_leaders and not _leads(case):
             return False
         asked = params.asked
         asks = ("question" in asked and case.does(is_question)) or (
-            "assignment" in asked and leader and case.does(instructs)
+            "assignment" in asked and instructs in case.acts and _leads(case) and case.does(instructs)
         )
         asks = asks or ("issue" in asked and _tells_of_an_issue(own_text(case.seen)))
         return asks and not case.does(waives_reply) and not case.does(is_receipt)
@@ -88,6 +87,10 @@ class Reply(Rule):
             mend=params.interim or None,
             category="reply",
         )
+
+
+def _leads(case: Case) -> bool:
+    return case.directory.is_leader(case.person) or case.sender_role in ("owner", "manager")
 
 
 def _is_one_of(case: Case, tags: tuple[str, ...]) -> bool:
@@ -165,11 +168,9 @@ class Receipts(Rule):
         return ()
 
     def _asks(self, case: Case, params: ReceiptParams) -> bool:
-        standing = case.directory.is_leader(case.person)
-        asked = params.requested and case.does(asks_reply)
-        if asked and not standing:
-            asked = case.does(is_notice) or case.sender_role != "member"
-        asks = asked or (params.from_leaders and standing and case.does(instructs))
+        asks = params.requested and case.does(asks_reply) and self._may_ask(case)
+        if not asks and params.from_leaders and instructs in case.acts:
+            asks = case.directory.is_leader(case.person) and case.does(instructs)
         return asks and not case.does(waives_reply) and not case.does(is_receipt)
 
     def due(self, case: Case, params: ReceiptParams, deadline: Deadline) -> Iterable[Finding]:
@@ -183,6 +184,9 @@ class Receipts(Rule):
                 cause=Cause("deadline", deadline.id),
                 category="receipt",
             )
+
+    def _may_ask(self, case: Case) -> bool:
+        return case.does(is_notice) or case.directory.is_leader(case.person) or case.sender_role != "member"
 
     def _missing(self, case: Case, params: ReceiptParams, deadline: Deadline) -> list[str]:
         answered, asked = set(deadline.data["answered"]), deadline.data.get("asked") or ()

@@ -71,8 +71,9 @@ class Screen:
         fresh = [one for one in records if one.measured is None and isinstance(one.decoded, Observation)]
         if fresh:
             seen = [one.decoded for one in fresh]
-            for record, signals, words in zip(fresh, self.classifiers.measure(seen), _read(seen), strict=True):
-                record.measured = signals, *words
+            measured = zip(self.classifiers.measure(seen), _read(seen), strict=True)
+            for record, one in zip(fresh, measured, strict=True):
+                record.measured = one
 
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
         """Judge a chunk. Every usable observation is judged; what is not usable goes to the dead letters."""
@@ -97,7 +98,7 @@ class Screen:
             if view.known:
                 groups[key] = view, pack, basis
             assert record.measured is not None
-            signals, acts, printed = record.measured
+            signals, (acts, printed) = record.measured
             case = Case(one, signals, one.group_time(record.appended_at), view, basis, acts)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
@@ -141,7 +142,7 @@ class Screen:
         if view.state.deadlines:
             # Not before the log's own clock has reached it: a sender's may run ahead.
             self._fire(effects, record, case, pack, min(now, record.appended_at))
-        if self._may_state(case):
+        if seen.type != "task.stated" or self._may_state(case):
             case.news = remember(view.state, seen, case.sender_id, now, self.directory)
         recent = self._watch(record.key, seen, case.sender_id, now, case.acts, printed)
         if recent is not None:
@@ -156,8 +157,8 @@ class Screen:
             effects.rows.append(("groups_seen", _group_row(record.key, seen, view, pack.pack.pack)))
 
     def _may_state(self, case: Case) -> bool:
-        """Facts count only from those who answer for the group; every other kind of observation always counts."""
-        if case.seen.type != "task.stated" or case.seen.sender is None or not case.view.known:
+        """Facts count only from those who answer for the group."""
+        if case.seen.sender is None or not case.view.known:
             return True
         return case.sender_role != "member" or case.directory.is_leader(case.person)
 
@@ -267,7 +268,7 @@ def _decode(record: Record) -> Observation | DeadLetter:
 
 def _summary(records: Sequence[Record], ids: Sequence[str]) -> dict[str, Any]:
     """Prove that a chunk was judged, without a row per clean observation."""
-    hashed = blake2b("".join(f"{one}\n" for one in ids).encode("utf-8", "surrogatepass"), digest_size=12)
+    hashed = blake2b("\n".join((*ids, "")).encode("utf-8", "surrogatepass"), digest_size=12)
     first, last = records[0].offset, records[-1].offset
     return {"first": first, "last": last, "count": len(ids), "digest": hashed.hexdigest()}
 
