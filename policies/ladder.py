@@ -69,7 +69,8 @@ def should_stand(
 
     A higher rung needs the notice of the lower one delivered before the new message was sent. A message sent before the
     standing notice arrived adds its strike, but no sanction of its own. Where a notice had failed by then, the next strike
-    brings the same rung again. Only what happened before a message counts for it, so what is heard later never takes a
+    brings the same rung again; only from a rung that asks a person to one that asks too does it climb all the same, for neither
+    does anything to anybody by itself. Only what happened before a message counts for it, so what is heard later never takes a
     sanction back. A notice that was taken back before the message was sent had told nothing.
     """
     failed, taken_back = failed or {}, taken_back or {}
@@ -90,7 +91,8 @@ def should_stand(
         )
         if level and not told and not all(_before(failed.get(names[-1]), strike) for names in notices):
             continue
-        level = min(deserved, level + 1 if told or not level else level)
+        asked = 0 < level < len(ladder.rungs) and all(map(_only_asks, ladder.rungs[level - 1 : level + 1]))
+        level = min(deserved, level + 1 if told or asked or not level else level)
         if not level:
             continue
         rung = ladder.rungs[level - 1]
@@ -147,6 +149,10 @@ def _enough(ladder: Ladder) -> int:
     """
     window, decay = _spans(ladder)
     return int(max(rung.strikes for rung in ladder.rungs)) + (window // decay if decay else 0) + 1
+
+
+def _only_asks(rung: Rung) -> bool:
+    return all(map(rung.asks, rung.sanctions))
 
 
 def _before(at: Millis | None, strike: Strike) -> bool:

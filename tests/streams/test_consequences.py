@@ -238,6 +238,22 @@ def test_asking_again_and_again_ends(a_house):
     assert len(house.reviews("assisted")) == 4
 
 
+def test_who_only_asks_climbs_to_what_only_asks_and_no_further(a_house):
+    """An administrator picks what follows; from the third time on he is asked about a report as well."""
+    rungs = [
+        {"strikes": 1, "sanction": "warn", "ask": True, "clause": "house-9"},
+        {"strikes": 3, "sanction": "referral", "ask": True, "clause": "house-10"},
+        {"strikes": 4, "sanction": "remove"},
+    ]
+    pick = {"of": ["house-1"], "by": "review", "options": ["warn", "mute", "remove"]}
+    house = a_house(packs={"house": a_pack(rungs=rungs, allows=[pick, {"by": "review", "referral": "通报上级"}])})
+    for day in range(5):
+        house.say(at=day * DAY)
+    asked = [one["clause"] for one in house.reviews("assisted")]
+    assert asked == ["house-9", "house-9", "house-10", "house-10", "house-10"]
+    assert house.standing() == []
+
+
 def test_an_investigation_is_published_only_after_approval(fined):
     case = {"by": "review", "of": ["house-4"], "referral": "奖惩通知", "investigate": "行政部"}
     house = fined(case)
