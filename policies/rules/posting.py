@@ -94,8 +94,23 @@ def _is_excepted(case: Case, params: NoticePermissionParams) -> bool:
 _APPROVED = re2.compile(
     r"(?:审批|批准|签批|核准|批复|同意)(?:通过|发布)?[\s,，、;；:：(（]{0,3}(?:审批|批准|批复)?(?:单|文|件|记录)?(?:编号|文号|批号|单号|号码?)"
     r"[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
-    r"|(?:审批|批准|批复)(?:单|文|件)?(?:编?号|文号)[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
+    r"|(?:(?:审批|批准|批复|签批)(?:单|文|件)?|批件|批文|批示)(?:编?号|文号)[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
 )
+
+
+# What is public already, and what is said to be public only later.
+_PUBLIC = re2.compile(
+    r"(?:已经?|今[天日]|昨[天日]|刚刚?|日前|近日|正式|对外|局|委|厅|办|部|省里?|市里?|官网|官方|媒体|网上?)[^，。,\n]{0,6}(?:公布|公开|公示|发布|挂网|公告)"
+    r"|统计公报|年报|官网|新闻发布会|公告栏"
+)
+_NOT_YET = re2.compile(
+    r"(?:未|没有?|不|别|勿|拟|将|待|暂|前)[^，。,\n]{0,3}(?:公布|公开|公示|发布|挂网|公告)|(?:公布|公开|公示|发布|挂网|公告)之?前"
+)
+
+
+def _is_public(text: str) -> bool:
+    plain = readable(text[:5000])
+    return _PUBLIC.search(plain) is not None and _NOT_YET.search(plain) is None
 
 
 def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]:
@@ -103,6 +118,8 @@ def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]
     text = own_text(case.seen)
     claimed = _APPROVED.search(readable(text[:5000])) if "批" in text or "同意" in text or "核准" in text else None
     weighed = [found for one in params.categories if (found := weigh(case, one)) is not None] if case.signals else []
+    if not any(one.certain for one in weighed) and _is_public(text):
+        weighed = []
     if not (weighed or (claimed and params.claimed)) or case.is_robot or _is_excepted(case, params):
         return
     number = (claimed.group(1) or claimed.group(2)) if claimed else None

@@ -11,7 +11,7 @@ from policies.rules import RULES
 
 # Ids, mechanisms and modes of the clause table; the table itself with its wordings is not part of the repository.
 TABLE = Path(__file__).with_name("clauses.tsv")
-PACKS = ("xianchuang", "banxian", "ju-bangong", "chengtou", "xy-qq", "gongchang")
+PACKS = ("xianchuang", "banxian", "ju-bangong", "chengtou", "xy-qq", "gongchang", "gongwu-shenpi")
 
 
 @pytest.fixture(scope="module")

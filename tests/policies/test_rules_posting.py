@@ -126,3 +126,23 @@ def test_an_approval_that_is_not_on_record_may_be_left_to_another_clause() -> No
     case = House().sees("经分管领导审批,编号0816,周五开会")
     assert found("posting.permission", case, category="leak")
     assert not found("posting.permission", case, category="leak", claimed=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("干部调整的名单初稿先给几位看看，还没上会", True),
+        ("干部调整的名单初稿先给几位看看，还没公布", True),
+        ("市统计局今天公布了三季度数据,全市增速5.2%,各科写材料可以引用", False),
+    ],
+)
+def test_what_is_public_needs_no_approval(text: str, asked: bool) -> None:
+    assert bool(found("posting.permission", sees(House(), text), category="leak")) == asked
+
+
+@pytest.mark.parametrize("said", ["经分管领导审批,编号0815", "分管领导已批（批件号0815）", "批文号：0815"])
+def test_an_approval_is_read_however_it_is_worded(said: str) -> None:
+    given = msgspec.structs.replace(GROUP, facts={"approvals": ["0815"]})
+    text = f"{said}：干部调整的名单初稿先给几位看看"
+    assert found("posting.permission", sees(House(), text), category="leak")
+    assert not found("posting.permission", sees(House(group=given), text), category="leak")
