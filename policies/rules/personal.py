@@ -49,7 +49,7 @@ _ADDRESS = re2.compile(
 _CREDENTIAL = re2.compile(r"(?i)(?:密码|口令|password|passwd|pwd)(?:是|为|改成|改为)?[\s:：=]{0,3}([!-~]{4,32})")
 # Passwords that are made to be told to a group.
 _TOLD_TO_ALL = re2.compile(
-    r"(?i)(?:会议|wi-?fi|无线|网络|热点|门禁|门锁|解压|压缩包|文件|文档|网盘|链接|入会|直播|初始|默认)的?(?:号|密码)?$"
+    r"(?i)(?:会议|wi-?fi|无线|网络|热点|门禁|门锁|解压|压缩包|文件|文档|网盘|链接|入会|直播|初始|默认)的?(?:号|密码)?[\s:：#0-9\-,，]*$"
 )
 
 
@@ -207,7 +207,7 @@ def _credentials(text: str) -> list[Evidence]:
     plain = readable(text[:20_000])
     found = []
     for match in _CREDENTIAL.finditer(plain):
-        before = plain[max(0, match.start() - 8) : match.start()]
+        before = plain[max(0, match.start() - 24) : match.start()]
         if any(not sign.isalpha() for sign in match.group(1)) and not _TOLD_TO_ALL.search(before):
             found.append(Evidence("personal", "credential", (match.start(), match.start(1)), None, "账号密码"))
     return found[:8]
