@@ -108,8 +108,10 @@ def judge_again(case: Case, pack: CompiledPack) -> Judgement:
 def _with_consequences(found: Judgement, case: Case, pack: CompiledPack) -> Judgement:
     """Add what other clauses say follows a breach that is certain by itself: an entry on whoever has to pay.
 
-    What a person has to decide on first brings its consequences with that decision.
+    What a person has to decide on first brings its consequences with that decision. A message that breaks several clauses
+    with the same consequence is one occurrence of it.
     """
+    taken: set[tuple[str, int, str]] = set()
     for base in tuple(found.violations):
         if base.mode != "automatic" or base.clause not in pack.following:
             continue
@@ -118,6 +120,10 @@ def _with_consequences(found: Judgement, case: Case, pack: CompiledPack) -> Judg
             if bound.params.found_by and base.rule not in bound.params.found_by:
                 continue
             for subject in consequence.subjects(bound.params, base, case.view):
+                one = (bound.clause_id, bound.index, subject.id)
+                if base.cause is None and one in taken:
+                    continue
+                taken.add(one)
                 violation_id = digest("v", base.id, bound.clause_id, subject.id)
                 first = decided_with.setdefault(bound.params.together or bound.clause_id, violation_id)
                 finding = Finding(subject, consequence.told(bound.params, base), base.evidence, base.score)

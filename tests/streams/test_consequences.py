@@ -90,6 +90,14 @@ def test_a_consequence_may_be_of_some_of_what_a_clause_wants(fined, rule, asked)
     assert len(house.reviews("assisted")) == asked
 
 
+def test_a_message_that_breaks_two_clauses_is_fined_once(fined):
+    house = fined({"of": ["house-1", "house-2"], "fine": TWENTY})
+    house.say(**TRANSFER)
+    assert len(fines(house)) == 1
+    house.say(at=DAY, **TRANSFER)
+    assert len(fines(house)) == 2
+
+
 def test_a_condition_that_is_not_met_leaves_no_fine(fined):
     house = fined({"of": ["house-1"], "fine": TWENTY, "condition": "疏于核实督促所致"})
     house.say()
