@@ -147,7 +147,8 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
     if bound is None or _is_over(case):
         return found
     for finding in bound.rule.due(case, bound.params, deadline):
-        violation_id = digest("v", case.view.key, deadline.clause, deadline.subject, deadline.cause, deadline.due_at)
+        about = finding.episode or deadline.subject
+        violation_id = digest("v", case.view.key, deadline.clause, about, deadline.cause, deadline.due_at)
         cause = finding.cause or Cause("deadline", deadline.id)
         _add(found, case, bound, finding, violation_id, cause=cause)
     return _with_consequences(found, case, pack)

@@ -7,7 +7,7 @@ import re2
 from msgspec import Struct, field
 
 from classifiers.conversation import asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
-from models import Cause, Evidence, Subject
+from models import Cause, Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
@@ -127,12 +127,15 @@ _SETTLED = re2.compile(r"解决了|已经?(解决|恢复|到账|好了|办好|�
 
 class ReceiptParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`within`: how long a receipt may take. `from_leaders`: instructions of leaders and owners are tracked as well;
-    `requested`: notices that ask for a reply. `by`: each `member` or one member of each `department` has to answer."""
+    `requested`: notices that ask for a reply; `notices`: those of whoever leads, keeps or informs the group want one unasked.
+    `by`: each `member` or one member of each `department` has to answer. `each`: who has not is found one by one."""
 
     within: Span = field(default_factory=lambda: Span(working_days=1, source="tenant"))
     requested: bool = True
+    notices: bool = False
     from_leaders: bool = False
     by: str = "member"
+    each: bool = False
 
 
 class Receipts(Rule):
@@ -171,9 +174,15 @@ class Receipts(Rule):
         asks = params.requested and case.does(asks_reply) and self._may_ask(case)
         if not asks and params.from_leaders and instructs in case.acts:
             asks = case.directory.is_leader(case.person) and case.does(instructs)
+        if not asks and params.notices and case.does(is_notice):
+            keeps = case.sender_role != "member" or case.sender_id in case.view.group.publishers
+            asks = keeps or case.directory.is_leader(case.person)
         return asks and not case.does(waives_reply) and not case.does(is_receipt)
 
     def due(self, case: Case, params: ReceiptParams, deadline: Deadline) -> Iterable[Finding]:
+        if params.each:
+            yield from (_silent(case, one, deadline) for one in self._silent_people(case, deadline))
+            return
         missing = self._missing(case, params, deadline)
         if missing:
             named = "、".join(missing[:12]) + ("等" if len(missing) > 12 else "")
@@ -190,16 +199,37 @@ class Receipts(Rule):
 
     def _missing(self, case: Case, params: ReceiptParams, deadline: Deadline) -> list[str]:
         answered, asked = set(deadline.data["answered"]), deadline.data.get("asked") or ()
-        people = [case.directory.people[one] for one in sorted(case.view.members) if one in case.directory.people]
-        people = [one for one in people if one.status in ("active", "probation")]
-        owing = [one for one in people if not asked or one.id in asked or one.department in asked]
+        people, owing = self._people(case, deadline)
         if params.by == "department":
             # Who gives an instruction speaks for his own department, unless it is the one that he asks.
             heard = {
                 one.department for one in people if one.id in answered or (not asked and one.id == deadline.subject)
             }
             return sorted({one.department for one in owing if one.department} - heard)
-        return [one.name for one in owing if one.id not in answered and one.id != deadline.subject]
+        return [one.name for one in self._silent_people(case, deadline)]
+
+    def _silent_people(self, case: Case, deadline: Deadline) -> list[Person]:
+        answered = deadline.data["answered"]
+        _, owing = self._people(case, deadline)
+        return [one for one in owing if one.id not in answered and one.id != deadline.subject]
+
+    def _people(self, case: Case, deadline: Deadline) -> tuple[list[Person], list[Person]]:
+        """The staff in the group, and those of them who are asked."""
+        asked = deadline.data.get("asked") or ()
+        people = [case.directory.people[one] for one in sorted(case.view.members) if one in case.directory.people]
+        people = [one for one in people if one.status in ("active", "probation")]
+        return people, [one for one in people if not asked or one.id in asked or one.department in asked]
+
+
+def _silent(case: Case, person: Person, deadline: Deadline) -> Finding:
+    return Finding(
+        subject=Subject("member", person.id),
+        explanation="群内通知未在规定时间内回应，请回复“收到”或以其他方式表示知悉",
+        evidence=(Evidence(signal="deadline", category="receipt", why=f"未回复的消息：{deadline.cause}"),),
+        cause=Cause("deadline", deadline.id),
+        episode=person.id,
+        category="receipt",
+    )
 
 
 def _addressed(case: Case, text: str) -> list[str]:
