@@ -11,7 +11,17 @@ from policies.rules import RULES
 
 # Ids, mechanisms and modes of the clause table; the table itself with its wordings is not part of the repository.
 TABLE = Path(__file__).with_name("clauses.tsv")
-PACKS = ("xianchuang", "banxian", "ju-bangong", "chengtou", "xy-qq", "gongchang", "gongwu-shenpi")
+PACKS = (
+    "xianchuang",
+    "banxian",
+    "ju-bangong",
+    "chengtou",
+    "xy-qq",
+    "gongchang",
+    "gongwu-shenpi",
+    "suzhou-zhilv",
+    "jiguan",
+)
 
 
 @pytest.fixture(scope="module")
