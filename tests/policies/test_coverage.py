@@ -21,6 +21,7 @@ PACKS = (
     "gongwu-shenpi",
     "suzhou-zhilv",
     "jiguan",
+    "anquan",
 )
 
 
