@@ -22,6 +22,7 @@ PACKS = (
     "suzhou-zhilv",
     "jiguan",
     "anquan",
+    "hongta",
 )
 
 
