@@ -43,6 +43,18 @@ def figures(rows: Iterable[Covered]) -> dict[Standing, int]:
     return {one: sum(each == one for each in best.values()) for one in STANDINGS}
 
 
+def by_mechanism(packs: Iterable[Pack]) -> dict[str, dict[str, list[tuple[str, Binding]]]]:
+    """Each mechanism's rules, with the clauses and bindings that use them for it. The rule is "" where nothing is judged."""
+    found: dict[str, dict[str, list[tuple[str, Binding]]]] = {}
+    for pack in packs:
+        for clause_id, clause in pack.clauses.items():
+            for binding in clause.bindings:
+                rule = binding.rule or "" if binding.mode in ("automatic", "assisted") else ""
+                for mechanism in binding.mechanisms:
+                    found.setdefault(mechanism, {}).setdefault(rule, []).append((clause_id, binding))
+    return found
+
+
 def _cover(clause_id: str, binding: Binding) -> Covered:
     reason = binding.because or ""
     if binding.rule is None or binding.mode not in ("automatic", "assisted"):

@@ -1,4 +1,4 @@
-"""`xunqun pack`: lint, coverage, page, new, test."""
+"""`xunqun pack`: lint, coverage, page, mechanisms, new, test."""
 
 import sys
 from collections.abc import Iterator
@@ -126,6 +126,24 @@ def page(
         else:
             (out / f"{pack.pack}.md").write_text(as_markdown(pack), encoding="utf-8")
             console.print(f"written to {out / pack.pack}.md", markup=False)
+
+
+@app.command()
+def mechanisms(
+    which: Which = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; else it is printed.")] = None,
+) -> None:
+    """Make the table of mechanisms: which rule serves each, with which parameters, under which clauses."""
+    from streams.pages.mechanisms import as_markdown
+
+    made = as_markdown(_loaded(which))
+    if out is None:
+        sys.stdout.write(made)
+        return
+    if not out.parent.is_dir():
+        raise Failure(f"{out.parent} is no folder: make it first, or name another")
+    out.write_text(made, encoding="utf-8")
+    console.print(f"written to {out}", markup=False)
 
 
 @app.command("test")
