@@ -23,6 +23,7 @@ PACKS = (
     "jiguan",
     "anquan",
     "hongta",
+    "gongwu-zhunze",
 )
 
 
