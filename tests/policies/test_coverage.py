@@ -24,6 +24,8 @@ PACKS = (
     "anquan",
     "hongta",
     "gongwu-zhunze",
+    "shiyebu",
+    "zedong",
 )
 
 
