@@ -26,6 +26,7 @@ PACKS = (
     "gongwu-zhunze",
     "shiyebu",
     "zedong",
+    "qungui",
 )
 
 
