@@ -690,7 +690,8 @@ def asked(text: str, acts: frozenset[Act]) -> list[bool]:
 
 def test_possible_acts_change_no_answer() -> None:
     texts = [json.loads(line)["text"] for path in OWN_TEXTS for line in path.read_text("utf-8").splitlines()]
-    texts += (*RECEIPTS, *NO_RECEIPTS)
+    texts += (*RECEIPTS, *NO_RECEIPTS, *NOTICES, *TALK, *QUESTIONS, *NO_QUESTIONS, *INSTRUCTIONS, *NO_INSTRUCTIONS)
+    texts += (*ASKING_FOR_REPLIES, *NOT_ASKING_FOR_REPLIES, *WAIVING, *NOT_WAIVING)
     told = [asked(text, ANY_ACT) for text in texts]
     assert all(map(any, zip(*told, strict=True)))
     assert list(map(asked, texts, possible_acts(texts))) == told
