@@ -164,6 +164,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
     warned = has(read_here, "warning")
     called = read == 2 and not warned and category in SOLICITED and has(read_here, "solicitation")
+    # A bank's own offer calls as well: bets are called for only where nothing else that is offered so is likelier.
+    called = called and not (category == "gambling" and _is_likelier(read_here, trained))
     weight = 3 if strong else read + weak + called - warned if read else 0
     if warned and category in WARNED_OF:
         # The trained score reads what is quoted as well. Words that stand outside the quotation count all the same.
@@ -189,6 +191,12 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         cut=None if strong else round(act if read == 3 else review, 4),
         category=category,
     )
+
+
+def _is_likelier(signals: Sequence[Signal], score: float | None) -> bool:
+    """Say whether an advert or fraud has a higher trained score."""
+    others = (one for one in signals if one.category in ("ads", "fraud") and one.classifier.startswith("trained"))
+    return any(not one.unavailable and one.score > (score or 0.0) for one in others)
 
 
 def has(signals: Sequence[Signal], category: str) -> bool:

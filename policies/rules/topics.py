@@ -66,7 +66,8 @@ class TopicParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """`category`: what is measured as not belonging here. `topics` {name: words} are what belongs here all the same; a
     message that names one of them passes. `types`, `except_types` of groups. `working_hours`: only then.
     `suspended_by`: a fact of the group; while it is true, or for a day from the time it states, nothing is off topic.
-    `exempt_roles` may write anything. Only more than `times` such messages of one sender `within` a span are found."""
+    `own_offers`: the staff may offer what the topics name, the house's own services. `exempt_roles` may write anything.
+    Only more than `times` such messages of one sender `within` a span are found."""
 
     category: str | tuple[str, ...] = "off_topic"
     topics: dict[str, tuple[str, ...]] = {}
@@ -74,6 +75,7 @@ class TopicParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     except_types: tuple[str, ...] = ()
     working_hours: bool = False
     suspended_by: str | None = None
+    own_offers: bool = False
     exempt_roles: tuple[str, ...] = ()
     times: int = 0
     within: Span = field(default_factory=lambda: Span(days=7, source="tenant"))
@@ -111,6 +113,8 @@ class TopicAllowed(Rule):
             return
         best = max(weighed, key=lambda one: (one.certain, one.score))
         called = any(one.certain and one.category in SOLICITED for one in weighed)
+        if params.own_offers and case.sender_id in case.directory.people:
+            called = called and case.directory.is_stranger(case.sender_id or "")
         if not called and named(own_text(case.seen), params.topics):
             return
         if params.times and not _too_often(case, params, place):
