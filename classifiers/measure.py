@@ -10,6 +10,8 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from classifiers.conversation import possible_acts
+from classifiers.flooding import fingerprints
 from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
@@ -44,6 +46,7 @@ _SPREAD = frozenset(
 # How a text begins that may start with somebody else's words.
 _MAY_QUOTE = "「 \t\r\n\v\f\u3000\xa0"
 # What patterns and kinds measure: these are unavailable for a message on which they break.
+_GREETINGS = ("大家好",) * 8
 _PATTERN_CATEGORIES = (
     "identity_number",
     "bank_card",
@@ -281,7 +284,10 @@ class Classifiers:
     def warm_up(self) -> None:
         """Do now what the first message would have to wait for, some 0.3 seconds."""
         compile_all()
-        self.measure([Observation(type="message.created", sent_at=0, text="大家好")])
+        # The tables of both are laid for the first chunk of several messages.
+        possible_acts(_GREETINGS)
+        fingerprints(_GREETINGS)
+        self.measure([Observation(type="message.created", sent_at=0, text=one) for one in _GREETINGS])
 
     def explain(self, observation: Observation, category: str) -> tuple[Evidence, ...]:
         """What moved the trained score of a message most, in the original text: at most three places.
