@@ -377,6 +377,8 @@ def test_robots_decide_nothing() -> None:
     ("text", "shirks"),
     [
         ("这不归我们管,找总行去", True),
+        ("我下班了,明天再说吧", True),
+        ("下班前我把名单发您", False),
         ("这事跟我们部门没关系", True),
         ("不属于我们科负责，你自己想办法", True),
         ("我们没空管这个", True),

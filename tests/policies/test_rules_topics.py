@@ -82,6 +82,13 @@ def test_a_score_below_the_cut_asks_nobody() -> None:
     assert found("topic.allowed", off_topic(House(), "车厘子好吃", 0.9, "ads")) == []
 
 
+@pytest.mark.parametrize(("by", "may"), [("member", True), ("passer-by", False)])
+def test_the_staff_may_offer_the_houses_own_services(by: str, may: bool) -> None:
+    params = {"category": "ads", "topics": {"本行服务": ("手机银行",)}, "own_offers": True}
+    case = off_topic(House(), "手机银行缴费满减，点击领券", 0.99, "ads", by=by)
+    assert (found("topic.allowed", case, **params) == []) == may
+
+
 def test_an_advert_does_not_belong_because_it_names_a_topic() -> None:
     params = {"category": ("off_topic", "ads"), "topics": {"学习文件": ("学习",)}}
     assert found("topic.allowed", sees(House(), "面膜内部代理价,拉三个下线返现,学习资料免费送"), **params)
