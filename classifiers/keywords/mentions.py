@@ -37,6 +37,9 @@ def is_mention(folded: str, hit: Hit) -> bool:
     if hit.category in _CONTEXT:
         return False
     before = _SENTENCE_END.split(folded[max(0, hit.start - _REACH) : hit.start])[-1]
+    if hit.category == "outside_forwarding":
+        # A circular is what is passed on here.
+        before = before.replace("通报", "")
     after = _SENTENCE_END.split(folded[hit.end : hit.end + _REACH], maxsplit=1)[0]
     if _BEFORE.search(before) or _is_quoted(before, after):
         return True
