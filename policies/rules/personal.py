@@ -14,7 +14,7 @@ from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.content import NAMES
 
-Kind = Literal["identity_number", "bank_card", "mobile_number", "address", "credential"]
+Kind = Literal["identity_number", "bank_card", "mobile_number", "address", "credential", "private"]
 
 # Code points before and after a number in which its owner is named; of a list, those since the number before.
 _BEFORE, _AFTER = 30, 12
@@ -53,11 +53,30 @@ _TOLD_TO_ALL = re2.compile(
 )
 
 
+# What is nobody else's business: illnesses that shame, marriages, pay, pictures. Whose it is has to stand beside it.
+_PRIVATE = re2.compile(
+    r"(?:查出|确诊|得了|患有?|染上)[^。！？!?\n]{0,6}(?:乙肝|丙肝|艾滋|梅毒|性病|尖锐湿疣|癌|肿瘤|白血病|抑郁|精神病|躁狂|肺结核|尿毒症)"
+    r"|(?:艾滋病?|梅毒|乙肝|抑郁症|精神病|癌症|肾衰竭|尿毒症)(?:患者|携带者|阳性|晚期|复发)?|流产|堕胎|不孕|不育|离(?:过|了)婚|闹离婚|出轨|婚外情|私生子|被戴绿帽|开房"
+    r"|(?:欠了?|借了?)[^。！？!?\n]{0,6}(?:网贷|高利贷|赌债)|失信被执行"
+    r"|(?:偷拍|丑照|私照|生活照|素颜照?|醉酒?照?|喝醉|泳装|证件照|身份证(?:正反面|照片|图片|照|原图)|户口本|结婚证|病历|化验单|体检(?:报告|结果|单)|工资条|工资单|工资流水|银行流水|征信报告?|聊天截图|简历)"
+    r"[^。！？!?\n]{0,8}(?:发|贴|晒|传|截图|拍|看|在这|如下|见附件|出来了)"
+    r"|(?:发|贴|晒|传|截|看看?|瞧瞧?)[^。！？!?\n]{0,10}(?:偷拍|丑照|私照|生活照|素颜照?|醉酒?照|泳装|证件照|身份证(?:正反面|照片|图片|照|原图)|户口本|结婚证|病历|化验单|体检(?:报告|结果|单)|工资条|工资单|工资流水|银行流水|征信报告?)"
+)
+_WHOSE = re2.compile(
+    r"[他她](?:们)?|人家|新来的|前台|客户|业主|租户|学生|病人|患者|面试|候选人|[小老阿]\p{Han}|\p{Han}(?:总|经理|主任|老师|师傅|哥|姐|科长|处长|部长|书记|局长|厂长|局|工|女士|先生)"
+)
+# Who hands papers in, asks for them, or speaks of what everybody gets, gives nothing away.
+_HANDED_IN = re2.compile(
+    r"交(?:到|至|给|由|人|前|行|综|办|一|身|体|简)|提交|上交|报送|领取|自取|自行|办理|报名|材料清单|注意保管|勿|不要|不得|禁止|严禁|预约|筛查|讲座|培训|宣传|义诊|捐款|慰问|探望|保密|私下|私发"
+)
+
+
 class PersonalParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`kinds` of data that are looked for. `own_allowed`: one's own may be posted. `several`: from so many different
     telephone numbers on they are a list, whoever is named. `exempt_roles` may post any, e.g. who keeps the records.
     `credential` is a password, whose ever: not of meetings, networks or files, which are told to all. `hidden`: numbers of
-    which some digits are left out (138XXXX1234, 身份证号 330…) count too; not what stars make unreadable on purpose."""
+    which some digits are left out (138XXXX1234, 身份证号 330…) count too; not what stars make unreadable on purpose.
+    `private`: what is told or shown of somebody's health, marriage, debts or pay, and pictures; never certain."""
 
     kinds: tuple[Kind, ...] = ("identity_number", "bank_card", "mobile_number")
     own_allowed: bool = True
@@ -101,9 +120,9 @@ class PersonalData(Rule):
             )
 
 
-_TOLD = {**NAMES, "address": "住址"}
+_TOLD = {**NAMES, "address": "住址", "private": "健康、婚姻、收入、照片等私事"}
 _GRAVE = ("identity_number", "bank_card")
-_UNMEASURED = frozenset({"address", "credential"})
+_UNMEASURED = frozenset({"address", "credential", "private"})
 
 
 def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
@@ -112,6 +131,8 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
         return _addresses(case, params)
     if kind == "credential":
         return _credentials(own_text(case.seen))
+    if kind == "private":
+        return _private(case)
     items = [item for one in case.signals if one.category == kind for item in one.evidence]
     if params.hidden:
         items += _hidden(own_text(case.seen), kind)
@@ -197,6 +218,19 @@ def _addresses(case: Case, params: PersonalParams) -> list[Evidence]:
         before = _SENTENCE.split(plain[max(0, match.start() - _BEFORE) : match.start()])[-1]
         if not (params.own_allowed and _MINE.search(f"{before}{match.group()[:4]}")):
             found.append(Evidence("personal", "address", match.span(), None, "家庭住址"))
+    return found[:8]
+
+
+def _private(case: Case) -> list[Evidence]:
+    """What is told or shown of somebody else's private life; a person of whom it is has to be named in the sentence."""
+    text = readable(own_text(case.seen)[:2000])
+    found = []
+    for match in _PRIVATE.finditer(text):
+        start = max(0, match.start() - _BEFORE)
+        sentence = _SENTENCE.split(text[start : match.start()])[-1] + match.group() + text[match.end() :][:_AFTER]
+        own = case.person.name if case.person else None
+        if (_WHOSE.search(sentence) or _names(case, sentence) - {own}) and not _HANDED_IN.search(sentence):
+            found.append(Evidence("personal", "private", match.span(), None, "他人的私事"))
     return found[:8]
 
 

@@ -186,3 +186,25 @@ def test_passwords_where_they_are_asked_for(text: str, told: bool) -> None:
 def test_numbers_with_digits_left_out_count_where_the_pack_says_so(text: str, others: list[str]) -> None:
     assert kinds(text, hidden=True) == others
     assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("体检报告出来了,小陈查出乙肝,大家注意点", ["private"]),
+        ("把小王的身份证正反面发群里,我要订票", ["private"]),
+        ("张姐工资条我截图发这了", ["private"]),
+        ("给大家看看小刘昨晚喝醉的丑照", ["private"]),
+        ("郑敏得了抑郁症,你们说话小心点", ["private"]),
+        ("陈志强得了抑郁症", []),
+        ("我昨天体检结果出来了,一切正常", []),
+        ("请大家把身份证复印件交到人事科", []),
+        ("请小王把体检报告交到人事处", []),
+        ("周末健康讲座:抑郁症的预防", []),
+        ("小陈今天发烧请假,工作由我代", []),
+        ("老周去现场拍照,照片发群里", []),
+    ],
+)
+def test_what_is_nobody_elses_business(text: str, others: list[str]) -> None:
+    assert kinds(text, kinds=["private"]) == others
+    assert not any(one.certain for one in found("personal.data", sees(House(), text), kinds=["private"]))
