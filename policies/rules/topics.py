@@ -1,5 +1,6 @@
 """Rules on whether something belongs into this group, now, and between these people."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -160,8 +161,9 @@ class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     `matters` {name: words} of questions and complaints (of any message, where `asking` is false, which costs folding each);
     `category`: what is measured as belonging elsewhere; `single_mention`: who asks one person only, in a group of more
     than `larger_than` people; `mis_sent`: who says that something went to the wrong group, or takes a file with a name of
-    `delicate` words back `within` a span. People of `keepers`, departments, may speak of it. `complaints`: whether complaints about pay, safety or
-    harassment count among the `category`; not where they have a way of their own. `types` of groups."""
+    `delicate` words back `within` a span. People of `keepers`, departments, may speak of it. `complaints`: whether
+    complaints about pay, safety or harassment count among the `category`; not where they have a way of their own.
+    `types` of groups."""
 
     route: str = "到对应的渠道"
     matters: dict[str, tuple[str, ...]] = {}
@@ -252,12 +254,12 @@ class TopicVenue(Rule):
 def _may_concern(case: Case, params: VenueParams) -> bool:
     """Say whether a message may be of this rule at all; nearly all are not, and that has to be quick."""
     seen = case.seen
-    if params.matters and (not params.asking or case.signals or case.does(is_question)):
+    if params.matters and (not params.asking or case.signals or _asks_or_complains(case)):
         return True
     if params.category and case.signals:
         return True
     text = seen.text if seen.text is not None else own_text(seen)
-    if params.single_mention and (seen.mentions or "@" in text):
+    if params.single_mention and (seen.mentions or "@" in text or _CALLS.match(text)):
         return True
     if not params.mis_sent:
         return False
@@ -268,6 +270,12 @@ _SAYS_MIS_SENT = re2.compile(
     r"发错(?:群|了|地方|人)|[错误]发(?:到)?(?:群|本群|这里|了|文件)|(?:发|传)到?错(?:了)?群|误传|误发"
 )
 _TO_ONE = re2.compile(r"@([^\s@,，:：]{1,20})")
+# 老李,3号机参数发我看看; 麻烦王工你把图给我; 财务小郑，…: one person is called by name before what is asked of him.
+_CALLS = re.compile(
+    r"\W*(?:麻烦|请问?)?((?!各位?|大家|所有|全体)(?:[一-鿿]{2,5})?(?:[老小阿](?![组区时板]|伙伴)[一-鿿]|[一-鿿]{1,2}(?:工|师傅|姐|哥|总|主任|经理|主管|班长|组长|科长)))\s*[,，:：、你您]"
+)
+# Something about a sum does not seem right: 全勤奖没算进去, 社保多扣了一笔.
+_DOUBTS = re2.compile("[没未少漏错][算发给扣到]|算[错漏少]|多扣|扣[多错]|对不上|不对劲?|不一致|怎么[扣算]")
 _REQUESTS = re2.compile(
     "发我|发给我|给我|帮我|帮忙|麻烦|看一?下|看看|查一?下|改一?下|确认一?下|你[那这]边|你的|找你|问你|跟你|和你|回我|私我|有空|在吗|方便|哪去了|什么时候"
 )
@@ -276,16 +284,19 @@ _REQUESTS = re2.compile(
 def _asks_or_complains(case: Case) -> bool:
     if case.signals and (is_complaint(case.signals) or has(case.signals, "negative_emotion")):
         return True
-    return case.does(is_question)
+    return case.does(is_question) or _DOUBTS.search(readable(own_text(case.seen)[:_READ])) is not None
 
 
 def _asks_one_person(case: Case) -> bool:
     """Say whether a message asks exactly one person something. Leaders assign, and a notice concerns all."""
     seen = case.seen
     text = own_text(seen)
-    if seen.mention_all or not (seen.mentions or "@" in text):
+    called = _CALLS.match(text)
+    if seen.mention_all or not (seen.mentions or "@" in text or called):
         return False
     mentioned = {one.id or one.name for one in seen.mentions or ()} or set(_TO_ONE.findall(readable(text[:_READ])))
+    if not mentioned and called:
+        mentioned = {called[1]}
     if len(mentioned) != 1 or mentioned & {"所有人", "全体成员", "all"}:
         return False
     if case.directory.is_leader(case.person) or case.does(is_receipt) or case.does(is_notice):
