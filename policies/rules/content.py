@@ -68,11 +68,13 @@ SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "viol
 
 class ContentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`category` one or several; `exempt_roles` may say it, e.g. publishers of notices. `complaints`: whether complaints
-    about pay, safety or harassment are looked at as well; not where the policy gives them a way of their own."""
+    about pay, safety or harassment are looked at as well; not where the policy gives them a way of their own. `passed_on`:
+    where the policy forbids to spread it too, what is passed on counts like one's own words."""
 
     category: str | tuple[str, ...]
     exempt_roles: tuple[str, ...] = ()
     complaints: bool = True
+    passed_on: bool = False
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ class ContentCategory(Rule):
             return
         best: Finding | None = None
         for category in params.categories:
-            found = weigh(case, category) or spread(case, category)
+            found = weigh(case, category) or spread(case, category, counts=params.passed_on)
             if found and (best is None or (found.certain, found.score) > (best.certain, best.score)):
                 best = found
         if best is not None:
@@ -114,13 +116,18 @@ class ContentCategory(Rule):
             yield best if case.sender_id else replace(best, certain=False)
 
 
-def spread(case: Case, category: str) -> Finding | None:
-    """What the sender passes on, which others wrote: for a person to look at, never a strike before."""
+def spread(case: Case, category: str, *, counts: bool = False) -> Finding | None:
+    """What the sender passes on, which others wrote: for a person to look at, never a strike before.
+
+    `counts`: where the policy forbids to spread it, it is as certain as if the sender had written it.
+    """
     if not any(one.forwarded for one in case.signals) or has(case.signals, "warning"):
         return None
     found = weigh(case, category, forwarded=True)
     if found is None:
         return None
+    if counts and found.certain:
+        return replace(found, explanation=f"转发的{found.explanation}")
     told = f"转发的内容可能属于{NAMES.get(category, category)}，待人工复核"
     return replace(found, certain=False, explanation=told)
 
