@@ -95,7 +95,7 @@ PARAMETERS = {
     "kept": "保留凭据", "exception": "例外凭据", "done": "完成凭据", "filed": "备案凭据", "ended": "结束凭据",
     "handover": "交接凭据", "consent": "同意凭据", "verified": "核实凭据", "gate": "有权邀请",
     "approver": "批准人", "removals": "含移出成员", "may_clear": "可由其清退", "agreed": "须本人同意",
-    "own_offers": "含本单位员工推介的自有业务", "leavers": "含已离职的",
+    "passed_on": "含转发",     "own_offers": "含本单位员工推介的自有业务", "leavers": "含已离职的",
     "recent": "仅限新近变动的", "found_by": "仅限由此发现的",
     "objected": "经劝阻仍退群的", "allow_fact": "允许域名的凭据", "banned_by": "禁止链接的凭据",
     "beside": "同时含", "subject": "对象", "domains": "域名", "list_fact": "名单凭据", "several": "条数不少于",
