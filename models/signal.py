@@ -14,6 +14,9 @@ TRAINED_CATEGORIES = (
     "incitement",
     "negative_emotion",
     "violence",
+    "off_topic",
+    "reputation",
+    "quarrel",
 )
 
 

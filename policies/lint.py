@@ -26,7 +26,7 @@ SANCTIONS: tuple[str, ...] = get_args(SanctionKind)
 # Never automatic in any pack. Source: packs.md, "What a record-only or assisted clause may produce".
 NEVER_AUTOMATIC = {
     "illegal_political", "religion", "sensitive_topic", "rumour", "reputation", "infringement", "off_topic", "violence",
-    "incitement", "negative_emotion", "leak", "outside_forwarding",
+    "incitement", "negative_emotion", "leak", "outside_forwarding", "quarrel",
 }  # fmt: skip
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,39}")
 PLACEHOLDERS = {"member", "article", "title", "explanation", "next", "expected", "group", "mend_by"}

@@ -43,6 +43,7 @@ NAMES = {
     "religion": "宗教内容",
     "off_topic": "与群用途无关",
     "reputation": "损害单位形象",
+    "quarrel": "争吵",
 }
 # Categories measured by the classifiers that ship with the product; all others need a list of the tenant's.
 MEASURED = frozenset(TRAINED_CATEGORIES) | {
@@ -63,7 +64,9 @@ MOST_REMEMBERED = 60
 # Somebody else's words; a single word in quotation marks may be anybody's.
 _QUOTATION = re.compile('[“「『"].{6,}[”」』"]')
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
-SHIELDED = frozenset({"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak"})
+SHIELDED = frozenset(
+    {"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak", "reputation", "quarrel"}
+)
 
 
 class ContentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
