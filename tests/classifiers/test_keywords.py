@@ -335,6 +335,7 @@ def test_the_product_ships_these_lists_and_no_others(lists: tuple[WordList, ...]
     assert {one.category for one in lists} == {
         *("ads", "fraud", "gambling", "porn", "abuse", "rumour", "leak", "incitement", "negative_emotion", "violence"),
         *("outside_forwarding", "account_compromise", "infringement", "protected", "warning", "solicitation"),
+        *("off_topic", "reputation", "quarrel"),
     }
     assert len(list(PRODUCT_LISTS.glob("*.yaml"))) == len(lists)
 
