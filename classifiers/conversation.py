@@ -31,6 +31,8 @@ _LONGEST_RECEIPT = 120
 _LONGEST_UNMARKED = 120
 # Of a text longer than this only the ends are: articles ask their readers many things.
 _LONGEST_ASKING = 300
+# Around a quoted question of which something is told stand at least so many letters.
+_SHORTEST_TALK = 5
 # Who asks without a question mark is brief.
 _LONGEST_SENTENCE = 60
 
@@ -189,8 +191,9 @@ def is_receipt(text: str) -> bool:
 
 _NOUN = "(?:通知|公告|通告|公示|启事|通报|(?:温馨|重要|友情|特别|安全|紧急)(?:提示|提醒))"
 _NOTICE_WORDS = (
-    "通知|公告|通告|公示|启事|通报|提[示醒]|周知|转告|各位|全体|各[部科单中车村班处股室组项分支]|参[会加]人员|与会|特此|会议|培训"
-    "|活动时间"
+    "通知|公告|通告|公示|启事|通报|提[示醒]|周知|转告|各位|全体|各[部科单中车村班处股室组项分支网病商乡镇校店站所团小区]|参[会加]人员|与会"
+    "|特此|会议|培训|活动时间|敬告|预告|喜报|尊敬|所有人|定于|拟于|经研究|经班子|[日天儿周月号]起|即日|开[始会放]|停[课诊水电气业用机收产运止]"
+    "|封[路闭]|作废|废止|顺延|推迟|延[期误]|打烊|禁火|放假|假安|调[整休]|会取|变更|检修|维护|清洗|消[杀毒]|盘点|演练|体检|疫苗|年检|集合|举行|召开|启用|截止|发放|领取|讲座"
 )
 _NOTICE_WORD = _compile(_NOTICE_WORDS)
 _START = r"\A[^\w【\[〔『@《]{0,8}(?:@[^\s@]{1,20}\s+){0,5}(?:@(?:所有人|全体成员|all)\s*)?[^\w【\[〔『@《]{0,8}"
@@ -212,20 +215,65 @@ _AS_FOLLOWS = _compile(
     r"(?:通知|公告|通告|公示|通报)(?:事项)?如下|(?:^|[\n。])\s*现(?:通知|公告)[^\n。]{4}|(?m:^)\W{0,4}(?:现|特)?通知(?:大家|各位|各[部科][门室]|所有人"
     r"|全体\w{0,6})(?:一下|个事)?\s*[:：,，]\s*\S"
     r"|\A\W{0,4}(?:现|特)?通知(?:一下|个事|一个事)?\s*[:：]\s*\S"
-    r"|\A(?:各位[^\n，,:：]{0,8}[，,:：])?刚?接到?(?:上级|总部|公司|集团|物业|[省市区县局镇乡厂]|街道|办公室|学校)[^\n,，:：]{0,10}通知[,，:：]"
+    r"|\A(?:各[^\n，,:：]{1,8}[，,:：])?刚?接到?(?:上级|总部|公司|集团|物业|[省市区县局镇乡厂]|街道|办公室|学校|[总分]行)?"
+    r"[^\n,，:：]{0,10}通知[,，:： ]"
+    r"|\A上级来通知了?[,，:：]"
 )
 _ADDRESSED = _compile(
-    rf"{_START}(?:尊敬的|亲爱的)?(?:(?:各位|全体)(?!领导[:：,，!！\s])|各(?=[部科单中车村班处股室组项分支]))[^\n:：,，!！。?？]{{0,16}}(?:[:：,，!！]|\s)"
+    rf"{_START}(?:尊敬的|亲爱的)?(?:(?:各位|全体)(?!领导[:：,，!！\s])|各(?=[部科单中车村班处股室组项分支网病商乡镇校店站所团小区]))[^\n:：,，!！。?？]{{0,16}}(?:[:：,，!！]|\s)"
 )
 _ANNOUNCES = _compile(
-    r"定于|拟于|将于|经研究|现将|自[^\n，。]{1,16}起|周知|请知悉|转告|安排如下"
+    r"定于|拟于|将于|经研究|现将|自[^\n，。]{1,16}起|周知|请知悉|转告|安排如下|停课|停诊|改[为版到]|启动|截止|逾期|封存"
     r"|(?:[今明后]天|[今明]晚|周[一二三四五六日末]|\d[日号点]|[上下]午|中午)[^\n。]{0,24}(?:召开|举行|放假|停[电水气网机]|检修|维护|开会|演练)(?![了过的吗])"
 )
 _MEETING = _compile(
     r"(?m)^\W{0,4}(?:[一二三四五六\d][、.．]\s*)?(会议时间|会议地点|参会人员|参加人员|与会人员|培训时间|培训地点|活动时间|活动地点|时间|地点|会议(?:议题|内容|主题))\s*[:：]"
 )
+# 【停水】, 秋收假安排：, 讲座预告, 尊敬的旅客：, 敬告各位, 通报批评：: a heading or address of an announcement.
+_HEADING = _compile(
+    rf"{_START}(?:[【\[](?:停[水电气诊课业]|[^】\]\n]{{0,8}}(?:取消|变更|停收|调整|改期|延期))[^】\]\n]{{0,4}}[】\]]"
+    r"|(?:门诊|停诊|会议|培训|考试|班车|发车|值班|[^\s，,。:：]{0,4}假)(?:安排|调整|信息|变更)\s*(?:[:：]|\n)"
+    r"|[^\s，,。:：]{2,6}预告\s*[:：|｜]|喜报|敬告(?:各位|广大)|通报批评\s*[:：]"
+    r"|(?:尊敬的|亲爱的)(?!领导)[^\s，,。:：]{2,8}[:：]|(?:紧急|重要|缴费|培训|会议|放假|停[水电气]|封路|检修|变更)通知(?:[\s📢]|，(?!谁|我|你))"
+    r"|(?:物业|社区|学校|公司|工会|行政|后勤|人事|财务)?(?:通知(?:各|到每)[^\n，,:：]{1,8}|提醒(?:您|各位[^\n，,:：]{0,6}))[，,:：]"
+    r"|(?:温馨|特别|友情)提示(?:大家|各位)?[，,])\s*(?:\S\s*){4}"
+)
+_MAY_HEAD = _compile(
+    "安排|调整|信息|变更|预告|喜报|敬告|通报|尊敬的|亲爱的|通知|提醒|提示|取消|改期|延期|【停|\\[停|停收"
+)
+# From a date on, or for a reason, something is so for all: 从下个月起…改为, 因台风…停课, 明天…检修.
+_ON = (
+    r"(?:[今明次][日天晚早儿]|即日|后天|[下本]?周[一二三四五六日末]|[下本][周月]|[\d一二三四五六七八九十][日号点]|\d[:：]\d\d"
+    r"|月底|[上下]午|当[日天晚])"
+)
+_STOPS = (
+    "(?:停(?:[课诊水电气业用机收产运]|止)|放假|补课|调休|封闭|封路|作废|废止|顺延|延期|推迟|延误|改期|打烊"
+    "|禁火|不上课|不营业|闭馆|歇业)"
+)
+_TAKES_EFFECT = _compile(
+    rf"(?:(?:自|从)[^\n，,。]{{1,10}}|{_ON})(?:起|开始)|(?:因|由于|受|为迎接)[^\n。]{{2,24}}[，,][^\n。]{{0,24}}?{_STOPS}|{_ON}[^\n。]{{0,16}}?(?:{_STOPS}"
+    r"|检修|维护|清洗|消杀|消毒|盘点|演练|体检|打疫苗|年检|培训|集合|[举召][行开]|开放|启用|截止|发放|领取|开会|讲座)"
+)
+# To whom something is announced, it is also said what they have to do or may not: without that it is a mere report.
+_DIRECTS = _compile(
+    r"请(?![假问教客示]|领导|甲方)|敬请|务必|不得|严禁|禁止|勿|须|携带|自备|带[好上齐]|提前|逾期|过期|过时|缺席|另行|[为至]止|截止|统一|一律|凭|绕行|谅解|见谅|不便|互相转告|照[旧常]|退[费款号]"
+    r"|[为改][到为至成]|不再|取消|补贴|换[鞋卡成]|全[员体]"
+)
+_BY_ORDER = _compile(
+    r"自[^\n，。]{2,10}起(?:正式)?[施执实]行|经[^\n，。]{0,8}(?:研究|讨论)(?:决定|同意)?[，,]|(?:定于|拟于|将于)[^\n，。]{2,16}?(?:在[^\n，。]{2,12})?"
+    r"(?:召开|举行|举办|放假|开展|进行|组织|开放|停)"
+)
+_MAY_ANNOUNCE = _compile(
+    "起|停|封|废|延|开始|放假|改期|取消|打烊|禁火|检修|维护|清洗|消杀|消毒|盘点|演练|体检|疫苗|年检|培训|集合|举行|召开|开放|开会|启用|截止|发放|领取|讲座|调休|补课|研究|定于|拟于|将于"
+)
+# What is told of oneself, of others or of the past, however much it looks like that.
+_TOLD = _compile(
+    r"我(?!们|校|院|行|司|局|部|市|区|县|厂|站|园|镇|村|代表)|客户|甲方|供应商|对方|他|她|昨[天日晚]|上[周次个]|已(?!预约|挂号|报名)|正在|了吗|没有?$|是不是|听说|[吗呢?？]\s*$|预计"
+    r"|争取|申请|建议|改了|停了|取了|开了|谁|刚|师傅说|问[下问一]|安监|总包"
+)
 _MINUTES = _compile("纪要|会议记录|已(?:经)?召开|小结|总结")
 _SHORTEST_ANNOUNCEMENT = 16
+_SHORTEST_RULE = 10
 # 特此通知 by itself tells nothing.
 _SHORTEST_CLOSED = 8
 # Somebody who writes so before the word talks about a notice.
@@ -260,12 +308,23 @@ def is_notice(text: str) -> bool:
                 return not (rest and len(rest) <= _SHORT and (_ANSWERED.search(rest) or _asks(rest)))
         if _AS_FOLLOWS.search(text) or (len(text) > _SHORTEST_CLOSED and _CLOSED.search(text)):
             return True
+    if _MAY_HEAD.search(text) and _HEADING.match(text):
+        return not _ANSWERED.search(text) and not (len(text) <= 60 and text[-1] in "?？吗")
+    if len(text) >= _SHORTEST_RULE and _MAY_ANNOUNCE.search(text) and _rules(text):
+        return True
     if len(text) < _SHORTEST_ANNOUNCEMENT:
         return False
     if _ADDRESSED.search(text) and _ANNOUNCES.search(text):
         return not (len(text) <= 60 and text[-1] in "?？吗")
     labels = set(_MEETING.findall(text))
     return len(labels) > 1 and any(len(one) > 2 for one in labels) and not _MINUTES.search(text)
+
+
+def _rules(text: str) -> bool:
+    """Say whether something is so for all from a date on, without a heading."""
+    if _TOLD.search(text):
+        return False
+    return _BY_ORDER.search(text) is not None or bool(_DIRECTS.search(text) and _TAKES_EFFECT.search(text))
 
 
 # --- replies --------------------------------------------------------------------------------------------------------
@@ -331,19 +390,31 @@ def waives_reply(text: str) -> bool:
 
 _QUESTION_SIGNS = (
     "\\?|？|吗|么|嘛|咋|啥|谁|哪|几|呢|否|多少|多久|多大|怎|何|请[问教]|求[问助]|想了解|想咨询|能不能|可不可|是不是|要不要"
-    "|会不会|用不用|需不需|去不去|来不来|在不在|行不行|对不对"
+    "|会不会|用不用|需不需|去不去|来不来|在不在|行不行|对不对|还是"
 )
-_QUESTION_SIGN = _compile(f"{_QUESTION_SIGNS}|没|问")
+_QUESTION_SIGN = _compile(f"{_QUESTION_SIGNS}|没|问|不")
+# Where 不 stands between: 改不改.
+_CHOSEN = "[开改通够走做换修发交用买签算批报补停收退拆装查成到关上]"
 # Answers nobody: talk to oneself, surprise, agreement sought, scolding.
 _RHETORICAL = _compile(
     r"^\W*(?:是吗|是吧|真的吗|真的假的|真的|对吧|不会吧|好的?呢|是不是|可不是吗?|不是吗|好吗|好吧|啊|哦|嗯)\W*$|难道|何必|何苦|岂[能有不]|谁不|凭什么|有没有搞错|谁知道呢|(?:还"
     r"|又)能怎么[样办]|至于吗|不是(?:很|挺)好吗"
+    r"|谁(?:说(?!了算)|让[我咱你]|懂啊|能想到|还没个|家没)|你问我，?我问谁|都几点了|咋说呢|纳闷|可不是吗|[来着的]来着，哦|自言自语"
+    r"|谁(?![和跟与])\w{1,8}谁(?!\W*$)|谁的\w{1,6}我放|哪\w{1,2}就|自愿|整理了|(?:谁|哪[位个家])[^，,。?？]{0,6}我都|几\w{1,3}几\w{1,3}都|[烦唉]\W*$"
 )
+# Questions that are told of or taught: 客户问能不能…，我说不能; 作文题目叫《我为什么…》; 先抛出问题：….
+_REPORTED = _compile(
+    r"(?:客户|客人|顾客|居民|村民|业主|家长|患者|用户|小朋友|孩子|学生|记者|甲方|他|她|大爷|大妈|老人)们?(?:来|都|就|总|老|又)?问(?!题|一?下|问|谁|哪)|问得最多|问[我住了]\w|题目|提纲|笔记"
+    r"|抛出问题|疑难解答|这句|讲到|《[^》]*》|那一?[栏项]|原来是|汇报：|台下|开场白|海报文案"
+)
+_QUOTED = _compile('[“「『"][^”」』"]{2,40}[”」』"]')
+# The asker's own answer follows: 为什么要戴安全帽？因为….
+_ANSWERED_AT_ONCE = _compile(r"[?？]\s*(?:因为|答|那是|原因|没人吱声|很简单|当然)|自己答|又自己")
 # Such an ending is politeness where something is asked for, and a question elsewhere: 这样写好吗.
 _POLITE_END = _compile(r"(?:好吗|好么|好不好|行吗|行不行|可以吗|OK吗|ok吗|是吧|对吧|知道吗|懂吗)\W*$")
 _ASKS_FAVOUR = _compile(r"请|大家|各位|别|不要|麻烦|一点|点儿|注意|安静|都")
 _ASKED_FOR = _compile(
-    r"请问(?!题)|请教|求问|求助|想(?:咨询|了解|问一?下|问个|问问)|^\W*(?:各位\w{0,4}|大家|领导|老师)?[,，\s]?(?:我?想|麻烦|弱弱|跟大家|我)?问(?:一下|下|问|个问题"
+    r"请问(?!题)|请教(?![过了])|求问|求助|想(?:咨询|了解|问一?下|问个|问问)|^\W*(?:各位\w{0,4}|大家|领导|老师)?[,，\s]?(?:我?想|麻烦|弱弱|跟大家|我)?问(?:一下|下|问|个问题"
     r"|个事)(?:[,，:：\s]|大家|各位|有)"
     r"|^\W*(?:有没有|有)(?:人|谁|哪位|同事|大佬|朋友)[^。]{0,8}(?:知道|会|能|用过|有|懂|遇到)|(?:^|[,，\s])(?:谁|哪位\w{0,3}|哪个)(?:知道|有|会|能|在|去|来"
     r"|负责|懂|那里?|手[上里]|带|拿|看到|看见|见过|管)(?!都|也|事)"
@@ -355,16 +426,29 @@ _ENDS_ASKING = _compile(
 _CLAUSE_ASKING = _compile(
     r"(?:[^什怎这那多要]么|吗)(?:[,，~～\s]|$)|怎么(?![都也])\w{1,6}$|(?:谁|哪[位家])(?![都也])|哪[个天种边](?![都也])\w{0,4}$|(?:什么时候"
     r"|啥时候|(?<!任)何时|几点|几号|哪天|在哪|去哪|哪里|多少钱|为什么|为啥|咋|什么情况|什么意思|什么原因|怎么回事|怎么[不没还])(?![都也])"
+    r""
     r"|^\w{0,10}(?:能不能|可不可以|是不是|要不要|会不会|有没有|用不用|需不需要|去不去|来不来|在不在|行不行|对不对)(?!都|搞错)"
+)
+# Alternatives that all begin with a plain letter, see above.
+_ALSO_ASKING = _compile(
+    r"第几\w|还(?:剩|有|差|要|得|需)\w{0,3}几\w|怎么(?:样(?:[,，\s]|$)|才能)|了没[,，]|意见没[,，]|问题没[,，]|吗(?:老师|各位|大家|领导|\w[总工哥姐])"
+    r"|哪[条份版批款类组路段层间张本处站期台车](?![都也])"
+)
+# 左旋还是右旋, 改不改, 能报销车票不.
+_CHOICE = _compile(
+    rf"(?:是|按|走|用|要|继续|先)[^，,。]{{1,14}}还是[^，,。]{{1,12}}(?:[，,]|$)|({_CHOSEN})不\1(?![都也随看])"
+    r"|(?:能|可以|会|要|去)\w{1,10}(?<![我说要可能也都并])不[~～…\s,，.]*$"
 )
 # 人呢, 报表呢: short, with nothing that tells of oneself.
 _WHERE_IS = _compile(r"(?:^|[,，])\W*[^我在还着正,，没]{1,6}呢\W*$")
 # Words that make an interrogative part of a statement: 看看有没有问题, 不知道什么时候, 教大家怎么弄.
 _EMBEDDED = _compile(
-    r"看看|看下|看一下|检查|确认|核[实对查]|讨论|商量|研究|不?知道|告诉|教|说明|想想|想办法|无论|不管|不论|谁\w{1,8}谁|学习|了解|明确|清楚|取决|关于|没有?什么|不怎么|什么都|哪里都|谁都|多少都"
+    r"看看|看下|看一下|检查|确认|核[实对查]|讨论|商量|研究|不?知道|告诉|教|说明(?!书)|想想|想办法|无论|不管|不论|谁\w{1,8}谁|学习|了解|明确|清楚|[搞弄]明白|查到|取决|关于|没有?什么|不怎么|什么都|哪里都|谁都|多少都"
     r"|有什么(?:问题|需要|情况|事)|记录|统计|反馈|说一下|问下|问一下|去问|问问|写明|注明|排查|通知"
 )
-_WHO_KNOWS = _compile(r"(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)")
+_WHO_KNOWS = _compile(
+    r"帮(?:我|忙)看|(?:告诉|回|跟)我|(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)"
+)
 
 
 def is_question(text: str) -> bool:
@@ -382,6 +466,11 @@ def is_question(text: str) -> bool:
 def _asks(text: str) -> bool:
     if "://" in text or "www." in text:
         text = _LINK.sub(" ", text)
+    if ("?" in text or "？" in text) and _ANSWERED_AT_ONCE.search(text):
+        return False
+    outside = _QUOTED.sub("", text)
+    if outside != text and sum(map(str.isalnum, outside)) > _SHORTEST_TALK:
+        text = outside
     sentences = [one for one in map(str.strip, _SENTENCE.findall(text)) if one]
     if len(text) > _LONGEST_ASKING:
         sentences = [sentences[0], sentences[-1]] if sentences else []
@@ -396,14 +485,22 @@ def _sentence_asks(sentence: str) -> bool:
     elif _ASKED_FOR.search(sentence):
         asks = "请问清" not in sentence
     else:
-        asks = len(sentence) <= _LONGEST_SENTENCE and _asks_unmarked(sentence)
-    if not asks or _RHETORICAL.search(sentence):
+        # Of a long sentence the last clauses are asked: what was found comes first, what is wanted at its end.
+        asks = _asks_unmarked(sentence if len(sentence) <= _LONGEST_SENTENCE else _last_clauses(sentence))
+    if not asks or _RHETORICAL.search(sentence) or _REPORTED.search(sentence):
         return False
     return not (_POLITE_END.search(sentence) and _ASKS_FAVOUR.search(sentence))
 
 
+def _last_clauses(sentence: str) -> str:
+    """The clauses that begin in the last sixty code points of a sentence."""
+    return sentence[-_LONGEST_SENTENCE:].partition("，")[2]
+
+
 def _asks_unmarked(sentence: str) -> bool:
-    if not (_CLAUSE_ASKING.search(sentence) or _ENDS_ASKING.search(sentence) or _WHERE_IS.search(sentence)):
+    chooses = ("不" in sentence or "还是" in sentence) and _CHOICE.search(sentence)
+    asking = chooses or any(one.search(sentence) for one in (_CLAUSE_ASKING, _ENDS_ASKING, _ALSO_ASKING, _WHERE_IS))
+    if not asking:
         return False
     return not _EMBEDDED.search(sentence) or _WHO_KNOWS.search(sentence) is not None
 
@@ -486,13 +583,13 @@ _NEEDED: dict[Act, str] = {
     is_notice: _NOTICE_WORDS,
     asks_reply: _REPLY_WORDS,
     waives_reply: _REPLY_WORDS,
-    is_question: rf"{_QUESTION_SIGNS}|问[一下个问]|有[人同大朋]",
+    is_question: rf"{_QUESTION_SIGNS}|{_CHOSEN}不|问[一下个问]|有[人同大朋]",
     instructs: _INSTRUCTION_WORDS,
 }
 # Or one of the first characters where a word ends or one of the second follows: 好 行, 嗯嗯, 可以; 到没, 到没有, 到没呀.
 _ENDING: dict[Act, tuple[str, str]] = {
     is_receipt: (_NODS_BEGIN, f"{_NODS_BEGIN}以"),
-    is_question: ("没", "有呀啊呢哈哦了来的"),
+    is_question: ("没不", "有呀啊呢哈哦了来的"),
 }
 # All sets of acts, by the bits of their members.
 _ACTS = [frozenset(act for bit, act in enumerate(_NEEDED) if bits >> bit & 1) for bits in range(1 << len(_NEEDED))]
@@ -532,7 +629,10 @@ def _pairs() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
     for bit, lasts, after in ending:
         for last in lasts:
             acts[classes[last], [_OUTSIDE, *(classes[one] for one in after)]] |= bit
-    return kind, acts
+    # What allows the same before and after all others shares a class: pairs then fit in 16 bits, and the table in a cache.
+    _, first, alike = np.unique(np.hstack((acts, acts.T)), axis=0, return_index=True, return_inverse=True)
+    kept = np.sort(first)
+    return np.searchsorted(kept, first)[alike].astype(np.uint16)[kind], acts[np.ix_(kept, kept)]
 
 
 def possible_acts(texts: Sequence[str]) -> list[frozenset[Act]]:
