@@ -15,21 +15,24 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((Path(__file__).parent / "examples").glob("*.jsonl"))
 TRAINED_ON = sorted((ROOT / "classifiers" / "trained" / "texts").glob("*.jsonl"))
 
-# What is read by rules, or by nothing yet: two thirds are open to whoever tunes.
-WRITTEN = {"notice", "off_topic", "quarrel", "question", "reputation"}
+# What is read by rules: two thirds are open to whoever tunes.
+WRITTEN = {"notice", "question"}
 # What has texts to train on elsewhere: all of these are closed.
-NEVER_TRAINED_ON = {"incitement", "leak", "negative_emotion", "violence"}
+NEVER_TRAINED_ON = {"incitement", "leak", "negative_emotion", "off_topic", "quarrel", "reputation", "violence"}
 # Single characters that give a category away; pairs are counted below.
 TELLING = {"question": "吗", "quarrel": "你"}
 
 # On the closed texts, recall at least and false accusations at most: two texts worse than docs/examples.md says.
 LIMITS = {
-    "incitement": (0.74, 0.12),
-    "leak": (0.64, 0.04),
+    "incitement": (0.75, 0.12),
+    "leak": (0.59, 0.04),
     "negative_emotion": (0.54, 0.07),
-    "notice": (0.30, 0.04),
-    "question": (0.56, 0.34),
-    "violence": (0.75, 0.10),
+    "notice": (0.35, 0.04),
+    "off_topic": (0.36, 0.05),
+    "quarrel": (0.50, 0.04),
+    "question": (0.61, 0.32),
+    "reputation": (0.70, 0.11),
+    "violence": (0.74, 0.09),
 }
 
 Row = dict[str, Any]
@@ -78,7 +81,7 @@ def test_half_are_hard_negatives_and_a_third_of_each_is_closed(path: Path) -> No
         closed = [row["closed"] for row in rows if row["label"] == label]
         assert len(closed) * 2 == len(rows)
         if path.stem in NEVER_TRAINED_ON:
-            assert len(closed) >= 60
+            assert len(closed) >= 57
             assert all(closed)
         else:
             assert len(closed) >= 150
