@@ -148,6 +148,7 @@ def venue(text: str | None, house: House | None = None, /, *, said: dict[str, An
     ("text", "told"),
     [
         ("我这个月加班费少两天,谁管?", ["涉及工资的事宜，建议直接向行政部反映"]),
+        ("我上个月奖金没算进去", ["涉及工资的事宜，建议直接向行政部反映"]),
         ("我这个月加 班 费少两天,谁管?", ["涉及工资的事宜，建议直接向行政部反映"]),
         ("拖欠我们工资三个月了", ["涉及工资的事宜，建议直接向行政部反映"]),
         ("十月工资已发放", []),
@@ -188,6 +189,10 @@ def test_grievances_by_what_is_measured() -> None:
         ("@李工 3号机参数发我看看", {"by": "leader"}, False),
         ("3号机参数发我看看", {}, False),
         ("@李工 【通知】周五停电", {}, False),
+        ("老李,你那边3号机参数发我看看", {}, True),
+        ("财务部小郑,我的报销什么时候到账?", {}, True),
+        ("各位班长,明天的排班表发我一下", {}, False),
+        ("小组长,今天谁带班?", {}, False),
     ],
 )
 def test_what_concerns_one_person_in_a_large_group(text: str, said: dict[str, Any], told: bool) -> None:
