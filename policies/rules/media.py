@@ -324,7 +324,9 @@ class Copyright(Rule):
     needs = "file names; contents are not read"
 
     def see(self, case: Case, params: CopyrightParams, place: Place) -> Iterable[Finding]:
-        if case.is_robot or not (case.seen.attachments or case.signals or case.seen.links):
+        if case.is_robot:
+            return
+        if not (case.seen.attachments or case.signals or case.seen.links or _may_offer(own_text(case.seen))):
             return
         told = self._said(case) or self._shared(case, params)
         if told is not None:
@@ -343,14 +345,16 @@ class Copyright(Rule):
     def _shared(self, case: Case, params: CopyrightParams) -> Evidence | None:
         files = [one for one in (case.seen.attachments or ())[:20] if one.name and one.kind != "image"]
         linked = bool(case.seen.links) or any(one.category == "link" for one in case.signals)
-        if not files and not linked:
-            return None
         words = readable(own_text(case.seen)[:500])
+        if not files and not linked and not _may_offer(words):
+            return None
         for file in files:
             name = readable((file.name or "")[:300])
             if _is_copy(f"{name} {words}", file, params):
                 return Evidence("media", "infringement", None, name[:80], "文件名像整本书籍、付费课程或破解软件")
-        if linked and _is_copy(words, None, params) and _DRIVE.search(words):
+        if _OFFERS_CRACKED.search(words) and _is_copy(words, None, params):
+            return Evidence("media", "infringement", None, None, "分享破解软件")
+        if _is_copy(words, None, params) and _DRIVE.search(words):
             return Evidence("media", "infringement", None, None, "网盘分享像整本书籍、付费课程或破解软件")
         return None
 
@@ -363,8 +367,18 @@ _COPY = re2.compile(
     r"(?i)扫描版|扫描本|影印|高清版?|完整版|全本|全书|整本|全套|无水印|去水印|电子版|pdf版|未删减|资源|百度网盘|提取码|免费分享|合集|打包|\.(?:epub|mobi|azw3?|djvu)\b"
 )
 _CRACKED = re2.compile(r"(?i)破解版|破解补丁|注册机|免激活|激活工具|keygen|盗版|\bcrack(?:ed)?\b|绿色破解|永久激活")
-_ABOUT = re2.compile("禁止|严禁|不得|不要|请勿|清查|卸载|打击|杜绝|抵制|禁用|侵权|采购|购买|征订|清单|目录|申请|预算")
+_OFFERS_CRACKED = re2.compile(
+    r"(?:破解版|注册机|免激活|永久激活)[^。！？!?\n]{0,12}(?:安装包|自己装|自取|免费|下载|发大家|发群|群文件|拿去用|链接|要的|私我)"
+)
+_ABOUT = re2.compile(
+    "检查|排查|自查|删除|禁止|严禁|不得|不要|请勿|清查|卸载|打击|杜绝|抵制|禁用|侵权|采购|购买|征订|清单|目录|申请|预算"
+)
 _DRIVE = re2.compile(r"(?i)pan\.baidu|百度网盘|网盘|aliyundrive|alipan|夸克|quark|提取码|115\.com|lanzou|蓝奏")
+
+
+def _may_offer(text: str) -> bool:
+    """Say whether a text without file and link may still offer a copy: quickly, for nearly none does."""
+    return "网盘" in text or "提取码" in text or "破解" in text or "激活" in text or "注册机" in text
 
 
 def _is_copy(text: str, file: Attachment | None, params: CopyrightParams) -> bool:

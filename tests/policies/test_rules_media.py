@@ -264,6 +264,11 @@ def test_works_of_others(name: str, size: int, text: str | None, breaks: bool) -
         ("规格书 https://www.supplier.com/spec.pdf", False),
         ("禁止使用盗版软件,各部门清查", False),
         ("电子书买了吗", False),
+        ("某某影视全集百度网盘链接,提取码8k2d", True),
+        ("破解版CAD安装包,自己装", True),
+        ("请各科自查电脑有无安装破解版软件,立即删除", False),
+        ("会议资料已传网盘,提取码a1b2,请下载", False),
+        ("系统许可证激活失败,请信息科处理", False),
     ],
 )
 def test_words_that_share_them(text: str, breaks: bool) -> None:
