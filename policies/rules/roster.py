@@ -1,13 +1,17 @@
 """Rules on who is in a group, who should be, who brought them in and who goes."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import re2
 from msgspec import Struct, field
 
 from models import Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES, Millis
+from policies.directory import Directory
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.rules.names import RECENT_DAYS
 from policies.schema import Span
@@ -261,18 +265,17 @@ class MustJoin(Rule):
         view = case.view
         if not view.known or not view.group.members or not view.is_of(params.types, params.except_types):
             return
-        if subject is None:
-            asked: Iterable[Person] = case.directory.active()
-        else:
-            asked = [
-                one for one in (case.directory.people.get(subject),) if one and one.status in ("active", "probation")
-            ]
-        members = view.members
         range_ = _range(case) if params.of == "range" else None
+        if subject is None:
+            asked = case.directory.fleet.people if range_ is None else _people_of(case.directory, range_)
+        else:
+            found = case.directory.people.get(subject)
+            asked = (found,) if found and (range_ is None or found.department in range_) else ()
+        members = view.members
         for person in asked:
-            if person.id in members or params.department not in (person.department or ""):
+            if person.status not in ("active", "probation") or person.id in members:
                 continue
-            if range_ is not None and person.department not in range_:
+            if params.department not in (person.department or ""):
                 continue
             if (
                 "customer" in person.tags
@@ -313,13 +316,35 @@ def _meant(case: Case) -> str:
     return f"{case.view.fact('member_range') or ''}{case.view.name}"
 
 
+_DEPARTMENTS: "WeakKeyDictionary[Directory, dict[str, list[tuple[int, Person]]]]" = WeakKeyDictionary()
+
+
+def _departments(directory: Directory) -> dict[str, list[tuple[int, Person]]]:
+    """The people of each department, with their places in the fleet; worked out once for each fleet."""
+    found = _DEPARTMENTS.get(directory)
+    if found is None:
+        found = _DEPARTMENTS[directory] = {}
+        for place, person in enumerate(directory.fleet.people):
+            if person.department:
+                found.setdefault(person.department, []).append((place, person))
+    return found
+
+
+def _people_of(directory: Directory, departments: set[str]) -> list[Person]:
+    """Their people, in the order of the fleet."""
+    known = _departments(directory)
+    return [
+        person
+        for _, person in sorted(chain.from_iterable(known.get(one, ()) for one in departments), key=itemgetter(0))
+    ]
+
+
 def _range(case: Case) -> set[str] | None:
     """The departments whose people a group is for; None where it is for everybody, empty where nothing tells."""
     meant, people, group = _meant(case), case.directory.people, case.view.group
     if any(word in meant for word in _EVERYBODY):
         return None
-    departments = {one.department for one in people.values() if one.department}
-    named = {one for one in departments if one in meant}
+    named = {one for one in _departments(case.directory) if one in meant}
     keepers = [people.get(one) for one in group.managers or (case.view.owner or "",)]
     return named or {one.department for one in keepers if one and one.department}
 
