@@ -37,8 +37,9 @@ class ReplyParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Reply(Rule):
     """A question or assignment got no answer in time. An interim answer by anybody else stops the clock.
 
-    Who asks again before it is answered still waits for one answer. An answer that is addressed to one of several askers
-    serves only him; what was sent before the question is no answer to it, however late it arrives. Serves `sla:response`.
+    Who asks again before it is answered still waits for one answer; who says that it is settled waits no more. An answer
+    that is addressed to one of several askers serves only him; what was sent before the question is no answer to it, however
+    late it arrives. Serves `sla:response`.
     """
 
     name = "deadline.reply"
@@ -55,6 +56,9 @@ class Reply(Rule):
         if running and not (asker and params.askers):
             for answered in _answered(case, running):
                 del case.state.deadlines[answered.id]
+        if waits and _SETTLED.search(own_text(case.seen)[:READ]) and not case.does(is_question):
+            for own in [one for one in running if one.data.get("asker") == case.sender_id]:
+                case.state.deadlines.pop(own.id, None)
         # Whoever asks again asks the same: one answer serves.
         if asker and not waits and self._asks(case, params):
             if len(running) >= MOST_OPEN:
@@ -118,11 +122,15 @@ def _tells_of_an_issue(text: str) -> bool:
 READ = 2000
 _ISSUE = re2.compile(
     r"登不上|打不开|上不去|进不去|[登打转取查用办付收进上连开交提]不了|不能用|没法|无法|失败|报错|出错|有误|异常|异响|故障|坏了|停机了|跳闸|报警|超标|漏[油水气电]|冒烟|死机|黑屏|断[网电]了|卡住|卡死|掉线"
+    r"|白屏|空白|乱码|被(锁|冻|退|拒|扣|吞|停)|锁住|锁了|吞卡|超限|冻结|多扣|重复扣|扣了两|不是我[^。，,\n]{0,3}(刷|转|操作|签)"
     r"|[没未]到账|没收到|没反应|没人|一直没|还没|迟迟|太慢|很慢|太久|好久|等了|排队"
     r"|失望|不满|投诉|态度|太差|很差|差劲|糟糕|敷衍|不负责|气人|反映"
     r"|请问|咨询|麻烦|帮忙|帮我|帮.{0,4}[查看办处联]|想[问办]|想了解|想知道|需要[办开查帮]|急用|着急|急着|尽快|怎么|能否|可否|多久|建议"
 )
-_SETTLED = re2.compile(r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了")
+_SETTLED = re2.compile(
+    r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"
+    r"|^好了|又?能(登|用|打开|转)[^。，,\n]{0,2}了|(到账|通过|恢复)了|不用管"
+)
 
 
 class ReceiptParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

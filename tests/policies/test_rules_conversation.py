@@ -191,12 +191,20 @@ def ignored(*said: Said, minutes: int = 31, **given: Any) -> int:
 
 
 @pytest.mark.parametrize(
+    ("text", "late"), [("好了,是我自己网断了,不用管", 0), ("可以登录了吗?", 1), ("钱到账了", 0), ("急等", 1)]
+)
+def test_who_says_that_it_is_settled_waits_no_more(text: str, late: int) -> None:
+    assert ignored((0, "c1", "网银突然登不上"), (5 * MINUTE, "c1", text)) == late
+
+
+@pytest.mark.parametrize(
     ("text", "starts"),
     [
         ("网银突然登不上,急着发工资", True),
         ("你们昨天柜台排队太久,很失望", True),
         ("请问对公账户怎么开?", True),
         ("转账一直没到账", True),
+        ("楼下那台ATM吞卡了!", True),
         ("麻烦帮我查一下上月回单", True),
         ("我要投诉你们的客户经理", True),
         ("好的,谢谢", False),
