@@ -104,6 +104,7 @@ PARAMETERS = {
     "by_leaders": "仅限领导和群主所问", "started": "首次登记后起算", "shown_by": "凭此视为已办",
     "facts": "凭据", "investigate": "调查部门", "handled": "处理人",
     "claimed": "含所称未登记的编号", "as_published": "公布发布权限后", "hidden": "含部分隐去的号码",
+    "notices": "含管理人员所发的", "each": "逐人提醒", "complaints": "含投诉和诉求",
     "category": "类别", "to": "转交",
 }  # fmt: skip
 # What a filing holds, as facts are named.
@@ -118,7 +119,7 @@ _FORMS = {"real_name": "真实姓名", "unit_name": "单位加姓名", "departme
 _TAGS = {
     "party_member": "党员", "customer": "客户", "unrelated": "无关人员", "strangers": "外部人员",
     "left": "离职", "transferred": "调动", "stranger": "外部人员", "unconfirmed": "未转正", "question": "提问",
-    "assignment": "交办", "both": "提问和交办",
+    "assignment": "交办", "issue": "反映的问题", "both": "提问和交办",
 }  # fmt: skip
 
 
