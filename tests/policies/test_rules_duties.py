@@ -376,6 +376,11 @@ def test_robots_decide_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "shirks"),
     [
+        ("这个不该我们网点办,你打总行电话去", True),
+        ("贷后的事不在我们这儿,问错人了", True),
+        ("这笔不该我们收,已经退回原账户", False),
+        ("我打总行电话去问一下,稍后回您", False),
+        ("那我打总行电话去", False),
         ("这不归我们管,找总行去", True),
         ("我下班了,明天再说吧", True),
         ("下班前我把名单发您", False),
