@@ -844,7 +844,9 @@ def _kept(noted: Noted) -> Noted:
 def _next(ladder: Ladder, rung_number: int) -> str | None:
     if rung_number >= len(ladder.rungs):
         return None
-    return "+".join(ladder.rungs[rung_number].sanctions)
+    rung = ladder.rungs[rung_number]
+    # What a person is asked about first is not announced beside what is certain.
+    return "+".join([one for one in rung.sanctions if not rung.asks(one)] or rung.sanctions)
 
 
 def _needs_approval(kind: SanctionKind, mode: str, group: Group) -> bool:

@@ -222,7 +222,9 @@ def ladder_words(ladder: Ladder) -> str:
 
 
 def _rung(rung: Rung) -> str:
-    told = sanction_words(rung.sanctions)
+    asked = [one for one in rung.sanctions if rung.asks(one)]
+    sure = [one for one in rung.sanctions if one not in asked]
+    told = "、".join(filter(None, (sanction_words(sure), f"{sanction_words(asked)}（由人决定）" if asked else "")))
     extra = [f"{rung.seconds // 60} 分钟"] if rung.seconds else []
     if rung.task:
         extra.append(f"{ROLES.get(rung.assignee, rung.assignee)}：{rung.task}")
