@@ -30,7 +30,7 @@ HEAD = TAIL = 10_000
 _MOST_EVIDENCE = 8
 _LONGEST_MATCH = 80
 # From the score on that this share of normal messages reaches, an explanation is likely to be asked for.
-_LIKELY = 1 / 1000
+_LIKELY = 1 / 200
 # Code points folded and scored at once. More fall out of the processor's cache; it also bounds the memory of a chunk.
 _AT_ONCE = 1 << 16
 _STRONG, _WEAK = 1.0, 0.5
@@ -326,8 +326,7 @@ class Classifiers:
         for j, trained in self._trained(batch).items():
             signals[places[j]] = (*trained, *signals[places[j]])
             likely = [one.category for one in trained if one.score >= self.cut(one.category, _LIKELY)]
-            if likely:
-                self._likely[texts[j]] = batch[j], likely
+            self._likely[texts[j]] = batch[j], likely
         for j, hits in self.keywords.find_batch(batch).items():
             said = self._said(batch[j], texts[j], words[j], hits)
             if said:
