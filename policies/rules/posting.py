@@ -118,7 +118,7 @@ def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]
     text = own_text(case.seen)
     claimed = _APPROVED.search(readable(text[:5000])) if "批" in text or "同意" in text or "核准" in text else None
     weighed = [found for one in params.categories if (found := weigh(case, one)) is not None] if case.signals else []
-    if not any(one.certain for one in weighed) and _is_public(text):
+    if weighed and not any(one.certain for one in weighed) and _is_public(text):
         weighed = []
     if not (weighed or (claimed and params.claimed)) or case.is_robot or _is_excepted(case, params):
         return

@@ -339,12 +339,19 @@ def _people_of(directory: Directory, departments: set[str]) -> list[Person]:
     ]
 
 
+def _parts(text: str) -> set[str]:
+    return {text[at:end] for at in range(len(text)) for end in range(at + 1, len(text) + 1)}
+
+
 def _range(case: Case) -> set[str] | None:
     """The departments whose people a group is for; None where it is for everybody, empty where nothing tells."""
     meant, people, group = _meant(case), case.directory.people, case.view.group
     if any(word in meant for word in _EVERYBODY):
         return None
-    named = {one for one in _departments(case.directory) if one in meant}
+    known = _departments(case.directory)
+    # A large fleet has more departments than a name has parts.
+    parts = len(meant) ** 2 // 2
+    named = known.keys() & _parts(meant) if parts < len(known) else {one for one in known if one in meant}
     keepers = [people.get(one) for one in group.managers or (case.view.owner or "",)]
     return named or {one.department for one in keepers if one and one.department}
 
