@@ -100,6 +100,9 @@ _UNSAID_IN_FORUMS = ("negative_emotion", "violence", "incitement", "rumour", "le
 # What is off topic is so in a work group. Only the project's own texts come from there: in all other sources people
 # talk about whatever they like, and an advertisement that arrives as a text message has no group that it could miss.
 _ONLY_AT_WORK = ("off_topic",)
+# Private messages and dialogues with a hotel hold next to nothing of employers, duties and colleagues: counted on them,
+# a cut for one in a thousand would be passed by one in a hundred messages of a work group.
+_COUNTED_AT_WORK = ("off_topic", "reputation", "quarrel")
 _FBS = {"AD": "ads", "FR": "fraud", "IL:Gambling": "gambling", "IL:Escort_service": "porn"}
 
 
@@ -133,8 +136,9 @@ class Rows:
         quiet &= self.normal & ~np.isin(self.source, NOISY.get(category, ()))
         # Hard negatives were written to be mistaken. All of them would be a tenth of the normal messages, where real
         # chat holds one in a hundred; every tenth of them counts.
-        if category in _ONLY_AT_WORK:
-            # Nothing but own texts is left, and those near other categories are plain work talk.
+        if category in _COUNTED_AT_WORK:
+            # Those near other categories are plain work talk.
+            quiet &= self.source == OWN
             near = self.kind == f"ok_near_{category}"
         else:
             near = np.char.startswith(self.kind.astype(str), "ok_near_")

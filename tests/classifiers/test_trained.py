@@ -3,6 +3,7 @@
 Nothing here needs the training data: small models are trained on invented lines, the shipped ones are only loaded.
 """
 
+import gzip
 import json
 import subprocess
 import sys
@@ -263,6 +264,37 @@ def test_masks_and_placeholders_are_taken_out() -> None:
     assert clean("请 NAME 到", OWN) == "请 NAME 到"
 
 
+def written(folder: Path, name: str, *rows: dict[str, object]) -> None:
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path = folder / name
+    path.write_bytes(gzip.compress(lines.encode()) if path.suffix == ".gz" else lines.encode())
+
+
+def test_what_is_off_topic_is_said_by_work_talk_alone(tmp_path: Path) -> None:
+    """Private messages are no work talk: they neither teach nor count what is off topic, nor count the employer's name."""
+    written(tmp_path, "nus_sms_zh.train.jsonl.gz", {"text": "晚上吃火锅吗", "label": "ok", "source": "nus_sms_zh"})
+    written(tmp_path, "work.jsonl", {"text": "图纸今天归档", "label": "ok"})
+    written(tmp_path, "off_topic.jsonl", {"text": "今晚打牌缺一个", "label": "off_topic"})
+    rows = read_rows(tmp_path, tmp_path, ("nus_sms_zh",))
+    said = dict(zip(rows.texts, rows.says.tolist(), strict=True))
+    column = TRAINED_CATEGORIES.index("off_topic")
+    assert {text: says[column] for text, says in said.items()} == {
+        "图纸今天归档": -1,
+        "今晚打牌缺一个": 1,
+        "晚上吃火锅吗": 0,
+    }
+    for category in ("off_topic", "reputation", "quarrel"):
+        assert rows.source[rows.believed(category)].tolist() == [OWN]
+    assert set(rows.source[rows.believed("gambling")]) == {OWN, "nus_sms_zh"}
+
+
+def test_a_text_that_is_fine_for_one_category_may_be_of_another(tmp_path: Path) -> None:
+    row = {"text": "拼奶茶吗，差两杯", "label": "ok", "near": "ads", "says": {"off_topic": 1}}
+    written(tmp_path, "ok_near_ads.jsonl", row)
+    (says,) = read_rows(None, tmp_path, ()).says
+    assert (says[TRAINED_CATEGORIES.index("off_topic")], says[TRAINED_CATEGORIES.index("ads")]) == (1, -1)
+
+
 def test_permissive_sources_have_permissive_licences() -> None:
     assert {LICENCES[name] for name in PERMISSIVE} == {"MIT", "Apache-2.0"}
 
@@ -321,6 +353,9 @@ OFFENCES = [
     ("leak", 1000, "客户名单和底价我发你们，千万别外传"),
     ("incitement", 1000, "明天大家都别上班，一起去总部门口讨说法，把大门堵了"),
     ("violence", 1000, "下班别走，老子在门口等你，见一次打一次"),
+    ("off_topic", 1000, "昨晚那场球看了没，最后一分钟绝杀，太刺激了"),
+    ("reputation", 1000, "我们公司就是骗子窝，大家千万别来，传出去让人看看"),
+    ("quarrel", 1000, "你算老几，轮得到你在这指手画脚，少跟我来这套"),
 ]
 ORDINARY = [
     "收到",
