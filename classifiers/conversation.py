@@ -271,6 +271,8 @@ _TOLD = _compile(
     r"我(?!们|校|院|行|司|局|部|市|区|县|厂|站|园|镇|村|代表)|客户|甲方|供应商|对方|他|她|昨[天日晚]|上[周次个]|已(?!预约|挂号|报名)|正在|了吗|没有?$|是不是|听说|[吗呢?？]\s*$|预计"
     r"|争取|申请|建议|改了|停了|取了|开了|谁|刚|完了|师傅说|问[下问一]|安监|总包"
 )
+# Who wants something handed in by a date instructs, and announces nothing: 请各车间周五前报检修计划.
+_HAND_IN = _compile(r"前[^\n，,。]{0,6}?(?:上报|报送|报[^废警修]|提交|交[^通接流警]|填[报写]|反馈|发我|给我)")
 _MINUTES = _compile("纪要|会议记录|已(?:经)?召开|小结|总结")
 _SHORTEST_ANNOUNCEMENT = 16
 _SHORTEST_RULE = 10
@@ -322,7 +324,7 @@ def is_notice(text: str) -> bool:
 
 def _rules(text: str) -> bool:
     """Say whether something is so for all from a date on, without a heading."""
-    if _TOLD.search(text):
+    if _TOLD.search(text) or _HAND_IN.search(text):
         return False
     return _BY_ORDER.search(text) is not None or bool(_DIRECTS.search(text) and _TAKES_EFFECT.search(text))
 
