@@ -4,7 +4,8 @@
 
 States of 10,000 groups under pack xianchuang hold 100 deadlines each, 50 for replies and 50 for receipts, as many as the
 rules allow. 10 of each group fall due within one second, the others in a day; each that is due brings a finding, but where
-its asker says that it is settled, as a few of the texts do. Messages go to groups at random, one on schedule after the other; 5 in 100 are one advert that is certain to bring a verdict, and of
+its asker says that it is settled, as a few of the texts do. Messages go to groups at random, one on schedule after the other; 5
+in 100 are one advert that is certain to bring a verdict, and of
 these is told how long it takes from when the message was due to be sent until its verdict is there: `before`, the ten
 seconds in which nothing is due, and `meanwhile`, from the due time until the last deadline was judged.
 
