@@ -22,8 +22,6 @@ OUTCOMES = "outcomes"
 DEAD_LETTERS = "dead-letters"
 # Rows that agents ask for, where judging must not wait for the database. The embedded host enters them at once.
 VIEWS = "views"
-# Tables whose rows are named by the partition of the record that asked for them.
-PLACED = ("dead_letters", "judged", "unmeasured")
 TOPICS = (OBSERVATIONS, AGAIN, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
 
 MAX_RECORD_BYTES = 256 * 1024

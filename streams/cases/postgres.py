@@ -16,13 +16,14 @@ from streams.cases import tables
 from streams.cases.rows import Row, replacing, since_new, turn, write_rows
 from streams.cases.tables import BIG, ENTERED, REPLACED, Name, decisions
 from streams.store import StoreUnavailable
-from streams.topics import PLACED, Record
+from streams.topics import Record
 
 meta = sa.MetaData()
 for _table in tables.meta.sorted_tables:
     _table.to_metadata(meta)
 # Where a row is named by the offset of a record, its partition is part of the name.
-for _name in PLACED:
+_PLACED = ("dead_letters", "judged", "unmeasured")
+for _name in _PLACED:
     meta.tables[_name].append_column(sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False))
 
 outgoing = sa.Table(
@@ -184,7 +185,7 @@ class Cases:
         write_rows(self.connection, self._enter, self._new(rows))
 
     def _placed(self, name: str, row: dict[str, Any], partition: int | None) -> dict[str, Any]:
-        if name not in PLACED or "partition" in row:
+        if name not in _PLACED or "partition" in row:
             return row
         if partition is None:
             raise ValueError(f"rows of {name} need the partition of the record that they came with")

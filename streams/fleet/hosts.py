@@ -6,7 +6,7 @@ whoever calls `handle` does so when it returns.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -147,14 +147,6 @@ def set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
 
 def outgoing(effects: Effects, cause: Record) -> list[Record]:
     """The records to publish; rows go the same way."""
-    return [*published(effects), *viewed(effects.rows, cause)]
-
-
-def published(effects: Effects) -> Iterator[Record]:
-    return (record_of(topic, key, value, at) for topic, key, value, at in effects.records)
-
-
-def viewed(rows: Sequence[tuple[str, dict[str, Any]]], cause: Record) -> Iterator[Record]:
-    """Rows as records of `views`."""
-    for at in range(0, len(rows), _ROWS_OF_RECORD):
-        yield record_of(VIEWS, cause.key, Rows(list(rows[at : at + _ROWS_OF_RECORD])), cause.appended_at)
+    records = [record_of(topic, key, value, at) for topic, key, value, at in effects.records]
+    parts = (effects.rows[at : at + _ROWS_OF_RECORD] for at in range(0, len(effects.rows), _ROWS_OF_RECORD))
+    return records + [record_of(VIEWS, cause.key, Rows(part), cause.appended_at) for part in parts]

@@ -13,10 +13,10 @@ from models.observation import Millis
 from streams.agents import Screen
 from streams.embedded import tick_body
 from streams.fleet.control import Edition, Editions
-from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, published, set_aside, viewed
+from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
-from streams.topics import AGAIN, PLACED, Effects, Record, record_of
+from streams.topics import AGAIN, Effects, Record, record_of
 
 # A group-less tick reaches so many groups at once.
 _TICKED_AT_ONCE = 500
@@ -148,14 +148,8 @@ class ScreenHost(JudgingHost):
             if chunk[0].topic == AGAIN:
                 # Their rows are named by places in `observations`.
                 effects.rows = []
-        # Rows are named by the partition of what they are about; so all of a batch can go in one record.
-        rows = [
-            (table, {**row, "partition": chunk[0].partition}) if table in PLACED else (table, row)
-            for chunk, effects in brought
-            for table, row in effects.rows
-        ]
-        records = [one for _, effects in brought for one in published(effects)]
-        await self._publish([*records, *viewed(rows, chunks[0][-1])])
+        # Rows keep the partition of what they are about, and with it their order.
+        await self._publish([one for chunk, effects in brought for one in outgoing(effects, chunk[-1])])
         changes = [one for chunk, effects in brought for one in self._changes(chunk, effects)]
         saved = await self._patiently(lambda: self._states.save(self.agent.name, changes)) if changes else []
         if not all(saved):

@@ -179,6 +179,9 @@ def _without_quotation(seen: Observation) -> bytes:
         left = replace(left, text=own_words(replace(seen, links=None)).text, change=change)
     elif _is_marked(seen.text):
         left = replace(left, text=_TAKEN_OUT)
+    if _is_marked(seen.forward):
+        # What was passed on with a marking is all of one piece.
+        left = replace(left, forward=None)
     if seen.fact and _is_marked(seen.fact.name):
         left = replace(left, fact=None)
     try:
