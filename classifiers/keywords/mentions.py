@@ -22,7 +22,9 @@ _SENTENCE_END = re.compile("[。!?\n]")
 # Right before what is not to be done. Not before abuse: 别他妈… is no advice.
 _NOT_TO_DO = re.compile("(?:不要|别|勿|不能|不可|不许|不准)$")
 # Inside a word with gaps: 数据不要外传，也别发朋友圈 forbids what it names, 修改微信密码，谨防账号被盗 guards against it.
-_AVERTS = re.compile("不要|不得|不许|不能|不准|(?<![特分类级])别(?!的|人|处)|勿|禁止|严禁|谨防|防止|以防|避免|小心|当心")
+_AVERTS = re.compile(
+    "不要|不得|不许|不能|不准|(?<![特分类级])别(?!的|人|处)|勿|禁止|严禁|谨防|防止|以防|避免|小心|当心"
+)
 _AVERTED = frozenset({"outside_forwarding", "account_compromise"})
 # What tells of the sender's own stance, not of an offence: it stands beside what it warns of.
 _CONTEXT = frozenset({"warning", "solicitation"})

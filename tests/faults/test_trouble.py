@@ -130,7 +130,14 @@ class BreaksOnce(SimulatedActuator):
 
 
 async def test_an_action_on_which_the_connector_breaks_is_tried_again(tmp_path, classifiers):
-    group = Group(id="g1", pack="xianchuang", mode="enforce", owner="u2", members=("u1", "u2"), facts={"monitoring_notice_at": "2020-01-01"})
+    group = Group(
+        id="g1",
+        pack="xianchuang",
+        mode="enforce",
+        owner="u2",
+        members=("u1", "u2"),
+        facts={"monitoring_notice_at": "2020-01-01"},
+    )
     fleet = Fleet(people=(Person(id="u1", name="王建国"), Person(id="u2", name="李秀英")), groups=(group,))
     host = Embedded(Store(tmp_path / "xunqun.db"), classifiers, load_packs(), Directory(fleet))
     actuator = BreaksOnce()
