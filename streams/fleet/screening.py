@@ -18,7 +18,7 @@ from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
 from streams.topics import AGAIN, Effects, Record, record_of
 
-# A group-less tick reaches so many groups at once.
+# Ticks without a group reach so many groups at once, over all partitions: what is saved in one step stops Redis meanwhile.
 _TICKED_AT_ONCE = 500
 # Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, all are read anew.
 _MOST_HELD = 16 << 20
@@ -86,7 +86,10 @@ class ScreenHost(JudgingHost):
         waiting = {one.partition: one for one in ticks}
         done: dict[int, set[str]] = {partition: set() for partition in waiting}
         while waiting:
-            found = await asyncio.gather(*(self._due_groups(one, len(done[one.partition])) for one in waiting.values()))
+            share = max(1, _TICKED_AT_ONCE // len(waiting))
+            found = await asyncio.gather(
+                *(self._due_groups(one, share + len(done[one.partition])) for one in waiting.values())
+            )
             due: list[Chunk] = []
             for (partition, tick), keys in zip(list(waiting.items()), found, strict=True):
                 if fresh := [key for key in keys if key not in done[partition]]:
@@ -96,11 +99,9 @@ class ScreenHost(JudgingHost):
                     del waiting[partition]
             await self._judge(due)
 
-    async def _due_groups(self, tick: Record, known: int) -> list[str]:
-        most = _TICKED_AT_ONCE + known
-        return [
-            key for key, _ in await self._patiently(lambda: self._states.dues(tick.partition, tick.appended_at, most))
-        ]
+    async def _due_groups(self, tick: Record, most: int) -> list[str]:
+        due = await self._patiently(lambda: self._states.dues(tick.partition, tick.appended_at, most))
+        return [key for key, _ in due]
 
     async def _judge(self, chunks: Sequence[Chunk]) -> None:
         """Judge chunks of different partitions together; those that share a group, after one another."""
