@@ -4,21 +4,16 @@ All functions read plain text as its sender wrote it, with simplified or traditi
 reply quotes («「王处：…」» above a line of dashes), and of a long text they read the first 2,000 and the last 200 code
 points: an announcement says what it is at its beginning, and whether it wants an answer at its end.
 
-Most talk does none of this. `possible_acts` reads a whole chunk at once and says which of these functions each text is worth
-asking.
+Most talk does none of this. `NEEDED` is what `classifiers.cues` needs to say which of these functions each text of a
+chunk is worth asking.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
-from itertools import product
+from collections.abc import Callable
+from functools import lru_cache
 
-import numpy as np
-import numpy.typing as npt
-
-from classifiers.code_points import joined
-from classifiers.folding.table import CODE_POINTS, EXPAND, table
 from classifiers.lazy import lazy
+from classifiers.simplified import simplified
 
 _compile = lazy(re.compile)
 
@@ -41,24 +36,6 @@ _SENTENCE = _compile(r"[^。!！;；\n?？]+[?？]*")
 _LINK = _compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff，。]{1,500}")
 
 
-def _simplifying() -> dict[int, int]:
-    """Traditional characters and full-width letters and digits to the plain ones, as folding has them."""
-    fold = table().fold
-    ranges = ((0x3400, 0xA000), (0xFF10, 0xFF1A), (0xFF21, 0xFF3B), (0xFF41, 0xFF5B))
-    written = np.concatenate([np.arange(start, end) for start, end in ranges])
-    written = written[(fold[written] != written) & (fold[written] < EXPAND)]
-    plain = dict(zip(written.tolist(), fold[written].tolist(), strict=True))
-    # Folding writes 么 as 幺, which is right for comparing and wrong for reading.
-    plain |= {one: ord("么") for one in map(ord, "麼麽")}
-    del plain[ord("么")]
-    return plain
-
-
-_SIMPLE = _simplifying()
-# Finding out that nothing has to be replaced costs a tenth of replacing.
-_TO_REPLACE = _compile(f"[{re.escape(''.join(map(chr, _SIMPLE)))}]")
-
-
 # Callers ask several questions about the same message, one after the other, and some of them twice.
 _asked_again = lru_cache(maxsize=16)
 
@@ -71,11 +48,7 @@ def _read(text: str) -> str:
         text = text[quote.end() :] if quote else text
     if len(text) > _FIRST + _LAST:
         text = f"{text[:_FIRST]}\n{text[-_LAST:]}"
-    if _TO_REPLACE.search(text):
-        text = text.translate(_SIMPLE)
-    if "覆" in text:
-        text = text.replace("回覆", "回复").replace("答覆", "答复")
-    return text.strip()
+    return simplified(text).strip()
 
 
 # --- receipts -------------------------------------------------------------------------------------------------------
@@ -142,7 +115,7 @@ _STANDS_BESIDE = _compile(rf"{_WHO}|(?>{_THANKS}|{_CALM}|{_PROMISE}|{_ADDRESS})+
 _LISTED = _compile("[0-9]{1,4}|[A-Za-z]{2,12}")
 _MENTION = _compile(rf"@[^\s@，,:：]{{1,20}}?(?:(?={_STRONG}(?:[\s,，。!！]|$))|[\s,，:：]|$)")
 # What every receipt holds, but for a mere nod.
-# Alternatives that all begin with a plain letter are ten times as fast to look for; `_written_out` reads these strings too.
+# Alternatives that all begin with a plain letter are ten times as fast to look for; `NEEDED` holds these strings too.
 _RECEIPT_WORDS = (
     "收[到悉]|明白|清楚|了解|知[道悉晓]|晓得|阅|悉|已[读看签传转]|看到|好[的嘞滴哒咧呢呀啊勒叻吧哦哈噢好]|没问题|没毛病|遵[命照]|照办|得令|执行|坚决|保证|服从|妥|必须的"
     "|欧了|👌|👍|🙏|🫡|💪|✅|🆗|✔|☑|\\[[强赞抱合敬点TSW]|o[kK了]|O[kK了]|roger|Roger|copy|Copy|noted|Noted|got|Got|received|Received"
@@ -579,79 +552,13 @@ def _tells(sentence: str) -> bool:
 # --- all at once ----------------------------------------------------------------------------------------------------
 
 Act = Callable[[str], bool]
-# What a text must hold to do something. Some signs of agreement need a nod beside them, or what looks like one: [thumbsup] 李行.
-_NEEDED: dict[Act, str] = {
-    is_receipt: rf"{_RECEIPT_WORDS}|\[[tsw]",
+# What a text must hold to do something; $ is where a word ends: 到没. Some signs of agreement need a nod beside them, or what
+# looks like one: [thumbsup] 李行.
+NEEDED: dict[Act, str] = {
+    is_receipt: rf"{_RECEIPT_WORDS}|\[[tsw]|[{_NODS_BEGIN}]$|[{_NODS_BEGIN}][{_NODS_BEGIN}以]",
     is_notice: _NOTICE_WORDS,
     asks_reply: _REPLY_WORDS,
     waives_reply: _REPLY_WORDS,
-    is_question: rf"{_QUESTION_SIGNS}|{_CHOSEN}不|问[一下个问]|有[人同大朋]",
+    is_question: rf"{_QUESTION_SIGNS}|{_CHOSEN}不|问[一下个问]|有[人同大朋]|[没不]$|[没不][有呀啊呢哈哦了来的]",
     instructs: _INSTRUCTION_WORDS,
 }
-# Or one of the first characters where a word ends or one of the second follows: 好 行, 嗯嗯, 可以; 到没, 到没有, 到没呀.
-_ENDING: dict[Act, tuple[str, str]] = {
-    is_receipt: (_NODS_BEGIN, f"{_NODS_BEGIN}以"),
-    is_question: ("没不", "有呀啊呢哈哦了来的"),
-}
-# All sets of acts, by the bits of their members.
-_ACTS = [frozenset(act for bit, act in enumerate(_NEEDED) if bits >> bit & 1) for bits in range(1 << len(_NEEDED))]
-ANY_ACT = _ACTS[-1]
-# Of fewer texts it costs less to ask than to read them all at once.
-_FEW = 4
-# Classes of code points: what stands inside a word, what ends one, and from here on one for each that the words begin with.
-_INSIDE, _OUTSIDE, _NAMED = range(3)
-
-
-def _written_out(words: str) -> Iterator[str]:
-    """The words that an expression lists: of `知[道悉]|阅` 知道, 知悉, 阅."""
-    for word in words.split("|"):
-        places = [several or one or escaped for several, escaped, one in _PLACE.findall(word)]
-        yield from map("".join, product(*places))
-
-
-_PLACE = re.compile(r"\[([^]]+)]|\\(.)|(.)")
-
-
-@cache
-def _pairs() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
-    """The class of each code point, and the bits of the acts that one of a class before one of another allows."""
-    needed = [(1 << bit, word[:2]) for bit, words in enumerate(_NEEDED.values()) for word in _written_out(words)]
-    ending = [(1 << bit, *_ENDING[act]) for bit, act in enumerate(_NEEDED) if act in _ENDING]
-    named = sorted({*"".join(word for _, word in needed), *"".join(last + after for _, last, after in ending)})
-    classes = {one: number for number, one in enumerate(named, _NAMED)}
-    kind = np.full(CODE_POINTS, _OUTSIDE, np.uint16)
-    kind[0x3400:0xA000] = _INSIDE
-    kind[[code for code in range(128) if chr(code).isalnum()]] = _INSIDE
-    kind[list(map(ord, named))] = list(classes.values())
-    for written, plain in [*_SIMPLE.items(), (ord("覆"), ord("复"))]:
-        kind[written] = kind[plain]
-    acts = np.zeros((_NAMED + len(classes),) * 2, np.uint8)
-    for bit, word in needed:
-        acts[classes[word[0]], [classes[one] for one in word[1:]] or slice(None)] |= bit
-    for bit, lasts, after in ending:
-        for last in lasts:
-            acts[classes[last], [_OUTSIDE, *(classes[one] for one in after)]] |= bit
-    # What allows the same before and after all others shares a class: pairs then fit in 16 bits, and the table in a cache.
-    _, first, alike = np.unique(np.hstack((acts, acts.T)), axis=0, return_index=True, return_inverse=True)
-    kept = np.sort(first)
-    return np.searchsorted(kept, first)[alike].astype(np.uint16)[kind], acts[np.ix_(kept, kept)]
-
-
-def possible_acts(texts: Sequence[str]) -> list[frozenset[Act]]:
-    """The functions of this module that each text is worth asking: all the others say no.
-
-    Looks for the first two characters of the words that are needed, in all texts at once. Some 0.5 µs for a text in a chunk of
-    a thousand, a twentieth of what it costs to ask.
-    """
-    if len(texts) < _FEW:
-        return [ANY_ACT] * len(texts)
-    kind, acts = _pairs()
-    width = len(acts)
-    found: list[frozenset[Act]] = []
-    for codes, bounds in joined(texts):
-        pairs = kind[codes]
-        pairs[:-1] = pairs[:-1] * width + pairs[1:]
-        # A zero stands last, with which no word begins.
-        pairs[-1] = 0
-        found += [_ACTS[bits] for bits in np.bitwise_or.reduceat(acts.ravel()[pairs], bounds[:-1]).tolist()]
-    return found

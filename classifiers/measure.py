@@ -10,7 +10,6 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from classifiers.conversation import possible_acts
 from classifiers.flooding import fingerprints
 from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
@@ -284,8 +283,7 @@ class Classifiers:
     def warm_up(self) -> None:
         """Do now what the first message would have to wait for, some 0.3 seconds."""
         compile_all()
-        # The tables of both are laid for the first chunk of several messages.
-        possible_acts(_GREETINGS)
+        # Its table is laid for the first chunk of several messages.
         fingerprints(_GREETINGS)
         self.measure([Observation(type="message.created", sent_at=0, text=one) for one in _GREETINGS])
 

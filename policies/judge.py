@@ -1,7 +1,7 @@
 """Judging: signals and state in, violations out. Sees no clock, no network, no settings but what a case carries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -32,6 +32,7 @@ class Bound:
     rule: Rule
     params: Any
     reads: frozenset[str] | None
+    cues: frozenset[Hashable] | None
     place: Place
 
 
@@ -52,6 +53,8 @@ class CompiledPack:
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
         self.bound: dict[tuple[str, int], Bound] = {}
+        # What its rules ask of the words of a message, with the words that each question needs.
+        self.cues: dict[Hashable, str] = {}
         self.by_category: dict[str, list[Bound]] = defaultdict(list)
         self.by_type: dict[str, list[Bound]] = defaultdict(list)
         self.standing: list[Bound] = []
@@ -71,7 +74,19 @@ class CompiledPack:
         rule = RULES[binding.rule]
         params = msgspec.convert(binding.params, type=rule.Params)
         place = Place(clause_id, index)
-        bound = Bound(clause_id, index, clause, binding, rule, params, rule.reads(params), place)
+        cues = rule.cues(params)
+        self.cues |= cues or {}
+        bound = Bound(
+            clause_id,
+            index,
+            clause,
+            binding,
+            rule,
+            params,
+            rule.reads(params),
+            None if cues is None else frozenset(cues),
+            place,
+        )
         self.bound[clause_id, index] = bound
         if rule.standing:
             self.standing.append(bound)
@@ -90,7 +105,7 @@ class CompiledPack:
 def judge(case: Case, pack: CompiledPack) -> Judgement:
     """Say which clauses an observation breaks. Brings the deadlines and standing faults of the group's state along."""
     found = Judgement()
-    _see(found, case, pack.by_type.get(case.seen.type, ()))
+    _see(found, case, _called(case, pack))
     _judge_content(found, case, pack)
     _judge_standing(found, case, pack)
     if case.state.episodes:
@@ -159,6 +174,14 @@ def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
     passed = now + (case.seen.type == "clock.tick")
     reached = [one for one in case.state.deadlines.values() if one.due_at + ALLOWED_LATENESS < passed]
     return sorted(reached, key=lambda one: (one.due_at, one.id))
+
+
+def _called(case: Case, pack: CompiledPack) -> Sequence[Bound]:
+    """The rules that may have something to say on an observation: of words alone nearly none."""
+    watching = pack.by_type.get(case.seen.type, ())
+    if not watching or case.cues is None or not case.is_plain:
+        return watching
+    return [one for one in watching if one.cues is None or not one.cues.isdisjoint(case.cues)]
 
 
 def _see(found: Judgement, case: Case, called: Iterable[Bound]) -> None:

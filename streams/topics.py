@@ -144,7 +144,7 @@ class Appended:
 class Record:
     """One record of a topic. `decoded` keeps what was read of it, so that nobody reads it again; nobody changes it.
 
-    `measured` are the signals of an observation, and the possible acts and the fingerprint of its words, once known.
+    `measured` are, once known, the signals of an observation, what its words are worth asking, and their fingerprint.
     """
 
     topic: str

@@ -6,7 +6,8 @@ A rule is the condition under which a clause is broken. Three shapes:
 - `faults` lists what is wrong with a state of affairs right now; the judge counts each once until it is mended,
 - `due` looks again when a deadline that the rule has set is reached.
 
-`reads` names the signal categories a content rule needs: without such a signal it is not even called.
+`reads` names the signal categories a content rule needs, `cues` what the words of a plain message must be worth asking:
+without that it is not even called.
 """
 
 from policies.rules.base import Case, Finding, Rule

@@ -1,12 +1,12 @@
 """What a rule is given, what it answers, and how it is described."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from classifiers.conversation import ANY_ACT, Act
+from classifiers.conversation import Act
 from models import Cause, Evidence, Observation, Person, Signal, Subject, digest
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
@@ -55,7 +55,7 @@ class Basis:
 class Case(Struct):
     """One observation in its group, with all that may be known when it is judged. `now` is group time.
 
-    `acts` are what the sender's own words may do, and `does` says what they do.
+    `cues`: what the sender's own words are worth asking, see `classifiers.cues`; None if nobody looked.
     `news`: this observation shows a member, nickname or role for the first time.
     `weighed`: what was found so far of each category, in own words or forwarded.
     """
@@ -65,7 +65,7 @@ class Case(Struct):
     now: Millis
     view: GroupView
     basis: Basis
-    acts: frozenset[Act] = ANY_ACT
+    cues: frozenset[Hashable] | None = None
     flood: Callable[[Millis, int, Millis, int], tuple[int, int, str] | None] | None = None
     news: bool = False
     weighed: dict[tuple[str, bool], Finding | None] = {}
@@ -114,9 +114,26 @@ class Case(Struct):
     def group_subject(self) -> Subject:
         return Subject("group", self.view.group.id)
 
+    @property
+    def is_plain(self) -> bool:
+        """A message of words alone, in a group that waits for nothing: only its words can make a rule speak."""
+        seen = self.seen
+        return (
+            seen.type == "message.created"
+            and seen.kind == "text"
+            and not (self.signals or self.state.deadlines)
+            and not (
+                seen.attachments or seen.links or seen.mentions or seen.mention_all or seen.reply_to or seen.forward
+            )
+        )
+
+    def may(self, question: Hashable) -> bool:
+        """Say whether a question is worth asking of the sender's own words."""
+        return self.cues is None or question in self.cues
+
     def does(self, act: Act) -> bool:
         """Ask one of the functions of `classifiers.conversation` about the sender's own words."""
-        return act in self.acts and act(own_text(self.seen))
+        return self.may(act) and act(own_text(self.seen))
 
 
 class Rule:
@@ -131,6 +148,11 @@ class Rule:
 
     def reads(self, params: Any) -> frozenset[str] | None:
         """The signal categories without which `see` has nothing to say; None calls it for every watched type."""
+        return None
+
+    def cues(self, params: Any) -> Mapping[Hashable, str] | None:
+        """The questions of which a plain message (`Case.is_plain`) has to be worth one, each with the words that it needs, see
+        `classifiers.cues`. None: `see` is called for each message."""
         return None
 
     def blind(self, params: Any) -> str | None:

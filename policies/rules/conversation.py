@@ -1,12 +1,12 @@
 """Rules on answers that are owed: replies to questions and receipts for instructions."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Literal
 
 import re2
 from msgspec import Struct, field
 
-from classifiers.conversation import asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
+from classifiers.conversation import NEEDED, asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
 from models import Cause, Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
@@ -47,6 +47,9 @@ class Reply(Rule):
     watches = MESSAGE_TYPES
     needs = "the messages of the group without gaps"
 
+    def cues(self, params: ReplyParams) -> Mapping[Hashable, str]:
+        return dict(_ASKING[one] for one in params.asked)
+
     def see(self, case: Case, params: ReplyParams, place: Place) -> Iterable[Finding]:
         if case.sender_id is None or case.is_robot or not case.view.is_of(params.types, params.except_types):
             return ()
@@ -77,7 +80,7 @@ class Reply(Rule):
             return False
         asked = params.asked
         asks = ("question" in asked and case.does(is_question)) or (
-            "assignment" in asked and instructs in case.acts and _leads(case) and case.does(instructs)
+            "assignment" in asked and case.may(instructs) and _leads(case) and case.does(instructs)
         )
         asks = asks or ("issue" in asked and _tells_of_an_issue(own_text(case.seen)))
         return asks and not case.does(waives_reply) and not case.does(is_receipt)
@@ -127,6 +130,17 @@ _ISSUE = re2.compile(
     r"|失望|不满|投诉|态度|太差|很差|差劲|糟糕|敷衍|不负责|气人|反映"
     r"|请问|咨询|麻烦|帮忙|帮我|帮.{0,4}[查看办处联]|想[问办]|想了解|想知道|需要[办开查帮]|急用|着急|急着|尽快|怎么|能否|可否|多久|建议"
 )
+# Of these words each message about an issue holds one.
+_ISSUE_WORDS = (
+    "不[上开去了能满负是]|[没未]到|没[法收反人]|无法|失败|[报出]错|有误|异常|异响|故障|坏了|停机|跳闸|报警|超标|漏[油水气电]|冒烟|死机|黑屏|断[网电]|卡[住死]|掉线|白屏|空白|乱码"
+    "|被[锁冻退拒扣吞停]|锁[住了]|吞卡|超限|冻结|扣[款了]|多扣|复扣|一直|还没|迟迟|[太很]慢|太[久差]|好久|等了|排队|失望|投诉|态度|很差|差劲|糟糕|敷衍|气人|反映|请问|咨询|麻烦|帮"
+    "|想[问办了知]|需要|急用|着急|急着|尽快|怎么|能否|可否|多久|建议"
+)
+_ASKING: dict[str, tuple[Hashable, str]] = {
+    "question": (is_question, NEEDED[is_question]),
+    "assignment": (instructs, NEEDED[instructs]),
+    "issue": (_ISSUE, _ISSUE_WORDS),
+}
 _SETTLED = re2.compile(
     r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"
     r"|^好了|又?能(登|用|打开|转)[^。，,\n]{0,2}了|(到账|通过|恢复)了|不用管"
@@ -158,6 +172,10 @@ class Receipts(Rule):
     watches = MESSAGE_TYPES
     needs = "members and departments of the group"
 
+    def cues(self, params: ReceiptParams) -> Mapping[Hashable, str]:
+        wanted = ((asks_reply, params.requested), (instructs, params.from_leaders), (is_notice, params.notices))
+        return {one: NEEDED[one] for one, is_wanted in wanted if is_wanted}
+
     def see(self, case: Case, params: ReceiptParams, place: Place) -> Iterable[Finding]:
         who = case.sender_id
         if who is None or case.is_robot:
@@ -180,7 +198,7 @@ class Receipts(Rule):
 
     def _asks(self, case: Case, params: ReceiptParams) -> bool:
         asks = params.requested and case.does(asks_reply) and self._may_ask(case)
-        if not asks and params.from_leaders and instructs in case.acts:
+        if not asks and params.from_leaders and case.may(instructs):
             asks = case.directory.is_leader(case.person) and case.does(instructs)
         if not asks and params.notices and case.does(is_notice):
             keeps = case.sender_role != "member" or case.sender_id in case.view.group.publishers

@@ -3,7 +3,7 @@
 Whether a patrol, a backup or a training took place, no chat shows: each is a stated fact, and its absence is what is found.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Literal
 
 import re2
@@ -132,6 +132,10 @@ class Joiner(Rule):
     Params = JoinerParams
     watches = MESSAGE_TYPES | {"member.joined", "member.left", "member.removed", "policy.acknowledged"}
     needs = "joining as the platform shows it; acknowledgements and trainings as stated"
+
+    def cues(self, params: JoinerParams) -> Mapping[Hashable, str]:
+        # Where nobody is awaited, no words count.
+        return {}
 
     def see(self, case: Case, params: JoinerParams, place: Place) -> Iterable[Finding]:
         seen, who = case.seen, case.sender_id
@@ -266,11 +270,14 @@ class Record(Rule):
     Params = RecordParams
     watches = MESSAGE_TYPES
 
+    def cues(self, params: RecordParams) -> Mapping[Hashable, str]:
+        return {_DECIDED: "定[了下为]|[决商议敲确约]定|明确|通过|拍板|同意|决议|一致|结论"}
+
     def see(self, case: Case, params: RecordParams, place: Place) -> Iterable[Finding]:
         if case.is_robot or not case.view.is_of(params.types, params.except_types):
             return
         text = own_text(case.seen)[:READ]
-        found = _DECIDED.search(text) if _has_any(text, _DECISIVE) else None
+        found = _DECIDED.search(text)
         if found and not _OPEN.search(text):
             why = Evidence(signal="conversation", category="decision", span=found.span(), why="说明了已作出的决定")
             yield Finding(
@@ -281,15 +288,6 @@ class Record(Rule):
             )
 
 
-# An expression costs ten times as much as looking for what each of its matches contains.
-def _has_any(text: str, parts: tuple[str, ...]) -> bool:
-    for one in parts:  # noqa: SIM110 a generator would cost more than the search
-        if one in text:
-            return True
-    return False
-
-
-_DECISIVE = ("定", "明确", "通过", "拍板", "同意", "决议", "一致", "结论")
 _DECIDED = re2.compile(
     r"(会上|会议|例会|班子会|党组会|办公会|碰头会|讨论后|商量后|研究后)[^。\n]{0,6}(定了|定下|决定|议定|商定|敲定|确定|明确|通过|拍板)"
     r"|经[^。\n]{0,8}(研究|讨论|会议|商议)[^。\n]{0,4}(决定|同意|确定|通过)"
@@ -322,6 +320,9 @@ class Shirking(Rule):
     Params = ShirkingParams
     watches = MESSAGE_TYPES
 
+    def cues(self, params: ShirkingParams) -> Mapping[Hashable, str]:
+        return {_SHIRKS: _TURNING}
+
     def see(self, case: Case, params: ShirkingParams, place: Place) -> Iterable[Finding]:
         stranger = case.sender_id is None or (
             bool(case.directory.people) and case.directory.is_stranger(case.sender_id)
@@ -329,7 +330,7 @@ class Shirking(Rule):
         if stranger or case.is_robot or not case.view.is_of(params.types, params.except_types):
             return
         text = own_text(case.seen)[:READ]
-        found = _SHIRKS.search(text) if _has_any(text, _TURNING) else None
+        found = _SHIRKS.search(text)
         if found and not _PASSES_ON.search(text):
             why = Evidence(
                 signal="conversation", category="shirking", span=found.span(), why="没有转达，也没有给出办法"
@@ -343,10 +344,11 @@ class Shirking(Rule):
             )
 
 
+# Of these words each message that shirks holds one.
 _TURNING = (
-    "不归", "不是", "不属于", "不该", "不应", "不在", "轮不到", "不由", "问错", "关系", "无关", "不相干", "管不了", "不管",
-    "没空", "没工夫", "没时间", "自己", "去", "别", "下班", "没用", "等着吧", "急什么", "催什么", "爱找谁", "爱谁谁",
-)  # fmt: skip
+    "不归|不是|不属|不该|不应|轮不|不由|不在|系|无关|相干|管不|不管|没空|没工|没时|自己|去|别[再老总来找问]|没用"
+    "|下班|找谁|谁谁|问错|等着|急什|急啥|催什"
+)
 _SHIRKS = re2.compile(
     r"(不归|不是|不属于|轮不到|不由)(我|我们|咱们?|本)[^，。,\n]{0,6}(管|负责|处理|的事|的活|的职责|范围)"
     r"|不归(我|我们|咱们?)|(不该|不应该?|轮不到|不由|不在)(我|我们|咱们?|本)[^，。,\n]{0,6}(管|办|负责|处理|这(里|儿)|范围)"

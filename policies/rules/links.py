@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
@@ -253,6 +253,9 @@ class LinkPolicy(Rule):
     watches = MESSAGE_TYPES
     needs = "the domains that are allowed; where the group's own rules ban links, that fact"
 
+    def cues(self, params: LinkPolicyParams) -> Mapping[Hashable, str]:
+        return {}
+
     def see(self, case: Case, params: LinkPolicyParams, place: Place) -> Iterable[Finding]:
         if not _may_link(case) or case.is_robot or case.sender_role in params.exempt_roles:
             return
@@ -309,6 +312,9 @@ class LinkDanger(Rule):
     Params = LinkDangerParams
     watches = MESSAGE_TYPES
     needs = "the tenant's list of dangerous domains; without it only how an address is made tells"
+
+    def cues(self, params: LinkDangerParams) -> Mapping[Hashable, str]:
+        return {}
 
     def see(self, case: Case, params: LinkDangerParams, place: Place) -> Iterable[Finding]:
         if not _may_link(case) or case.is_robot or case.sender_role in params.exempt_roles:

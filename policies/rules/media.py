@@ -1,6 +1,6 @@
 """Rules on pictures, voice messages and files: what stands beside them, and whose they are. Contents are not opened."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Literal
 
 import re2
@@ -203,6 +203,9 @@ class FileTamper(Rule):
     watches = frozenset({"file.uploaded", "file.changed", "file.deleted", "message.created"})
     needs = "a connector that shows who deletes or changes files"
 
+    def cues(self, params: TamperParams) -> Mapping[Hashable, str]:
+        return {}
+
     def see(self, case: Case, params: TamperParams, place: Place) -> Iterable[Finding]:
         seen = case.seen
         if not seen.attachments and seen.type in ("message.created", "file.uploaded"):
@@ -273,6 +276,9 @@ class ProgramFile(Rule):
     watches = MESSAGE_TYPES | {"file.uploaded"}
     needs = "file names; archives are not opened"
 
+    def cues(self, params: ProgramParams) -> Mapping[Hashable, str]:
+        return {}
+
     def see(self, case: Case, params: ProgramParams, place: Place) -> Iterable[Finding]:
         if not case.seen.attachments or case.is_robot or case.sender_role in params.exempt_roles:
             return
@@ -323,10 +329,11 @@ class Copyright(Rule):
     watches = MESSAGE_TYPES | {"file.uploaded"}
     needs = "file names; contents are not read"
 
+    def cues(self, params: CopyrightParams) -> Mapping[Hashable, str]:
+        return {_may_offer: "网盘|提取|破解|激活|注册"}
+
     def see(self, case: Case, params: CopyrightParams, place: Place) -> Iterable[Finding]:
         if case.is_robot:
-            return
-        if not (case.seen.attachments or case.signals or case.seen.links or _may_offer(own_text(case.seen))):
             return
         told = self._said(case) or self._shared(case, params)
         if told is not None:

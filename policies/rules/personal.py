@@ -1,7 +1,7 @@
 """Rules on what belongs to somebody's private life."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Literal
 
@@ -102,7 +102,11 @@ class PersonalData(Rule):
 
     def reads(self, params: PersonalParams) -> frozenset[str] | None:
         # No classifier measures addresses and passwords: for these every message is looked at.
-        return None if params.hidden or _UNMEASURED.intersection(params.kinds) else frozenset(params.kinds)
+        return None if params.hidden or not _UNMEASURED.keys().isdisjoint(params.kinds) else frozenset(params.kinds)
+
+    def cues(self, params: PersonalParams) -> Mapping[Hashable, str]:
+        hidden = _HIDDEN_WORDS if params.hidden else {}
+        return {pattern: words for kind, (pattern, words) in (_UNMEASURED | hidden).items() if kind in params.kinds}
 
     def see(self, case: Case, params: PersonalParams, place: Place) -> Iterable[Finding]:
         if case.is_robot or case.sender_role in params.exempt_roles:
@@ -122,7 +126,16 @@ class PersonalData(Rule):
 
 _TOLD = {**NAMES, "address": "住址", "private": "健康、婚姻、收入、照片等私事"}
 _GRAVE = ("identity_number", "bank_card")
-_UNMEASURED = frozenset({"address", "credential", "private"})
+# What no classifier measures, with words of which each such text holds one.
+_UNMEASURED: dict[str, tuple[Any, str]] = {
+    "address": (_ADDRESS, "住|户籍|庭地"),
+    "credential": (_CREDENTIAL, "密码|口令|[pP][aAwW]"),
+    "private": (
+        _PRIVATE,
+        "查出|确诊|得了|患|染上|艾滋|梅毒|乙肝|抑郁|精神|癌症|肾衰|尿毒|流产|堕胎|不孕|不育|离[过了]|闹离|出轨|婚外|私生|被戴|开房|网贷|高利|赌债|失信|偷拍|丑照|私照|生活"
+        "|素颜|醉酒|喝醉|泳装|证件|身份|户口|结婚|病历|化验|体检|工资|银行|征信|聊天|简历",
+    ),
+}
 
 
 def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
@@ -160,6 +173,10 @@ _HIDDEN: dict[str, Any] = {
     "identity_number": re2.compile(
         r"(?:身份证|证件)号?码?[:：是为\s]{0,2}[1-8][0-9]{2,5}(?:…|\.{3,}|[xX×]{6,})[0-9]{0,4}"
     ),
+}
+_HIDDEN_WORDS: dict[str, tuple[Any, str]] = {
+    "mobile_number": (_HIDDEN["mobile_number"], "[xX×….]"),
+    "identity_number": (_HIDDEN["identity_number"], "[xX×….]"),
 }
 
 
@@ -210,8 +227,6 @@ def _names(case: Case, text: str) -> set[str]:
 
 def _addresses(case: Case, params: PersonalParams) -> list[Evidence]:
     text = own_text(case.seen)
-    if "住" not in text and "户籍" not in text:
-        return []
     plain = readable(text)
     found = []
     for match in _ADDRESS.finditer(plain[:20_000]):
@@ -236,8 +251,6 @@ def _private(case: Case) -> list[Evidence]:
 
 def _credentials(text: str) -> list[Evidence]:
     """Passwords, by the word for them only: no evidence repeats one."""
-    if "密码" not in text and "口令" not in text and "p" not in text and "P" not in text:
-        return []
     plain = readable(text[:20_000])
     found = []
     for match in _CREDENTIAL.finditer(plain):

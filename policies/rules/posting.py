@@ -1,12 +1,12 @@
 """Rules on who may post what."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import re2
 from msgspec import Struct
 
-from classifiers.conversation import is_notice
+from classifiers.conversation import NEEDED, is_notice
 from models import Evidence
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
@@ -49,6 +49,11 @@ class NoticePermission(Rule):
     Params = NoticePermissionParams
     watches = MESSAGE_TYPES | {"group.notice_changed"}
     needs = "publishers of the group, departments and posts of people"
+
+    def cues(self, params: NoticePermissionParams) -> Mapping[Hashable, str]:
+        return (
+            {_APPROVED: "批[准复示文]|[审签]批|核准|同意|批件"} if params.category else {is_notice: NEEDED[is_notice]}
+        )
 
     def blind(self, params: NoticePermissionParams) -> str | None:
         missing = [one for one in params.categories if one not in MEASURED]

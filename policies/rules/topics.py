@@ -1,14 +1,14 @@
 """Rules on whether something belongs into this group, now, and between these people."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import re2
 from msgspec import Struct, field
 
-from classifiers.conversation import is_notice, is_question, is_receipt
+from classifiers.conversation import NEEDED, is_notice, is_question, is_receipt
 from classifiers.folding import fold
 from models import Evidence, Subject
 from models.observation import MESSAGE_TYPES, Millis
@@ -207,8 +207,18 @@ class TopicVenue(Rule):
             return None
         return f"no detector or list for {', '.join(params.categories) or 'anything'} yet"
 
+    def cues(self, params: VenueParams) -> Mapping[Hashable, str] | None:
+        if params.matters and not params.asking:
+            return None
+        found: dict[Hashable, str] = {}
+        if params.matters:
+            found |= {is_question: NEEDED[is_question], _DOUBTS: _DOUBTING}
+        if params.single_mention:
+            found |= {_CALLS: f"@|{_CALLED}"}
+        return found | ({_SAYS_MIS_SENT: "错|误"} if params.mis_sent else {})
+
     def see(self, case: Case, params: VenueParams, place: Place) -> Iterable[Finding]:
-        if not _may_concern(case, params) or case.is_robot or not case.view.is_of(params.types, params.except_types):
+        if case.is_robot or not case.view.is_of(params.types, params.except_types):
             return ()
         if params.mis_sent and (sent := self._mis_sent(case, params)):
             return (sent,)
@@ -251,21 +261,6 @@ class TopicVenue(Rule):
         return None
 
 
-def _may_concern(case: Case, params: VenueParams) -> bool:
-    """Say whether a message may be of this rule at all; nearly all are not, and that has to be quick."""
-    seen = case.seen
-    if params.matters and (not params.asking or case.signals or _asks_or_complains(case)):
-        return True
-    if params.category and case.signals:
-        return True
-    text = seen.text if seen.text is not None else own_text(seen)
-    if params.single_mention and (seen.mentions or "@" in text or _CALLS.match(text)):
-        return True
-    if not params.mis_sent:
-        return False
-    return bool(seen.attachments) or "错" in text or "误" in text or seen.type == "message.recalled"
-
-
 _SAYS_MIS_SENT = re2.compile(
     r"发错(?:群|了|地方|人)|[错误]发(?:到)?(?:群|本群|这里|了|文件)|(?:发|传)到?错(?:了)?群|误传|误发"
 )
@@ -274,8 +269,10 @@ _TO_ONE = re2.compile(r"@([^\s@,，:：]{1,20})")
 _CALLS = re.compile(
     r"\W*(?:麻烦|请问?)?((?!各位?|大家|所有|全体|小组长)(?:[一-鿿]{2,5})?(?:[老小阿](?![组区时板]|伙伴)[一-鿿]|[一-鿿]{1,2}(?:工|师傅|姐|哥|总|主任|经理|主管|班长|组长|科长)))\s*[,，:：、你您]"
 )
+_CALLED = "[老小阿]|[工姐哥总傅任理管长]$|[工姐哥总傅任理管长][你您、]"
 # Something about a sum does not seem right: 全勤奖没算进去, 社保多扣了一笔.
 _DOUBTS = re2.compile("[没未少漏错][算发给扣到]|算[错漏少]|多扣|扣[多错]|对不上|不对劲?|不一致|怎么[扣算]")
+_DOUBTING = "[没未少漏错][算发给扣到]|算[错漏少]|多扣|扣[多错]|不[上对一]|怎么"
 _REQUESTS = re2.compile(
     "发我|发给我|给我|帮我|帮忙|麻烦|看一?下|看看|查一?下|改一?下|确认一?下|你[那这]边|你的|找你|问你|跟你|和你|回我|私我|有空|在吗|方便|哪去了|什么时候"
 )

@@ -1,10 +1,12 @@
 """Screen: measures every observation and judges it under its group's pack. Observations in, verdicts out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-from classifiers.conversation import Act, asks_reply, is_notice, is_receipt, possible_acts
+from classifiers.conversation import NEEDED, asks_reply, is_notice, is_receipt
+from classifiers.cues import Cues
 from classifiers.flooding import Recent, Windows, fingerprints
 from classifiers.measure import Classifiers
 from models import Observation, Verdict, digest
@@ -57,6 +59,11 @@ class Screen:
         self.windows = former.windows if former else Windows()
         self._known_groups: set[str] = set()
 
+    @cached_property
+    def _cues(self) -> Cues:
+        """What is asked of words: by the windows, and by the rules of all packs."""
+        return Cues(NEEDED | {one: words for pack in self.packs.values() for one, words in pack.cues.items()})
+
     def keys(self, records: Sequence[Record]) -> set[str]:
         """Decode the records and name the groups whose state they need."""
         for record in records:
@@ -71,7 +78,7 @@ class Screen:
         fresh = [one for one in records if one.measured is None and isinstance(one.decoded, Observation)]
         if fresh:
             seen = [one.decoded for one in fresh]
-            measured = zip(self.classifiers.measure(seen), _read(seen), strict=True)
+            measured = zip(self.classifiers.measure(seen), self._read(seen), strict=True)
             for record, one in zip(fresh, measured, strict=True):
                 record.measured = one
 
@@ -98,8 +105,8 @@ class Screen:
             if view.known:
                 groups[key] = view, pack, basis
             assert record.measured is not None
-            signals, (acts, printed) = record.measured
-            case = Case(one, signals, one.group_time(record.appended_at), view, basis, acts)
+            signals, (cues, printed) = record.measured
+            case = Case(one, signals, one.group_time(record.appended_at), view, basis, cues)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
             else:
@@ -118,7 +125,7 @@ class Screen:
     def rewind(self, records: Sequence[Record]) -> None:
         """Rebuild the windows from records already judged, with no effects."""
         read = [(record, one) for record in records if isinstance(one := _decode(record), Observation) and one.group]
-        for (record, one), words in zip(read, _read([one for _, one in read]), strict=True):
+        for (record, one), words in zip(read, self._read([one for _, one in read]), strict=True):
             sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
             self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at), *words)
 
@@ -144,7 +151,7 @@ class Screen:
             self._fire(effects, record, case, pack, min(now, record.appended_at))
         if seen.type != "task.stated" or self._may_state(case):
             case.news = remember(view.state, seen, case.sender_id, now, self.directory)
-        recent = self._watch(record.key, seen, case.sender_id, now, case.acts, printed)
+        recent = self._watch(record.key, seen, case.sender_id, now, case.cues, printed)
         if recent is not None:
             case.flood = recent.flood
         self._publish(effects, record, case, pack, judge(case, pack))
@@ -209,17 +216,23 @@ class Screen:
             )
             effects.publish(JUDGEMENTS, Judged(verdict=verdict), record)
 
+    def _read(self, seen: Sequence[Observation]) -> Iterator[tuple[frozenset[Hashable], int]]:
+        """What the words of each observation are worth asking, and their fingerprint; without words it is like no other."""
+        words = [own_text(one) for one in seen]
+        said = [text or one.id for text, one in zip(words, seen, strict=True)]
+        return zip(self._cues.possible(words), fingerprints(said), strict=True)
+
     def _watch(
-        self, key: str, seen: Observation, sender: str | None, now: Millis, acts: frozenset[Act], printed: int
+        self, key: str, seen: Observation, sender: str | None, now: Millis, cues: frozenset[Hashable], printed: int
     ) -> Recent | None:
         """Enter a message into its sender's window. Receipts are expected after a notice and never count."""
         if seen.type != "message.created" or sender is None:
             return None
         text = seen.text or ""
         recent = self.windows.of(key, sender)
-        if (is_notice in acts and is_notice(text)) or (asks_reply in acts and asks_reply(text)):
+        if (is_notice in cues and is_notice(text)) or (asks_reply in cues and asks_reply(text)):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
-        expected = is_receipt in acts and self.windows.receipts_expected(key, now) and is_receipt(text)
+        expected = is_receipt in cues and self.windows.receipts_expected(key, now) and is_receipt(text)
         recent.add(now, printed, seen.id, expected)
         return recent
 
@@ -242,13 +255,6 @@ class Screen:
                 filed_at=case.now,
             )
             effects.publish(JUDGEMENTS, Judged(appeal=filed), record)
-
-
-def _read(seen: Sequence[Observation]) -> Iterator[tuple[frozenset[Act], int]]:
-    """What the words of each observation may do, and their fingerprint; without words it is like no other."""
-    words = [own_text(one) for one in seen]
-    said = [text or one.id for text, one in zip(words, seen, strict=True)]
-    return zip(possible_acts(words), fingerprints(said), strict=True)
 
 
 def _decode(record: Record) -> Observation | DeadLetter:

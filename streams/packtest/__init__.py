@@ -14,7 +14,6 @@ from policies.calendar import WorkingCalendar
 from policies.directory import Directory
 from policies.judge import CompiledPack
 from policies.schema import Pack
-from streams.agents import Screen
 from streams.packtest.form import START, Case, Step, case_name, moment, read_case
 from streams.packtest.rehearsal import Rehearsal, choices, record_of_seen
 from streams.packtest.world import GROUP, fleet_for, happenings
@@ -89,15 +88,16 @@ def _named_packs(fixture: Any) -> set[str]:
     return {one["pack"] for one in groups if isinstance(one, dict) and isinstance(one.get("pack"), str)}
 
 
-def measure(tests: Sequence[Prepared], classifiers: Classifiers) -> None:
-    """Measure the observations of many tests in one batch."""
-    Screen(classifiers, {}, Directory(Fleet())).measure([record for test in tests for record in test.records])
+def measure(tests: Sequence[Prepared], packs: Mapping[str, CompiledPack], classifiers: Classifiers) -> None:
+    """Measure the observations of many tests in one batch, for rehearsals under these packs."""
+    screen = Rehearsal(classifiers, packs, Directory(Fleet())).screen
+    screen.measure([record for test in tests for record in test.records])
 
 
 def test_pack(pack: Pack, packs: Mapping[str, Pack], classifiers: Classifiers) -> Iterator[Tested]:
     """Run a pack's tests one after another."""
     tests, ready = prepare(pack), compiled(pack, packs)
-    measure(tests, classifiers)
+    measure(tests, ready, classifiers)
     for test in tests:
         yield Tested(test.name, run(test, ready, classifiers))
 

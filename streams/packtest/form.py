@@ -18,6 +18,7 @@ START: Millis = 1_795_051_800_000
 # Where `at` names no day of the week: a span since the start, or a number with its unit, back or on from it.
 _UNITS = {"d": DAY, "h": 60 * MINUTE, "m": MINUTE}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SHIFT = re.compile(r"([+-]\d+)([dhm])")
 _WEEKDAY = re.compile(rf"({'|'.join(_DAYS)})([+-]\d+)?(?: (\d\d?:\d\d))?")
 
@@ -166,8 +167,12 @@ def _on_weekday(calendar: WorkingCalendar, name: str, weeks: int, clock: str) ->
 
 
 def dated(facts: Mapping[str, Any], calendar: WorkingCalendar) -> dict[str, Any]:
-    """Facts with the times of `…_at` written out in milliseconds; null stays null."""
+    """Facts with the times of `…_at` written out in milliseconds; null and a plain day stay as a fleet file has them."""
     return {
-        key: moment(value, calendar) if key.endswith("_at") and value is not None else value
+        key: moment(value, calendar) if key.endswith("_at") and not _is_as_filled_in(value) else value
         for key, value in facts.items()
     }
+
+
+def _is_as_filled_in(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and _DAY.fullmatch(value) is not None)

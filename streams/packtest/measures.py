@@ -37,8 +37,8 @@ class Measured:
 def measured(pack: Pack, packs: Mapping[str, Pack], classifiers: Classifiers) -> Measured:
     """Unbind each clause that judges, one after another, and see whether a case of the pack fails then."""
     tests = prepare(pack)
-    measure(tests, classifiers)
     whole = compiled(pack, packs)
+    measure(tests, whole, classifiers)
     holding = [one for one in tests if not run(one, whole, classifiers)]
     clauses = list(judging(pack))
     following = [one for one in consequences(pack) if one not in clauses]

@@ -1,6 +1,7 @@
 """What each reader of conversation takes for its own, what it leaves, and that no text however strange stops it."""
 
 import json
+from collections.abc import Hashable
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifiers.conversation import (
-    ANY_ACT,
-    Act,
+    NEEDED,
     asks_reply,
     instructs,
     is_notice,
     is_question,
     is_receipt,
-    possible_acts,
     waives_reply,
 )
+from classifiers.cues import Cues
 
 READERS = (is_receipt, is_notice, asks_reply, waives_reply, is_question, instructs)
 
@@ -714,33 +714,29 @@ PARTS = (
 )  # fmt: skip
 
 
-def asked(text: str, acts: frozenset[Act]) -> list[bool]:
+CUES = Cues(NEEDED)
+
+
+def asked(text: str, worth: frozenset[Hashable]) -> list[bool]:
     """The answers where only what is worth it is asked."""
-    return [act in acts and act(text) for act in READERS]
+    return [act in worth and act(text) for act in READERS]
 
 
-def test_possible_acts_change_no_answer() -> None:
+def test_what_is_not_worth_asking_changes_no_answer() -> None:
     texts = [json.loads(line)["text"] for path in OWN_TEXTS for line in path.read_text("utf-8").splitlines()]
     texts += (*RECEIPTS, *NO_RECEIPTS, *NOTICES, *TALK, *QUESTIONS, *NO_QUESTIONS, *INSTRUCTIONS, *NO_INSTRUCTIONS)
     texts += (*ASKING_FOR_REPLIES, *NOT_ASKING_FOR_REPLIES, *WAIVING, *NOT_WAIVING)
-    told = [asked(text, ANY_ACT) for text in texts]
+    told = [asked(text, frozenset(NEEDED)) for text in texts]
     assert all(map(any, zip(*told, strict=True)))
-    assert list(map(asked, texts, possible_acts(texts))) == told
+    assert list(map(asked, texts, CUES.possible(texts))) == told
 
 
 @settings(max_examples=300)
 @given(st.lists(st.lists(st.sampled_from(PARTS), max_size=12).map("".join), min_size=4, max_size=20))
-def test_possible_acts_change_no_answer_to_whatever_is_strung_together(texts: list[str]) -> None:
-    for text, acts in zip(texts, possible_acts(texts), strict=True):
-        assert asked(text, acts) == asked(text, ANY_ACT)
+def test_nor_does_it_change_the_answer_to_whatever_is_strung_together(texts: list[str]) -> None:
+    for text, worth in zip(texts, CUES.possible(texts), strict=True):
+        assert asked(text, worth) == asked(text, frozenset(NEEDED))
 
 
 def test_plain_talk_is_worth_no_question() -> None:
-    assert possible_acts(["报表发过去了", "", "没问题", "我在楼下"]) == [set(), set(), {is_receipt}, set()]
-
-
-def test_possible_acts_are_those_of_each_however_long_the_texts_before_it() -> None:
-    texts = ["字" * 70_000, "收到", "字" * 70_000 + "【通知】开会", "", "没有", "收"]
-    alone = [acts for text in texts for acts in possible_acts([text, "", "", ""])[:1]]
-    assert possible_acts(texts) == alone
-    assert is_notice in alone[2]
+    assert CUES.possible(["报表发过去了", "", "没问题", "我在楼下"]) == [set(), set(), {is_receipt}, set()]

@@ -28,8 +28,9 @@ def test_packs_decide_the_same_differently(line: Mapping[str, Any], packs: dict[
     for slug, outcome in line["packs"].items():
         pack = msgspec.structs.replace(packs[slug], tests=({"name": line["line"], **happening, **outcome},))
         tests = prepare(pack)
-        measure(tests, classifiers)
-        (wrong[slug],) = (run(one, compiled(pack, packs), classifiers) for one in tests)
+        ready = compiled(pack, packs)
+        measure(tests, ready, classifiers)
+        (wrong[slug],) = (run(one, ready, classifiers) for one in tests)
     assert {slug: said for slug, said in wrong.items() if said} == {}
 
 
