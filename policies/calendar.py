@@ -64,6 +64,17 @@ class WorkingCalendar:
         clock = int(span.hours * 60 * MINUTE + span.minutes * MINUTE)
         return self._after_working_time(end, clock) if span.working and clock else end + clock
 
+    def over(self, written: object, span: Span) -> Millis | None:
+        """Say when `span` has passed since a date as people filled it in; None for what is no date.
+
+        A day without a time is over at its end: nothing that follows it is late before.
+        """
+        start = self.millis(written)
+        if start is None:
+            return None
+        day_only = len(written) == 10 if isinstance(written, str) else type(written) is date
+        return max(self.after(start, span), self._day_ends(self.local(start).date()) if day_only else 0)
+
     def at_work(self, at: Millis) -> Millis:
         """The same time within working hours, else when they next begin."""
         return self._after_working_time(at, 1) - 1
@@ -89,6 +100,9 @@ class WorkingCalendar:
         while days:
             day += timedelta(days=1)
             days -= self.is_working_day(day)
+        return self._day_ends(day)
+
+    def _day_ends(self, day: date) -> Millis:
         return int(datetime.combine(day + timedelta(days=1), time(), self.zone).timestamp() * 1000) - 1
 
     def _after_working_time(self, start: Millis, clock: int) -> Millis:

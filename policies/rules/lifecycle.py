@@ -41,12 +41,12 @@ class Expiry(Rule):
         view = case.view
         if subject is not None or case.state.dissolved_at or view.group.status == "dissolved":
             return
-        ended = case.calendar.millis(view.fact(params.fact))
-        if ended is None or not view.is_of(params.types, params.except_types):
+        due_at = case.calendar.over(view.fact(params.fact), params.within)
+        if due_at is None or not view.is_of(params.types, params.except_types):
             return
         if params.mended_by and is_stated(view.fact(params.mended_by)):
             return
-        if case.now > case.calendar.after(ended, params.within):
+        if case.now > due_at:
             yield group_finding(case, f"核心工作已结束，本群超过期限仍未{params.duty}", category="lifecycle")
 
 

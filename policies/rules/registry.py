@@ -63,6 +63,8 @@ class ApprovalParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     there the approval of a name that the fleet lists counts as well, and a new name needs the fact.
     `only`: groups that the fleet lists, or those that it does not. `unfiled`: only without the fact `filed_at`.
     `except_small`: a small and young group is none that needs approval, unless its name shows something else than work.
+    `names`: also found is an approved group that was given a name with none of these words and of another matter,
+    unless the fact `name_approval` is stated.
     """
 
     by: str = ""
@@ -73,6 +75,7 @@ class ApprovalParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     types: tuple[str, ...] = ()
     except_types: tuple[str, ...] = ()
     except_small: Small | None = None
+    names: tuple[str, ...] = ()
 
 
 class Approval(Rule):
@@ -93,14 +96,31 @@ class Approval(Rule):
             return
         if (params.only and view.known != (params.only == "listed")) or (params.unfiled and view.fact("filed_at")):
             return
+        if params.names and _is_renamed(case, params.names):
+            yield group_finding(
+                case, f"本群改名为“{view.name}”，与批准的群名“{view.group.name}”不符，另建新群{_who(params)}"
+            )
+            return
         words = _words_in(view.name, params.name_has)
         if (params.name_has and not words) or _is_approved(case, params, words):
             return
         if params.except_small and _is_small(case, params.except_small):
             return
-        by = f"须经{params.by}同意" if params.by else "须先审批"
         named = f"群名含“{'”“'.join(words)}”，" if words else ""
-        yield group_finding(case, f"{named}本群未经批准，{by}")
+        yield group_finding(case, f"{named}本群未经批准，{_who(params)}")
+
+
+def _who(params: ApprovalParams) -> str:
+    return f"须经{params.by}同意" if params.by else "须先审批"
+
+
+def _is_renamed(case: Case, words: Sequence[str]) -> bool:
+    """Say whether an approved group goes by a name of another matter: not two characters in a row are left of the old."""
+    group, name = case.view.group, case.view.name
+    if not group.name or not _is_listed(case) or _words_in(name, words) or is_stated(case.view.fact("name_approval")):
+        return False
+    before, after = core_of(group.name), core_of(name)
+    return before != after and not any(before[at : at + 2] in after for at in range(max(1, len(before) - 1)))
 
 
 def _words_in(name: str, words: Sequence[str]) -> list[str]:
@@ -114,8 +134,11 @@ def _is_approved(case: Case, params: ApprovalParams, words: Sequence[str]) -> bo
         return True
     if params.fact and not params.name_has:
         return False
-    listed = view.known and view.group.status not in ("applied", "rejected")
-    return listed and set(words) <= set(_words_in(view.group.name, words))
+    return _is_listed(case) and set(words) <= set(_words_in(view.group.name, words))
+
+
+def _is_listed(case: Case) -> bool:
+    return case.view.known and case.view.group.status not in ("applied", "rejected")
 
 
 def _is_small(case: Case, small: Small) -> bool:
@@ -176,7 +199,8 @@ class Filing(Rule):
                 return bool(view.group.name)
             case "type":
                 return bool(view.group.type)
-            case "owner":
+            case "owner" | "initiator":
+                # Whoever started a group owns it, unless another is on file.
                 return view.owner is not None
             case "administrators":
                 return bool(view.administrators or view.group.managers)
@@ -569,8 +593,8 @@ def _has_gone(case: Case, person: Person, within: Span) -> bool:
     """Say whether somebody left or was transferred longer ago than `within`; without a readable date, he did."""
     if person.status not in ("left", "transferred"):
         return False
-    since = case.calendar.millis(person.left_at if person.status == "left" else person.transferred_at)
-    return since is None or case.now >= case.calendar.after(since, within)
+    due_at = case.calendar.over(person.left_at if person.status == "left" else person.transferred_at, within)
+    return due_at is None or case.now >= due_at
 
 
 class UnmendedParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -96,8 +96,8 @@ class RosterDifference(Rule):
         return all(self._over(case, date, params) for date in (person.transferred_at, *map(case.view.fact, done)))
 
     def _over(self, case: Case, date: object, params: RosterParams) -> bool:
-        since = case.calendar.millis(date)
-        return since is None or case.now >= case.calendar.after(since, params.within)
+        due_at = case.calendar.over(date, params.within)
+        return due_at is None or case.now >= due_at
 
 
 def _trusted(case: Case) -> set[str | None]:
@@ -215,7 +215,8 @@ class ClosedRoster(Rule):
     def _may(self, case: Case, params: ClosedParams, who: str, person: Person | None) -> bool:
         if person is None or case.directory.is_stranger(who):
             return False
-        if person.status == "left" and has_gone(case, person):
+        gone_at = case.calendar.over(person.left_at, Span())
+        if person.status == "left" and (gone_at is None or case.now >= gone_at):
             return not params.leavers
         return (
             _is_own(case, params.own, who)
@@ -503,14 +504,21 @@ def _is_own_account(case: Case) -> bool:
 
 
 def _belongs(case: Case, inviter: str, target: str) -> bool:
-    """Say whether a colleague belongs to the group: listed, meant by its member range or name, or of the inviter's department."""
+    """Say whether a colleague belongs to the group: listed, meant by its member range or name, or of a department that does.
+
+    Those are the inviter's, the group managers', and each of which the fleet lists two members or more.
+    """
     group, people = case.view.group, case.directory.people
     meant = _meant(case)
     department = people[target].department
     if not group.members or target in group.members or any(word in meant for word in _EVERYBODY):
         return True
-    return department is not None and (
-        department in meant or (inviter in people and people[inviter].department == department)
+    if department is None or department in meant:
+        return department is not None
+    keepers = (people.get(one) for one in (inviter, *group.managers))
+    listed = (people.get(one) for one in set(group.members))
+    return any(one and one.department == department for one in keepers) or (
+        sum(one is not None and one.department == department for one in listed) > 1
     )
 
 

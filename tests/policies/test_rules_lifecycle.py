@@ -45,6 +45,12 @@ def test_at_once_is_at_once() -> None:
     assert explained("lifecycle.expiry", house, 0, within={}) == []
 
 
+def test_a_day_without_a_time_is_not_late_before_it_is_over() -> None:
+    house = House(group=a_group(facts={"work_ended_at": "2026-11-18"}))
+    for at, late in ((0, False), (14 * HOUR, False), (15 * HOUR, True)):
+        assert bool(explained("lifecycle.expiry", house, at, within={"hours": 0})) == late
+
+
 def test_a_dissolved_group_has_ended() -> None:
     house = House(group=a_group(facts={"work_ended_at": "2026-01-05"}))
     assert faults("lifecycle.expiry", house.sees("早"))

@@ -71,6 +71,25 @@ def test_the_approval_of_a_group_is_none_of_the_name_it_takes_later() -> None:
 
 
 @pytest.mark.parametrize(
+    ("new", "right"),
+    [
+        ("老友象棋会", False),
+        ("泵站改造二期群", True),
+        ("防汛工作微信群（2）", True),
+        ("泵站群", True),
+        ("泵站改造", True),
+    ],
+)
+def test_a_name_of_another_matter_is_another_group(new: str, right: bool) -> None:
+    house = House(group=a_group(name="泵站改造工作群"))
+    house.sees(type="group.renamed", by="owner", change=Change(field="name", new=new))
+    assert (explained("registry.approval", house, names=["防汛"]) == []) == right
+    assert explained("registry.approval", house) == []
+    house.sees(type="task.stated", by="owner", fact=Fact("name_approval", "2026-11-18"))
+    assert explained("registry.approval", house, names=["防汛"]) == []
+
+
+@pytest.mark.parametrize(
     ("known", "status", "only", "found_"),
     [
         (True, "applied", "listed", True),

@@ -41,6 +41,12 @@ def test_who_left_is_out_within_a_day(given: dict[str, Any], hours: int, stays: 
     assert (surplus(with_member(**given), at=hours * HOUR, **DAILY) == []) == stays
 
 
+def test_who_goes_at_once_has_the_day_of_leaving() -> None:
+    house = with_member(status="left", left_at="2026-11-18")
+    assert [surplus(house, at=one * HOUR, only=["left"]) for one in (0, 14, 15)] == [[], [], ["member"]]
+    assert closed(with_member(status="left", left_at="2026-11-18"), own="listed") == []
+
+
 def test_who_went_with_the_group_is_no_longer_surplus() -> None:
     house = with_member(status="left", left_at=START - 30 * HOUR)
     house.sees(type="member.removed", by="owner", target="phone")
@@ -175,6 +181,13 @@ def test_consent_on_record_opens_the_gate_for_one_person(name: str) -> None:
     assert invited(house, "member", "other-guest") == [("member", True)]
 
 
+@pytest.mark.parametrize("named", ["phone", "member"])
+def test_consent_names_somebody_by_his_account_or_as_the_directory_does(named: str) -> None:
+    house = House()
+    house.sees(type="task.stated", by="owner", fact=Fact("leader_consent", True, person=named))
+    assert house.state.facts == {"leader_consent:member": True}
+
+
 @pytest.mark.parametrize(
     ("facts", "right"), [({"invite_consent": True}, True), ({"dissolution_consent": {"ref": "1"}}, False)]
 )
@@ -210,9 +223,22 @@ STOREKEEPER = Person(id="store", name="马超", department="仓储部")
 def test_a_colleague_is_unrelated_only_where_nothing_ties_him_to_the_group(
     given: dict[str, Any], department: str, related: bool
 ) -> None:
+    assert related_to_group(given, department) == related
+
+
+def test_two_listed_colleagues_of_a_department_tie_a_third_to_the_group() -> None:
+    shop = [Person(id=f"shop{one}", name=f"何平{one}", department="仓储部") for one in "一二"]
+    listed = {"members": (*GROUP.members, "shop一", "shop二")}
+    assert related_to_group(listed, "仓储部", *shop)
+    assert not related_to_group({"members": listed["members"][:-1]}, "仓储部", *shop)
+    assert not related_to_group(listed, "财务部", *shop)
+    assert related_to_group({"managers": ("shop一",)}, "仓储部", *shop)
+
+
+def related_to_group(given: dict[str, Any], department: str, *more: Person) -> bool:
     colleague = msgspec.structs.replace(STOREKEEPER, department=department)
-    house = House(people=(*PEOPLE, colleague), group=msgspec.structs.replace(GROUP, **given))
-    assert (invited(house, "member", "store", of="unrelated") == []) == related
+    house = House(people=(*PEOPLE, colleague, *more), group=msgspec.structs.replace(GROUP, **given))
+    return invited(house, "member", "store", of="unrelated") == []
 
 
 def joined(house: House, target: str, by: str | None = None) -> list[str]:
