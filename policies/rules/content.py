@@ -63,6 +63,24 @@ ASK, EVEN, SURE = 0.3, 0.5, 0.8
 MOST_REMEMBERED = 60
 # Somebody else's words; a single word in quotation marks may be anybody's.
 _QUOTATION = re.compile('[“「『"].{6,}[”」』"]')
+# Of a message this much is read for what it speaks of; so few code points say little.
+READ, SHORT = 2000, 12
+# Whose number it is, or what the list of numbers is for.
+_REACHED = re.compile(
+    "名单|名册|花名册|通讯录|联络表|联系(?:人|方式|电话)|对接人|负责人|值班|带班|值守|轮值|领队|司机|车牌|接[站机送]|参[会训赛]|与会|签到|核对|报修电话"
+    "|应急电话|办公[室电]|换号|新号码?|(?:我|本人|个人)的?(?:新)?(?:手机|电话|号码)"
+)
+_NUMBER = re.compile(r"\d{7}")
+_PUBLICITY = re.compile(
+    "公众号|官微|官网|推文|视频号|宣传[片稿册]|新闻稿|通讯稿|喜报|海报|朋友圈|见报|点赞|获评|荣获|获奖|表彰|好评"
+)
+_NEWS = re.compile(
+    "快讯|早报|晚报|行情|期货|期螺|主力合约|现货|市场价|交易所|统计局|发改委|工信部|中钢协|行业协会|海关总署|据[^。，,\n内]{0,8}(?:报道|公告|统计|通报)|新闻|热搜"
+    "|官网|公开(?:发布|招标|课)|已(?:公开|公布|公告|公示|披露)"
+)
+_KEPT = re.compile(
+    "内部|保密|机密|秘密|外传|外泄|透露|透个?底|[未没]有?(?:公开|公布|披露|公告|对外)|先别|别[往对]外|还没"
+)
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
 SHIELDED = frozenset(
     {"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak", "reputation", "quarrel"}
@@ -168,6 +186,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     if not plain and (trained is None or trained < review):
         # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
         return None
+    if not plain and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
+        return None
     act = max(case.basis.cuts(category, share(budget.act)), SURE)
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
@@ -201,6 +221,24 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         cut=None if strong else round(act if read == 3 else review, 4),
         category=category,
     )
+
+
+def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score: float) -> bool:
+    """Say whether a trained score that no word supports reads something harmless.
+
+    Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
+    says of itself in public is no harm to its name, and the day's news no secret; and a few words give away little.
+    """
+    if category in SOLICITED:
+        reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
+        return bool(reached) or has(signals, "identity_number")
+    if category == "reputation":
+        return _PUBLICITY.search(text[:READ]) is not None
+    if category == "leak":
+        return (score < EVEN and len(text) <= SHORT) or (
+            _NEWS.search(text[:READ]) is not None and not _KEPT.search(text[:READ])
+        )
+    return False
 
 
 def _is_likelier(signals: Sequence[Signal], score: float | None) -> bool:

@@ -61,3 +61,28 @@ def test_without_a_detector_the_binding_is_blind() -> None:
     rule = RULES["content.repeated"]
     assert rule.blind(rule.Params(category="weather"))
     assert rule.blind(rule.Params(category=("weather", "porn"))) is None
+
+
+def weighed(text: str, category: str) -> bool:
+    return bool(found("content.category", sees(House(), text), category=category))
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "accused"),
+    [
+        ("会议联系人:小王 87881234 18805711111", "ads", False),
+        ("困难补助发放名册 吴刚 331002197801012345 6222021202033456789", "ads", False),
+        ("今晚值守老钱,电话13588880000,有险情随时呼", "ads", False),
+        ("低价机票酒店代订 18805718888", "ads", True),
+        ("出租房 两室一厅 13588880000", "ads", True),
+        ("我们厂上了县官微,各位都去点赞转一转", "reputation", False),
+        ("我们公司就是骗子窝,发朋友圈让大家都避雷,千万别来", "reputation", True),
+        ("早报:不锈钢现货涨50,社会库存降了三成,镍价报13万", "leak", False),
+        ("图收到了,我改参数", "leak", False),
+        ("下半年扩产计划和目标价还没对外公布,先给大家透个底", "leak", True),
+    ],
+)
+def test_a_score_alone_does_not_take_numbers_news_and_publicity_for_an_offence(
+    text: str, category: str, accused: bool
+) -> None:
+    assert weighed(text, category) == accused
