@@ -18,6 +18,8 @@ from policies.state import Deadline, StandingFault
 
 # A deadline waits this long for records that are still on their way before it is judged.
 ALLOWED_LATENESS: Millis = 0
+# The cause of a deadline at which a standing fault is looked at, not the rule's own `due`.
+_LOOK = "look"
 _STRENGTH = {"automatic": 2, "assisted": 1}
 
 
@@ -33,6 +35,7 @@ class Bound:
     params: Any
     reads: frozenset[str] | None
     cues: frozenset[Hashable] | None
+    heeds: frozenset[str]
     place: Place
 
 
@@ -76,16 +79,9 @@ class CompiledPack:
         place = Place(clause_id, index)
         cues = rule.cues(params)
         self.cues |= cues or {}
+        asked = None if cues is None else frozenset(cues)
         bound = Bound(
-            clause_id,
-            index,
-            clause,
-            binding,
-            rule,
-            params,
-            rule.reads(params),
-            None if cues is None else frozenset(cues),
-            place,
+            clause_id, index, clause, binding, rule, params, rule.reads(params), asked, rule.heeds(params), place
         )
         self.bound[clause_id, index] = bound
         if rule.standing:
@@ -161,6 +157,10 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
     bound = pack.bound.get((deadline.clause, deadline.binding))
     if bound is None or _is_over(case):
         return found
+    if deadline.cause == _LOOK:
+        for finding in bound.rule.faults(case, bound.params, deadline.subject):
+            _open_fault(found, case, bound, finding, pack)
+        return _with_consequences(found, case, pack)
     for finding in bound.rule.due(case, bound.params, deadline):
         about = finding.episode or deadline.subject
         violation_id = digest("v", case.view.key, deadline.clause, about, deadline.cause, deadline.due_at)
@@ -181,7 +181,15 @@ def _called(case: Case, pack: CompiledPack) -> Sequence[Bound]:
     watching = pack.by_type.get(case.seen.type, ())
     if not watching or case.cues is None or not case.is_plain:
         return watching
-    return [one for one in watching if one.cues is None or not one.cues.isdisjoint(case.cues)]
+    cues = case.cues
+    if not case.signals:
+        return [one for one in watching if one.cues is None or not one.cues.isdisjoint(cues)]
+    measured = {one.category for one in case.signals}
+    return [
+        one
+        for one in watching
+        if one.cues is None or not one.cues.isdisjoint(cues) or not one.heeds.isdisjoint(measured)
+    ]
 
 
 def _see(found: Judgement, case: Case, called: Iterable[Bound]) -> None:
@@ -224,6 +232,9 @@ def _judge_standing(found: Judgement, case: Case, pack: CompiledPack) -> None:
             _close_mended(case, bound, subject, findings)
             for finding in findings.values():
                 _open_fault(found, case, bound, finding, pack)
+            # What comes due within the day is looked at then; the rest, when its day begins.
+            for who, at in bound.rule.later_today(case, bound.params, subject):
+                bound.place.set_deadline(case, subject=who, cause=_LOOK, due_at=at)
 
 
 def _is_over(case: Case) -> bool:

@@ -116,12 +116,12 @@ class Case(Struct):
 
     @property
     def is_plain(self) -> bool:
-        """A message of words alone, in a group that waits for nothing: only its words can make a rule speak."""
+        """A message of words alone, in a group that waits for nothing: only they can make a rule speak."""
         seen = self.seen
         return (
             seen.type == "message.created"
             and seen.kind == "text"
-            and not (self.signals or self.state.deadlines)
+            and not self.state.deadlines
             and not (
                 seen.attachments or seen.links or seen.mentions or seen.mention_all or seen.reply_to or seen.forward
             )
@@ -151,9 +151,13 @@ class Rule:
         return None
 
     def cues(self, params: Any) -> Mapping[Hashable, str] | None:
-        """The questions of which a plain message (`Case.is_plain`) has to be worth one, each with the words that it needs, see
-        `classifiers.cues`. None: `see` is called for each message."""
+        """The questions of which the words of a plain message (`Case.is_plain`) have to be worth one, each with the words that it
+        needs, see `classifiers.cues`. None: `see` is called for each message."""
         return None
+
+    def heeds(self, params: Any) -> frozenset[str]:
+        """The signal categories for which `see` is called whatever `cues` say."""
+        return frozenset()
 
     def blind(self, params: Any) -> str | None:
         """Say why the binding cannot find anything yet (no detector, no tenant list), or None when it can."""
@@ -164,6 +168,10 @@ class Rule:
 
     def faults(self, case: Case, params: Any, subject: str | None) -> Iterable[Finding]:
         """List the faults that stand now, of one member (`subject`) or of all and the group (None)."""
+        return ()
+
+    def later_today(self, case: Case, params: Any, subject: str | None) -> Iterable[tuple[str, Millis]]:
+        """Who of one member (`subject`) or of all (None) will be at fault before the next local midnight, and when."""
         return ()
 
     def due(self, case: Case, params: Any, deadline: Deadline) -> Iterable[Finding]:

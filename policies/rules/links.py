@@ -256,6 +256,9 @@ class LinkPolicy(Rule):
     def cues(self, params: LinkPolicyParams) -> Mapping[Hashable, str]:
         return {}
 
+    def heeds(self, params: LinkPolicyParams) -> frozenset[str]:
+        return frozenset({"link"})
+
     def see(self, case: Case, params: LinkPolicyParams, place: Place) -> Iterable[Finding]:
         if not _may_link(case) or case.is_robot or case.sender_role in params.exempt_roles:
             return
@@ -315,6 +318,9 @@ class LinkDanger(Rule):
 
     def cues(self, params: LinkDangerParams) -> Mapping[Hashable, str]:
         return {}
+
+    def heeds(self, params: LinkDangerParams) -> frozenset[str]:
+        return frozenset({"link"})
 
     def see(self, case: Case, params: LinkDangerParams, place: Place) -> Iterable[Finding]:
         if not _may_link(case) or case.is_robot or case.sender_role in params.exempt_roles:

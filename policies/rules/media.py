@@ -329,6 +329,9 @@ class Copyright(Rule):
     watches = MESSAGE_TYPES | {"file.uploaded"}
     needs = "file names; contents are not read"
 
+    def heeds(self, params: CopyrightParams) -> frozenset[str]:
+        return frozenset({"infringement", "link"})
+
     def cues(self, params: CopyrightParams) -> Mapping[Hashable, str]:
         return {_may_offer: "网盘|提取|破解|激活|注册"}
 

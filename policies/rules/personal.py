@@ -104,6 +104,9 @@ class PersonalData(Rule):
         # No classifier measures addresses and passwords: for these every message is looked at.
         return None if params.hidden or not _UNMEASURED.keys().isdisjoint(params.kinds) else frozenset(params.kinds)
 
+    def heeds(self, params: PersonalParams) -> frozenset[str]:
+        return frozenset(params.kinds)
+
     def cues(self, params: PersonalParams) -> Mapping[Hashable, str]:
         hidden = _HIDDEN_WORDS if params.hidden else {}
         return {pattern: words for kind, (pattern, words) in (_UNMEASURED | hidden).items() if kind in params.kinds}

@@ -55,6 +55,9 @@ class NoticePermission(Rule):
             {_APPROVED: "批[准复示文]|[审签]批|核准|同意|批件"} if params.category else {is_notice: NEEDED[is_notice]}
         )
 
+    def heeds(self, params: NoticePermissionParams) -> frozenset[str]:
+        return frozenset(params.categories)
+
     def blind(self, params: NoticePermissionParams) -> str | None:
         missing = [one for one in params.categories if one not in MEASURED]
         return (

@@ -207,6 +207,9 @@ class TopicVenue(Rule):
             return None
         return f"no detector or list for {', '.join(params.categories) or 'anything'} yet"
 
+    def heeds(self, params: VenueParams) -> frozenset[str]:
+        return frozenset({*params.categories, *(("protected", "negative_emotion") if params.matters else ())})
+
     def cues(self, params: VenueParams) -> Mapping[Hashable, str] | None:
         if params.matters and not params.asking:
             return None
