@@ -1,6 +1,7 @@
 """Rules on who is in a group, who should be, who brought them in and who goes."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from itertools import chain
 from operator import itemgetter
 from typing import Literal
@@ -72,6 +73,20 @@ class RosterDifference(Rule):
                     category="roster",
                 )
 
+    def later_today(self, case: Case, params: RosterParams, subject: str | None) -> Iterable[tuple[str, Millis]]:
+        view = case.view
+        if not view.known or not view.is_of(params.types, params.except_types):
+            return
+        today = date.fromisoformat(case.calendar.local_day(case.now))
+        tomorrow = case.calendar.millis(today + timedelta(days=1)) or 0
+        for who in sorted(view.members if subject is None else {subject} & view.members):
+            person = case.directory.people.get(who)
+            if person is not None and person.status in params.only:
+                since = person.left_at if person.status == "left" else person.transferred_at
+                due_at = case.calendar.over(since, params.within)
+                if due_at is not None and case.now < due_at < tomorrow:
+                    yield who, due_at
+
     def _stranger(self, case: Case, who: str, params: RosterParams, trusted: set[str | None]) -> str | None:
         if who in trusted:
             return None
@@ -93,10 +108,10 @@ class RosterDifference(Rule):
         done = [f"{one}:{person.id}" for one in params.handover if case.view.fact(f"{one}:{person.id}")]
         if params.handover and not done:
             return False
-        return all(self._over(case, date, params) for date in (person.transferred_at, *map(case.view.fact, done)))
+        return all(self._over(case, one, params) for one in (person.transferred_at, *map(case.view.fact, done)))
 
-    def _over(self, case: Case, date: object, params: RosterParams) -> bool:
-        due_at = case.calendar.over(date, params.within)
+    def _over(self, case: Case, written: object, params: RosterParams) -> bool:
+        due_at = case.calendar.over(written, params.within)
         return due_at is None or case.now >= due_at
 
 
