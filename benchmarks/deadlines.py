@@ -1,6 +1,6 @@
 """A million open deadlines, a tenth of which fall due at once: how fast they are judged, and how long messages wait meanwhile.
 
-    python benchmarks/deadlines.py [--groups 10000] [--due 10] [--fleet-rate 500] [--embedded-rate 200] [--skip-fleet] [--json]
+    python benchmarks/deadlines.py [--groups 10000] [--due 10] [--fleet-rate 500] [--embedded-rate 200] [--only fleet] [--json]
 
 States of 10,000 groups under pack xianchuang hold 100 deadlines each, 50 for replies and 50 for receipts, as many as the
 rules allow. 10 of each group fall due within one second, the others in a day; each that is due brings a finding, but where
@@ -346,8 +346,9 @@ async def _open_deadlines(
 def measure(given: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     work, _ = own_texts()
     found: dict[str, Any] = {"groups": given.groups, "open": given.groups * OPEN}
-    found["embedded"], found["state"] = embedded(given, work)
-    if not given.skip_fleet:
+    if given.only != "fleet":
+        found["embedded"], found["state"] = embedded(given, work)
+    if given.only != "embedded":
         with own_stack() as stack:
             found["fleet"] = uvloop.run(in_fleet(given, stack, work, progress))
     return found
@@ -362,7 +363,7 @@ def main() -> None:
     parser.add_argument("--fleet-rate", type=int, default=500, help="messages a second in the fleet (500)")
     parser.add_argument("--embedded-rate", type=int, default=200, help="messages a second in one process (200)")
     parser.add_argument("--seconds", type=float, default=25, help="how long messages come after the due time (25)")
-    parser.add_argument("--skip-fleet", action="store_true")
+    parser.add_argument("--only", choices=["embedded", "fleet"], help="one of the two hosts")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if not 1 <= given.due <= OPEN // 2 or given.groups < AT_ONCE:

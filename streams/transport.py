@@ -142,6 +142,8 @@ def batch_app(
     failed: Callable[[BaseException], None],
     committing: Callable[[], Awaitable[None]] | None = None,
     committed: Callable[[Mapping[TP, int]], None] | None = None,
+    meanwhile: Callable[[], Awaitable[bool]] | None = None,
+    unfinished: Callable[[Chunk], bool] | None = None,
 ) -> faust.App:
     """A Faust app that awaits `handle(chunks)` for one batch after the other, and acknowledges what it did.
 
@@ -153,11 +155,15 @@ def batch_app(
     nothing is handled afterwards, and the process should end. `committing` is awaited before each commit, after everything
     that it covers was handled; `committed` gets {partition: next offset} after it.
 
+    What would keep later batches waiting may be left for later. `meanwhile` is awaited after each batch, and again while no other
+    batch waits, until it says that nothing is left; like `handle` it is cancelled when partitions are revoked. `unfinished` says
+    of a chunk that was handled that something of it is left: neither that chunk nor what follows it is committed until it is not.
+
     To be called, started (`await app.start()`, which returns after the first assignment and raises KafkaError without a broker)
     and stopped (`await app.stop()`, at most about 4 × `finish` + 3 s) inside the running loop. Several apps may share a loop.
     """
     limit_logs()
-    return _App(reading, handle, assigned, revoked, failed, committing, committed)
+    return _App(reading, handle, assigned, revoked, failed, committing, committed, meanwhile, unfinished)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -314,7 +320,7 @@ class _Consumer(driver.Consumer):
             return False
         batch.taken = True
         # A task of its own: it can be cancelled without the agent, which Faust would start again as if nothing had been.
-        task = asyncio.ensure_future(self.app.handle(list(batch.chunks.values())))
+        task = asyncio.ensure_future(self._work_on(batch))
         self._in_hand = batch, task
         self._idle.clear()
         try:
@@ -329,6 +335,12 @@ class _Consumer(driver.Consumer):
             return False
         task.result()
         return True
+
+    async def _work_on(self, batch: Batch) -> None:
+        await self.app.handle(list(batch.chunks.values()))
+        while self.app.meanwhile is not None and await self.app.meanwhile():
+            if self._batches[-1] is not batch or not self.flow_active or self.app.should_stop:
+                return
 
     def put_down(self) -> None:
         """Nothing is in hand any more: what was is acknowledged, or will not be."""
@@ -353,14 +365,17 @@ class _Consumer(driver.Consumer):
 
     def _filter_tps_with_pending_acks(self, topics: Iterable[Any] | None = None) -> Iterator[TP]:
         for tp, chunks in self._chunks.items():
-            if chunks and chunks[0].acknowledged and (topics is None or tp in topics or tp.topic in topics):
+            if chunks and self._is_done(chunks[0]) and (topics is None or tp in topics or tp.topic in topics):
                 yield tp
+
+    def _is_done(self, chunk: Chunk) -> bool:
+        return chunk.acknowledged and not (self.app.unfinished is not None and self.app.unfinished(chunk))
 
     def _new_offset(self, tp: TP) -> int | None:
         # Faust's rule is one off, and knows none for a group that has not committed yet: it commits past what is in hand.
         end = None
         for chunk in self._chunks.get(tp, ()):
-            if not chunk.acknowledged:
+            if not self._is_done(chunk):
                 break
             end = chunk.end
         return end
@@ -544,6 +559,8 @@ class _App(faust.App):
         failed: Callable[[BaseException], None],
         committing: Callable[[], Awaitable[None]] | None,
         committed: Callable[[Mapping[TP, int]], None] | None,
+        meanwhile: Callable[[], Awaitable[bool]] | None,
+        unfinished: Callable[[Chunk], bool] | None,
     ) -> None:
         self.reading = reading
         self.handle = handle
@@ -551,6 +568,8 @@ class _App(faust.App):
         self.revoked = revoked
         self.committing = committing
         self.committed = committed
+        self.meanwhile = meanwhile
+        self.unfinished = unfinished
         self._failed: Callable[[BaseException], None] | None = failed
         super().__init__(reading.group, **_settings(reading))
         topic = self.topic(*reading.topics, key_serializer="raw", value_serializer="raw")

@@ -2,7 +2,7 @@
 
 A host lets one agent handle a batch of chunks, each the next records of one partition, in an order that makes doing it twice
 harmless; `docs/architecture.md`, "Fleet", has the table of orders. Batches come one after the other; nothing here acknowledges:
-whoever calls `handle` does so when it returns.
+whoever calls `handle` does so when it returns, and commits no offset of which something `is_unfinished`.
 """
 
 import asyncio
@@ -56,6 +56,14 @@ class Host:
         self.counted: Callable[[Sequence[Record], Effects], None] = lambda records, effects: None
         self._producer = producer
         self._wait = wait
+
+    async def go_on(self) -> bool:
+        """Do some of what `handle` has left for later; False where nothing is left."""
+        return False
+
+    def is_unfinished(self, topic: str, partition: int, end: int) -> bool:
+        """Say whether something is left of the records of a partition before offset `end`."""
+        return False
 
     async def settle(self) -> None:
         """Make durable what has to be before offsets are committed."""

@@ -1,10 +1,10 @@
 """The host of screen: the one owner of its groups' states."""
 
-import asyncio
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby, zip_longest
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -16,12 +16,17 @@ from streams.fleet.control import Edition, Editions
 from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
-from streams.topics import AGAIN, Effects, Record, record_of
+from streams.topics import AGAIN, OBSERVATIONS, Effects, Record, record_of
 
-# Ticks without a group reach so many groups at once, over all partitions: what is saved in one step stops Redis meanwhile.
-_TICKED_AT_ONCE = 500
-# Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, all are read anew.
+# Seconds of CPU that a turn of open ticks may take, for messages wait meanwhile; and how many groups it reaches, over all
+# partitions: at first, then as many as fit, within bounds. What is saved in one step stops Redis meanwhile.
+_TURN_SECONDS = 0.03
+_FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 32, 16, 500
+# Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, the longest unused go.
 _MOST_HELD = 16 << 20
+# States that were saved and are not on the compacted topic yet; beyond, they go there before the next commit.
+_MOST_UNSETTLED = 256
+_SETTLED_AT_ONCE = 64
 
 
 class ScreenHost(JudgingHost):
@@ -39,9 +44,15 @@ class ScreenHost(JudgingHost):
         self._bytes = 0
         # By key, what was saved and is not on the compacted topic yet.
         self._unsettled: dict[str, Record] = {}
+        # By partition, ticks that may not have reached every group yet.
+        self._open: dict[int, _Ticks] = {}
+        self._groups_a_turn = _FIRST_GROUPS
 
     async def handle(self, chunks: Sequence[Chunk]) -> None:
-        """Judge a batch. A tick without a group reaches every group of its partition in which something is due."""
+        """Judge a batch. A tick without a group reaches every group of its partition in which something is due.
+
+        It does so by and by, see `go_on`; what is said in a group waits for the ticks before it, and for no other group.
+        """
         await self._patiently(self._ready)
         # What is of one partition comes in its order, by the edition that was in force; the partitions go side by side.
         lanes: dict[int, deque[tuple[tuple[bool, Edition], Chunk]]] = {}
@@ -55,53 +66,96 @@ class ScreenHost(JudgingHost):
                 turn.setdefault(kind, []).append(some)
             lanes = {partition: lane for partition, lane in lanes.items() if lane}
             for (ticks, edition), abreast in turn.items():
-                self.agent = edition.screen
                 if ticks:
-                    for together in zip_longest(*abreast):
-                        await self._tick([one for one in together if one is not None])
+                    for some in abreast:
+                        self._open.setdefault(some[0].partition, _Ticks()).open(some)
                 else:
+                    await self._catch_up_with_ticks(edition, abreast)
+                    self.agent = edition.screen
                     await self._judge(abreast)
 
     def _kind(self, record: Record) -> tuple[bool, Edition]:
         return _is_tick(record), self._editions.at(record.appended_at)
 
+    async def go_on(self) -> bool:
+        """Let open ticks reach some more groups, as many as messages may wait for."""
+        if not self._open:
+            return False
+        began = time.thread_time()
+        asked = [(partition, one.last, self._share + one.stuck) for partition, one in self._open.items()]
+        found = await self._patiently(lambda: self._states.dues(asked))
+        turn: list[tuple[Record, str]] = []
+        for (partition, _, limit), dues in zip(asked, found, strict=True):
+            ticks = self._open[partition]
+            fresh = [(due, tick, key) for key, due in dues if (tick := ticks.first_for(key, due))]
+            ticks.stuck = len(dues) - len(fresh)
+            if fresh:
+                ticks.close(before=fresh[0][0])
+            elif len(dues) < limit:
+                del self._open[partition]
+            turn += [(tick, key) for _, tick, key in fresh[: limit - ticks.stuck]]
+        if turn:
+            await self._reach(turn)
+            fit = round(len(turn) * _TURN_SECONDS / (time.thread_time() - began))
+            self._groups_a_turn = max(_LEAST_GROUPS, min(fit, 2 * self._groups_a_turn, _MOST_GROUPS))
+        if len(self._unsettled) > _MOST_UNSETTLED:
+            # Nothing is committed while ticks are open.
+            await self.settle()
+        return bool(self._open)
+
+    def is_unfinished(self, topic: str, partition: int, end: int) -> bool:
+        ticks = self._open.get(partition) if topic == OBSERVATIONS else None
+        return ticks is not None and ticks.first < end
+
     async def settle(self) -> None:
-        """Publish the states that were saved since the last time."""
-        records = list(self._unsettled.values())
-        await self._publish(records)
-        for one in records:
-            if self._unsettled.get(one.key) is one:
-                del self._unsettled[one.key]
+        """Publish the states that were saved since the last time; many of them in parts, for others wait meanwhile."""
+        waiting = list(self._unsettled.values())
+        for start in range(0, len(waiting), _SETTLED_AT_ONCE):
+            records = waiting[start : start + _SETTLED_AT_ONCE]
+            await self._publish(records)
+            for one in records:
+                if self._unsettled.get(one.key) is one:
+                    del self._unsettled[one.key]
 
     def forget(self) -> None:
         """Another owner may have gone on from here: nothing at hand can be trusted."""
         self._held.clear()
         self._bytes = 0
+        self._open.clear()
 
-    async def _tick(self, ticks: Iterable[Record]) -> None:
-        """Let the broker's clock pass in the groups where something is due; no sender's clock can hurry it.
+    @property
+    def _share(self) -> int:
+        return max(1, self._groups_a_turn // len(self._open))
 
-        Ticks of different partitions.
-        """
-        waiting = {one.partition: one for one in ticks}
-        done: dict[int, set[str]] = {partition: set() for partition in waiting}
-        while waiting:
-            share = max(1, _TICKED_AT_ONCE // len(waiting))
-            found = await asyncio.gather(
-                *(self._due_groups(one, share + len(done[one.partition])) for one in waiting.values())
-            )
-            due: list[Chunk] = []
-            for (partition, tick), keys in zip(list(waiting.items()), found, strict=True):
-                if fresh := [key for key in keys if key not in done[partition]]:
-                    done[partition].update(fresh)
-                    due.append([_tick_of(tick, key) for key in fresh])
-                else:
-                    del waiting[partition]
-            await self._judge(due)
+    async def _catch_up_with_ticks(self, edition: Edition, chunks: Iterable[Chunk]) -> None:
+        """Let open ticks reach the groups of these chunks, which come after them: a group has one order."""
+        asked = [
+            (chunk[0].partition, key)
+            for chunk in chunks
+            if chunk[0].topic == OBSERVATIONS and chunk[0].partition in self._open
+            for key in sorted(edition.screen.keys(chunk))
+        ]
+        while asked:
+            found = await self._patiently(lambda asked=asked: self._states.due_at(asked))
+            reached = [
+                (tick, (partition, key))
+                for (partition, key), due in zip(asked, found, strict=True)
+                if due is not None and (tick := self._open[partition].first_for(key, due))
+            ]
+            await self._reach([(tick, key) for tick, (_, key) in reached])
+            asked = [place for _, place in reached]
 
-    async def _due_groups(self, tick: Record, most: int) -> list[str]:
-        due = await self._patiently(lambda: self._states.dues(tick.partition, tick.appended_at, most))
-        return [key for key, _ in due]
+    async def _reach(self, turn: Sequence[tuple[Record, str]]) -> None:
+        """Let each tick pass in a group. It is the broker's clock that passes; no sender's can hurry it."""
+        editions: dict[Edition, dict[tuple[int, int], list[Record]]] = {}
+        for tick, key in turn:
+            places = editions.setdefault(self._editions.at(tick.appended_at), {})
+            places.setdefault((tick.partition, tick.offset), []).append(_tick_of(tick, key))
+        for edition, chunks in editions.items():
+            self.agent = edition.screen
+            await self._judge(list(chunks.values()))
+        for tick, key in turn:
+            self._open[tick.partition].reached[key] = tick.offset
 
     async def _judge(self, chunks: Sequence[Chunk]) -> None:
         """Judge chunks of different partitions together; those that share a group, after one another."""
@@ -250,11 +304,16 @@ class ScreenHost(JudgingHost):
         held = self._held.get(record.key)
         return held is not None and held.applied.get(source, -1) >= record.offset
 
-    async def _load(self, keys: Iterable[str]) -> None:
+    async def _load(self, keys: Collection[str]) -> None:
+        """Have these states at hand; where there are too many, those that nobody has asked for the longest go."""
         missing = [key for key in keys if key not in self._held]
-        if self._bytes > _MOST_HELD:
-            self.forget()
-            missing = list(keys)
+        for key in keys:
+            if (held := self._held.pop(key, None)) is not None:
+                self._held[key] = held
+        spare = len(self._held) - (len(keys) - len(missing))
+        while self._bytes > _MOST_HELD and spare > 0:
+            self._let_go(next(iter(self._held)))
+            spare -= 1
         if missing:
             found = await self._patiently(lambda: self._states.load(self.agent.name, missing))
             for key, one in found.items():
@@ -265,6 +324,42 @@ class ScreenHost(JudgingHost):
         held = self._held[key]
         state = Kept(self.agent.name, held.version, msgspec.Raw(held.stored), held.applied, due, partition)
         self._unsettled[key] = record_of(GROUP_STATE, key, state, -1)
+
+
+class _Ticks:
+    """Ticks of one partition that may not have reached all its groups, oldest first, at least one.
+
+    `reached`: by group, the offset of the last one that it was given. `stuck`: how many groups were found due that have had
+    all of these ticks; they wait for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._ticks: deque[Record] = deque()
+        self.reached: dict[str, int] = {}
+        self.stuck = 0
+
+    def open(self, ticks: Iterable[Record]) -> None:
+        self._ticks.extend(ticks)
+
+    @property
+    def first(self) -> int:
+        """The offset of the oldest."""
+        return self._ticks[0].offset
+
+    @property
+    def last(self) -> Millis:
+        """The latest append time: nothing beyond is due. The broker's clock may have been set back."""
+        return max(one.appended_at for one in self._ticks)
+
+    def first_for(self, key: str, due: Millis) -> Record | None:
+        """The first tick that a group is due for and was not given."""
+        after = self.reached.get(key, -1)
+        return next((one for one in self._ticks if one.appended_at >= due and one.offset > after), None)
+
+    def close(self, *, before: Millis) -> None:
+        """Nothing is due any more before that time; the newest stays."""
+        while len(self._ticks) > 1 and self._ticks[0].appended_at < before:
+            self._ticks.popleft()
 
 
 class _Held:

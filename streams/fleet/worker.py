@@ -198,6 +198,14 @@ class Worker:
             await host.handle([[record_from(self.kafka, one) for one in chunk.records] for chunk in chunks])
             self.health.moves(name)
 
+        async def meanwhile() -> bool:
+            more = await host.go_on()
+            self.health.moves(name)
+            return bool(more)
+
+        def unfinished(chunk: Chunk) -> bool:
+            return bool(host.is_unfinished(self.kafka.plain(chunk.tp.topic), chunk.tp.partition, chunk.end))
+
         async def given(places: set[TopicPartition]) -> None:
             known = [TopicPartition(one.topic, one.partition) for one in places]
             self.health.positions[name] = await committed(self.kafka, self.group(name), known)
@@ -223,6 +231,8 @@ class Worker:
             failed=self._failed,
             committing=host.settle,
             committed=told,
+            meanwhile=meanwhile,
+            unfinished=unfinished,
         )
 
     def group(self, agent: str) -> str:

@@ -101,10 +101,23 @@ class RedisStates:
 
     # due dates
 
-    async def dues(self, partition: int, until: int, limit: int) -> list[tuple[str, int]]:
-        """At most `limit` keys of a partition that fall due by `until`, and when; earliest first, then by key."""
-        found = await self._run("dues", [self._keys.dues(partition)], [until, limit])
-        return [(key.decode(*CODING), int(due)) for key, due in zip(found[::2], found[1::2], strict=True)]
+    async def dues(self, asked: Sequence[tuple[int, int, int]]) -> list[list[tuple[str, int]]]:
+        """For each (partition, until, limit), at most `limit` keys that fall due by `until`, and when.
+
+        Earliest first, then by key.
+        """
+        keys = [self._keys.dues(partition) for partition, _, _ in asked]
+        answers = await self._run("dues", keys, [number for _, until, limit in asked for number in (until, limit)])
+        return [
+            [(key.decode(*CODING), int(due)) for key, due in zip(found[::2], found[1::2], strict=True)]
+            for found in answers
+        ]
+
+    async def due_at(self, asked: Sequence[tuple[int, str]]) -> list[int | None]:
+        """When each (partition, key) falls due; None where nothing is due there."""
+        keys = [self._keys.dues(partition) for partition, _ in asked]
+        found = await self._run("due_at", keys, [key for _, key in asked])
+        return [int(due) if due else None for due in found]
 
     async def seed_dues(self, agent: str, partition: int, keys: Sequence[str]) -> None:
         """Let listed keys be due at once of which nothing was ever seen: those without a state."""

@@ -95,6 +95,8 @@ class FleetHouse(House):
                 if fresh:
                     copies = [Record(topic, one.key, one.value, one.offset, one.appended_at) for one in fresh]
                     await host.handle([copies])
+                    while await host.go_on():
+                        pass
                     await host.settle()
                     self.places[number, topic] = done + len(fresh)
                     await host.committed(topic, 0, done + len(fresh))

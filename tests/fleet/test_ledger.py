@@ -233,7 +233,7 @@ async def test_a_killed_redis_comes_back_with_everything(states: RedisStates, ma
     # The same object goes on, and Redis has forgotten the scripts.
     assert await states.decide([a_decision()]) == [Decision("known", answer.version, b"decision")]
     assert await states.version("screen", ["feishu:g1"]) == {"feishu:g1": version}
-    assert await states.dues(3, 100, 10) == [("feishu:g1", 50)]
+    assert await states.dues([(3, 100, 10)]) == [[("feishu:g1", 50)]]
 
 
 # due dates
@@ -243,29 +243,41 @@ async def test_dues_come_earliest_first(states: RedisStates) -> None:
     dates = {"c": 30, "b": 10, "a": 10, "群": 10, "later": 31, "none": None}
     await states.save("screen", [a_change(key, next_due=due) for key, due in dates.items()])
     await states.save("screen", [a_change("elsewhere", next_due=1, partition=4)])
-    assert await states.dues(3, 30, 10) == [("a", 10), ("b", 10), ("群", 10), ("c", 30)]
-    assert await states.dues(3, 30, 2) == [("a", 10), ("b", 10)]
-    assert await states.dues(5, 30, 2) == []
+    assert await states.dues([(3, 30, 10)]) == [[("a", 10), ("b", 10), ("群", 10), ("c", 30)]]
+    assert await states.dues([(3, 30, 2)]) == [[("a", 10), ("b", 10)]]
+    assert await states.dues([(5, 30, 2), (3, 9, 2), (4, 30, 2), (3, 30, 1)]) == [
+        [],
+        [],
+        [("elsewhere", 1)],
+        [("a", 10)],
+    ]
+
+
+async def test_each_key_says_when_it_is_due_in_its_partition(states: RedisStates) -> None:
+    due = 1_795_051_800_123
+    await states.save("screen", [a_change("g1", next_due=due), a_change("群 二", next_due=0), a_change("never")])
+    asked = [(3, "群 二"), (3, "never"), (4, "g1"), (3, "g1"), (3, "unknown")]
+    assert await states.due_at(asked) == [0, None, None, due, None]
 
 
 async def test_a_date_moves_and_goes_with_its_state(states: RedisStates) -> None:
     (version,) = await states.save("screen", [a_change(next_due=1_795_051_800_123)])
-    assert await states.dues(3, 2_000_000_000_000, 9) == [("feishu:g1", 1_795_051_800_123)]
+    assert await states.dues([(3, 2_000_000_000_000, 9)]) == [[("feishu:g1", 1_795_051_800_123)]]
     (version,) = await states.save("screen", [a_change(version_read=version, value=b"two", next_due=20)])
-    assert await states.dues(3, 100, 9) == [("feishu:g1", 20)]
+    assert await states.dues([(3, 100, 9)]) == [[("feishu:g1", 20)]]
     assert await states.save("screen", [a_change(value=b"stale", next_due=1)]) == [0]
-    assert await states.dues(3, 100, 9) == [("feishu:g1", 20)]
+    assert await states.dues([(3, 100, 9)]) == [[("feishu:g1", 20)]]
     await states.save("screen", [a_change(version_read=version, value=b"three")])
-    assert await states.dues(3, 100, 9) == []
+    assert await states.dues([(3, 100, 9)]) == [[]]
 
 
 async def test_listed_groups_nobody_saw_are_due_at_once(states: RedisStates) -> None:
     await states.save("screen", [a_change("seen"), a_change("waits", next_due=50)])
     await states.seed_dues("screen", 3, ["seen", "waits", "unseen", "群 二"])
-    assert await states.dues(3, 100, 9) == [("unseen", 0), ("群 二", 0), ("waits", 50)]
+    assert await states.dues([(3, 100, 9)]) == [[("unseen", 0), ("群 二", 0), ("waits", 50)]]
     await states.save("screen", [a_change("unseen")])
     await states.seed_dues("screen", 3, ["unseen"])
-    assert await states.dues(3, 0, 9) == [("群 二", 0)]
+    assert await states.dues([(3, 0, 9)]) == [[("群 二", 0)]]
 
 
 # sizes and odd keys
@@ -276,7 +288,7 @@ async def test_odd_keys_are_kept_apart(states: RedisStates) -> None:
     assert all(await states.save("screen", changes))
     found = await states.load("screen", ODD_KEYS)
     assert [found[key].value for key in ODD_KEYS] == [one.value for one in changes]
-    assert await states.dues(3, 1000, 1000) == [(key, number) for number, key in enumerate(ODD_KEYS)]
+    assert await states.dues([(3, 1000, 1000)]) == [[(key, number) for number, key in enumerate(ODD_KEYS)]]
     answers = await states.decide([a_decision(key, decision=repr(key).encode()) for key in ODD_KEYS])
     assert {one.outcome for one in answers} == {"done"}
     kept = await states.stored_decision([(key, "judgements/3/1042") for key in ODD_KEYS])
@@ -304,7 +316,8 @@ async def test_a_thousand_keys_in_a_call(states: RedisStates) -> None:
     found = await states.load("screen", keys)
     assert [found[key].value for key in keys] == [key.encode() * 50 for key in keys]
     assert await states.version("screen", keys) == dict(zip(keys, versions, strict=True))
-    assert len(await states.dues(3, 1, 5000)) == 1000
+    (found,) = await states.dues([(3, 1, 5000)])
+    assert len(found) == 1000
     answers = await states.decide([a_decision(key) for key in keys])
     assert {one.outcome for one in answers} == {"done"}
     await states.forget([(key, "judgements/3/1042") for key in keys])
@@ -328,7 +341,8 @@ CALLS: dict[str, Callable[[RedisStates], Awaitable[object]]] = {
     "load": lambda states: states.load("screen", ["feishu:g1"]),
     "version": lambda states: states.version("screen", ["feishu:g1"]),
     "save": lambda states: states.save("screen", [a_change()]),
-    "dues": lambda states: states.dues(3, 100, 10),
+    "dues": lambda states: states.dues([(3, 100, 10)]),
+    "due_at": lambda states: states.due_at([(3, "feishu:g1")]),
     "seed_dues": lambda states: states.seed_dues("screen", 3, ["feishu:g1"]),
     "stored_decision": lambda states: states.stored_decision([("p1", "judgements/3/1042")]),
     "decide": lambda states: states.decide([a_decision()]),
@@ -383,7 +397,7 @@ async def test_the_highest_version_of_each_key_is_restored(empty: RedisStates) -
         "g2": Stored(10, b"10" * 500, {"observations/3": 6}),
     }
     assert await empty.load("escalate", ["p1"]) == {"p1": Stored(3, b"ledger", {})}
-    assert await empty.dues(3, 100, 10) == [("feishu:g1", 50)]
+    assert await empty.dues([(3, 100, 10)]) == [[("feishu:g1", 50)]]
     (version,) = await empty.save("screen", [a_change("g2", version_read=10)])
     assert version > 10
 

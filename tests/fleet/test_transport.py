@@ -90,6 +90,7 @@ async def reading(
     given: Reading,
     handle: Handler | None = None,
     assigned: Callable[[set[TP]], Awaitable[None]] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Seen]:
     """An app that reads while this lasts; `handle` is awaited before a batch is counted as handled."""
     seen = Seen()
@@ -115,6 +116,7 @@ async def reading(
         revoked=on_revoked,
         failed=seen.failures.append,
         committed=lambda offsets: seen.committed.update({tp.partition: offset for tp, offset in offsets.items()}),
+        **more,
     )
     await asyncio.wait_for(app.start(), 30)
     try:
@@ -169,6 +171,51 @@ async def test_an_orderly_stop_commits_what_was_handled(brokers: str, topic: str
     assert 500 < len(seen.handled) < 4_000
     committed = await read_committed(brokers, f"{topic}-group")
     assert {p: len(seen.of(p)) for p in range(PARTITIONS)} == {p: committed.get(p, 0) for p in range(PARTITIONS)}
+
+
+async def test_what_is_left_for_later_keeps_no_batch_waiting_and_is_not_committed_past(
+    brokers: str, topic: str
+) -> None:
+    left, turns = {1: 60}, [0]
+
+    async def meanwhile() -> bool:
+        turns[0] += 1
+        await asyncio.sleep(0.005)
+        return bool(left)
+
+    def unfinished(chunk: Chunk) -> bool:
+        return chunk.end > left.get(chunk.tp.partition, chunk.end)
+
+    group = f"{topic}-group"
+    await publish(brokers, topic, range(200))
+    async with reading(
+        Reading(brokers, group, [topic], batch=40, commit=0.1), meanwhile=meanwhile, unfinished=unfinished
+    ) as seen:
+        await until(lambda: len(seen.handled) == 200, "the first records")
+        # Nothing new comes, and still there is turn after turn.
+        ripe = turns[0] + 50
+        await until(lambda: turns[0] > ripe, "turns")
+        await publish(brokers, topic, range(200, 400))
+        await until(lambda: len(seen.handled) == 400, "the others, while something is left")
+        await until(lambda: all(seen.committed.get(one) == 100 for one in (0, 2, 3)), "commits of the others")
+        assert seen.committed.get(1, 0) <= 60
+        left.clear()
+        await until(lambda: seen.committed.get(1) == 100, "the commit of what was left")
+    assert Counter(seen.handled) == Counter({(n % 4, n // 4): 1 for n in range(400)})
+
+
+async def test_a_stop_does_not_wait_for_what_is_left(brokers: str, topic: str) -> None:
+    async def meanwhile() -> bool:
+        await asyncio.sleep(0.05)
+        return True
+
+    group = f"{topic}-group"
+    await publish(brokers, topic, range(400))
+    async with reading(Reading(brokers, group, [topic]), meanwhile=meanwhile, unfinished=lambda chunk: True) as seen:
+        await until(lambda: len(seen.handled) == 400, "all records")
+    assert seen.stopping < 2
+    assert not seen.failures
+    assert not any((await read_committed(brokers, group)).values())
 
 
 async def test_nothing_is_handled_before_assigned_has_returned(brokers: str, topic: str) -> None:
