@@ -3,6 +3,7 @@
 import re
 
 from classifiers.keywords.matching import Hit
+from classifiers.scolding import insults_nobody
 
 # Words of notices, warnings and reports. Hardly anybody who offers, threatens or insults writes them just before.
 _BEFORE = re.compile(
@@ -14,13 +15,13 @@ _AFTER = re.compile(
     "诈骗|骗局|骗子|是骗|套路|违法|违规|犯罪|案例|话术|信息的|广告的|一律|请举报|的行为|的短信|的电话|的链接|等词|等字"
     "|这个词|这两个字|这三个字|这句话|这种话|这类|此类|之类|都是假|别信|不要信|不可信|勿信|切勿|者将|将被|被抓|被骗|谨防|敲诈|小广告|黑名单|词库|的号|的账号|受害"
 )
-# Scolding oneself (我这猪脑子) insults nobody.
-_OF_ONESELF = re.compile("(?<!你以为)我(?:真|就|一定|可能)?(?:是|这)个?$")
 _QUOTES = {"“": "”", "「": "」", "『": "』", "《": "》", '"': '"', "‘": "’"}
 _CLOSING = frozenset(_QUOTES.values())
 _SENTENCE_END = re.compile("[。!?\n]")
 # Right before what is not to be done. Not before abuse: 别他妈… is no advice.
 _NOT_TO_DO = re.compile("(?:不要|别|勿|不能|不可|不许|不准)$")
+# Before what happened to the accounts of many, or may happen to one: 近期多人微信被盗, 一旦号被盗了.
+_OF_ANYBODY = re.compile("近期|近日|最近|多人|多名|不少人|客户|居民|群众|用户|网友|如果|如遇|假如|万一|一旦|要是|若")
 # Inside a word with gaps: 数据不要外传，也别发朋友圈 forbids what it names, 修改微信密码，谨防账号被盗 guards against it.
 _AVERTS = re.compile(
     "不要|不得|不许|不能|不准|(?<![特分类级])别(?!的|人|处)|勿|禁止|严禁|谨防|防止|以防|避免|小心|当心"
@@ -36,8 +37,8 @@ def is_mention(folded: str, hit: Hit) -> bool:
     """Say whether a word found in a folded text is probably named, not spoken.
 
     True inside quotation marks, where the same sentence warns of it or reports it within 16 code points, and for abuse
-    of oneself. A guess in the sender's favour: such a word gives no signal, so it takes a trained score to accuse. Words
-    of warnings and of calls always count.
+    of oneself or of a thing. A guess in the sender's favour: such a word gives no signal, so it takes a trained score to
+    accuse. Words of warnings and of calls always count.
     """
     if hit.category in _CONTEXT:
         return False
@@ -53,9 +54,9 @@ def is_mention(folded: str, hit: Hit) -> bool:
     if hit.category != "abuse" and _NOT_TO_DO.search(before):
         return True
     # Whoever tells of a stolen account adds that its messages are not to be believed.
-    if hit.category != "account_compromise" and _AFTER.search(after):
-        return True
-    return hit.category == "abuse" and _OF_ONESELF.search(before) is not None
+    if hit.category == "account_compromise":
+        return _OF_ANYBODY.search(before) is not None
+    return _AFTER.search(after) is not None or (hit.category == "abuse" and insults_nobody(before, after))
 
 
 def _is_quoted(before: str, after: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from classifiers.scolding import scolds_nobody
 from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
@@ -227,8 +228,11 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     """Say whether a trained score that no word supports reads something harmless.
 
     Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
-    says of itself in public is no harm to its name, and the day's news no secret; and a few words give away little.
+    says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; and who
+    scolds a thing or oneself insults nobody.
     """
+    if category == "abuse":
+        return scolds_nobody(text[:READ])
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
         return bool(reached) or has(signals, "identity_number")

@@ -80,6 +80,10 @@ def weighed(text: str, category: str) -> bool:
         ("早报:不锈钢现货涨50,社会库存降了三成,镍价报13万", "leak", False),
         ("图收到了,我改参数", "leak", False),
         ("下半年扩产计划和目标价还没对外公布,先给大家透个底", "leak", True),
+        ("我真是头猪,合同日期又写错", "abuse", False),
+        ("这垃圾系统脑子进水了吧,点保存就闪退", "abuse", False),
+        ("你真是头猪,合同日期又写错", "abuse", True),
+        ("他脑子进水了吧,点个保存都不会", "abuse", True),
     ],
 )
 def test_a_score_alone_does_not_take_numbers_news_and_publicity_for_an_offence(
