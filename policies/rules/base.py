@@ -11,11 +11,7 @@ from models import Cause, Evidence, Observation, Person, Signal, Subject, digest
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
 from policies.directory import Directory
-from policies.schema import Budget
 from policies.state import Deadline, GroupState, GroupView
-
-# category, budget as a share of normal messages -> the score from which that share is accused
-Cuts = Callable[[str, float], float]
 
 
 @dataclass(frozen=True)
@@ -42,13 +38,13 @@ class Finding:
 class Basis:
     """What cases rest on besides the observation and its group: one for all groups under a pack.
 
+    `points` gives the trained scores of a category from which on a person is asked, and from which on it is certain.
     `explain` shows what moved the trained score of a category; it is asked only for what was found, because it costs.
     """
 
     directory: Directory
     calendar: WorkingCalendar
-    budgets: Callable[[str], Budget]
-    cuts: Cuts
+    points: Callable[[str], tuple[float, float]]
     explain: Callable[[Observation, str], tuple[Evidence, ...]] = lambda seen, category: ()
 
 

@@ -1,10 +1,9 @@
 """Rules on what a message says or carries."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -14,7 +13,7 @@ from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
-from policies.schema import Span
+from policies.schema import Budget, Span
 
 NAMES = {
     "ads": "广告",
@@ -176,20 +175,23 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     way. Whoever warns of something or reports it speaks like those who do it, so a warning takes one off, and beside it
     nothing that others warn of is certain.
     """
-    read_here = [one for one in case.signals if one.forwarded is forwarded]
-    signals = [one for one in read_here if one.category == category and not one.unavailable]
-    if not signals:
+    trained: float | None = None
+    plain: list[Signal] = []
+    for one in case.signals:
+        if one.category == category and one.forwarded is forwarded and not one.unavailable:
+            if not one.classifier.startswith("trained"):
+                plain.append(one)
+            elif trained is None or one.score > trained:
+                trained = one.score
+    if not plain and trained is None:
         return None
-    budget = case.basis.budgets(category)
-    review = max(case.basis.cuts(category, share(budget.review)), ASK)
-    trained = max((one.score for one in signals if one.classifier.startswith("trained")), default=None)
-    plain = [one for one in signals if not one.classifier.startswith("trained")]
-    if not plain and (trained is None or trained < review):
+    review, act = case.basis.points(category)
+    if not plain and trained is not None and trained < review:
         # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
         return None
+    read_here = [one for one in case.signals if one.forwarded is forwarded]
     if not plain and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
         return None
-    act = max(case.basis.cuts(category, share(budget.act)), SURE)
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
@@ -256,10 +258,13 @@ def has(signals: Sequence[Signal], category: str) -> bool:
     return any(one.category == category and not one.unavailable for one in signals)
 
 
-@cache
-def share(written: str) -> float:
-    """Read a budget such as 1/1000; packs hold a handful of them."""
-    return float(Fraction(written))
+def points(category: str, budget: Budget, cut: Callable[[str, float], float]) -> tuple[float, float]:
+    """The trained scores from which on a person is asked, and from which on a message is certain to be of a category.
+
+    `cut` gives the score that a share of normal messages reaches.
+    """
+    asked, certain = cut(category, float(Fraction(budget.review))), cut(category, float(Fraction(budget.act)))
+    return max(asked, ASK), max(certain, SURE)
 
 
 def is_complaint(signals: Sequence[Signal]) -> bool:

@@ -1,7 +1,7 @@
 """Screen: measures every observation and judges it under its group's pack. Observations in, verdicts out."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -9,14 +9,15 @@ from classifiers.conversation import NEEDED, asks_reply, is_notice, is_receipt
 from classifiers.cues import Cues
 from classifiers.flooding import Recent, Windows, fingerprints
 from classifiers.measure import Classifiers
-from models import Observation, Verdict, digest
+from models import Group, Observation, Verdict, digest
 from models.observation import Millis
 from policies.calendar import DAY, WorkingCalendar
 from policies.directory import Directory
 from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_again, judge_due
 from policies.rules.base import Basis, Case, own_text
+from policies.rules.content import points
 from policies.schema import Pack
-from policies.state import GroupState, GroupView, group_of, pack_name, remember
+from policies.state import GroupState, GroupView, group_of, pack_name, remember, whom
 from streams.topics import (
     AGAIN,
     DEAD_LETTERS,
@@ -58,6 +59,9 @@ class Screen:
         self.packs = {slug: CompiledPack(pack) for slug, pack in packs.items()}
         self.windows = former.windows if former else Windows()
         self._known_groups: set[str] = set()
+        # Of groups that the fleet lists: what they are judged by.
+        self._listed: dict[str, tuple[Group, CompiledPack, Basis]] = {}
+        self._bases: dict[str, Basis] = {}
 
     @cached_property
     def _cues(self) -> Cues:
@@ -100,10 +104,13 @@ class Screen:
             key = record.key
             if key not in states:
                 states[key] = state.get(key) or GroupState()
-            view, pack, basis = groups.get(key) or self._group(one, states[key])
-            # What an unknown group is called, each observation says anew.
-            if view.known:
-                groups[key] = view, pack, basis
+            seen_before = groups.get(key)
+            if seen_before is None:
+                seen_before = self._group(key, one, states[key])
+                # What an unknown group is called, each observation says anew.
+                if seen_before[0].known:
+                    groups[key] = seen_before
+            view, pack, basis = seen_before
             assert record.measured is not None
             signals, (cues, printed) = record.measured
             case = Case(one, signals, one.group_time(record.appended_at), view, basis, cues)
@@ -137,12 +144,27 @@ class Screen:
         """Enter every group again: what was entered in the last step was not stored."""
         self._known_groups.clear()
 
-    def _group(self, seen: Observation, state: GroupState) -> tuple[GroupView, CompiledPack, Basis]:
+    def _group(self, key: str, seen: Observation, state: GroupState) -> tuple[GroupView, CompiledPack, Basis]:
         """The group of an observation, the pack that it is judged by, and what else its cases rest on."""
+        listed = self._listed.get(key)
+        if listed is not None:
+            group, pack, basis = listed
+            return GroupView(group, state), pack, basis
         group, known = group_of(seen, self.directory)
         pack = self.packs.get(pack_name(group, self.directory.fleet)) or self.packs["baseline"]
-        basis = Basis(self.directory, self.calendar, pack.pack.budget, self.classifiers.cut, self.classifiers.explain)
+        basis = self._basis(pack)
+        if known:
+            self._listed[key] = group, pack, basis
         return GroupView(group, state, known=known), pack, basis
+
+    def _basis(self, pack: CompiledPack) -> Basis:
+        basis = self._bases.get(pack.pack.pack)
+        if basis is None:
+            budget, cut = pack.pack.budget, self.classifiers.cut
+            scores = cache(lambda category: points(category, budget(category), cut))
+            basis = Basis(self.directory, self.calendar, scores, self.classifiers.explain)
+            self._bases[pack.pack.pack] = basis
+        return basis
 
     def _judge_one(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, printed: int) -> None:
         seen, now, view = case.seen, case.now, case.view
@@ -164,10 +186,15 @@ class Screen:
             effects.rows.append(("groups_seen", _group_row(record.key, seen, view, pack.pack.pack)))
 
     def _may_state(self, case: Case) -> bool:
-        """Facts count only from those who answer for the group."""
-        if case.seen.sender is None or not case.view.known:
+        """Facts count only from those who answer for the group, or for the person whom they are about."""
+        seen = case.seen
+        if seen.sender is None or not case.view.known:
             return True
-        return case.sender_role != "member" or case.directory.is_leader(case.person)
+        if case.sender_role != "member" or case.directory.is_leader(case.person):
+            return True
+        named = seen.fact.person if seen.fact else None
+        about = case.directory.people.get(whom(case.directory, seen.platform, named)) if named else None
+        return about is not None and about.supervisor is not None and about.supervisor == case.sender_id
 
     def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, until: Millis) -> None:
         for deadline in due_deadlines(case, until):

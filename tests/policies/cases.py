@@ -12,7 +12,7 @@ from policies.directory import Directory
 from policies.judge import CompiledPack, due_deadlines
 from policies.rules import RULES, Case, Finding
 from policies.rules.base import Basis, Place
-from policies.schema import Budget, Pack
+from policies.schema import Pack
 from policies.state import GroupState, GroupView, remember
 
 MINUTE: Millis = 60_000
@@ -75,7 +75,7 @@ class House:
                 **given,
             }
         )
-        basis = Basis(directory, WorkingCalendar(), lambda category: Budget(), lambda category, share: 1.0)
+        basis = Basis(directory, WorkingCalendar(), lambda category: (1.0, 1.0))
         case = Case(seen, (), now, GroupView(self.group, self.state, known=self.known), basis)
         case.news = remember(self.state, seen, case.sender_id, now, directory)
         return case
