@@ -9,8 +9,10 @@ chunk is worth asking.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from itertools import pairwise
+from zlib import crc32
 
 from classifiers.lazy import lazy
 from classifiers.simplified import simplified
@@ -547,6 +549,132 @@ def _tells(sentence: str) -> bool:
             if not _OF_ONESELF.search(said) and not _UPWARD.search(said):
                 return True
     return False
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+# Characters that tell nothing of what a text is about; a pair that holds one is left out.
+_EMPTY = frozenset(
+    "的了吗呢吧啊呀哦嘛么嗯哈是在有不没我你您他她它们这那个就都也还和与及或到去来要会能可以很太什怎哪谁几多少请把被为着"
+)
+_COMMON = frozenset(
+    re.findall(
+        "..",
+        "麻烦帮忙帮下一下大家各位今天明天昨天后天上午下午中午晚上现在时候时间通知收到回复知道好像对吧说下看下看看早上本周下周上周"
+        "周一周二周三周四周五周六周日领导同事谢谢已经问题情况事情东西地方工作公司部门",
+    )
+)
+_MOST_PAIRS = 60
+_SPOKEN_OF = _compile(r"[㐀-鿿]+|[A-Za-z]{2,}|[A-Za-z0-9]*[0-9][A-Za-z0-9]*号?")
+
+
+@_asked_again
+def gist(text: str) -> frozenset[int]:
+    """What a text is about, as numbers to compare with those of another: pairs of characters that mean something, and
+    names in Latin letters or digits. The text cannot be read back."""
+    pairs: list[str] = []
+    for part in _SPOKEN_OF.findall(_read(text)):
+        if part[0] < "㐀":
+            pairs.append(part.lower())
+        else:
+            pairs += [pair for pair in map("".join, pairwise(part)) if pair not in _COMMON and _EMPTY.isdisjoint(pair)]
+    return frozenset(crc32(pair.encode("utf-8", "replace")) for pair in pairs[:_MOST_PAIRS])
+
+
+# What a question asks for, and what then answers it. Any of these may stand in any statement, so each is read only as an
+# answer to its own question.
+_ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
+    "when": (
+        _compile(r"什么时候|啥时候?|何时|几[点号天时]|哪[天日一]|多久|多长时间|周几|来得及"),
+        _compile(
+            r"\d|[点号半]|[今明后当][天早晚日]|周[一二三四五六日末]|下[周个]|月底|马上|快了|一会|稍|小时|分钟|[上下]午|中午|晚上|随时|现在|已经|刚|还[没得要]|尽快"
+        ),
+    ),
+    "who": (
+        _compile("谁|哪[位个]|负责人|找哪|何人"),
+        _compile(rf"我|@|[他她]|师傅|{_HAN}{_TITLE}|{_ORGANISATION}|^\W*{_HAN}{{2,4}}\W*$"),
+    ),
+    "where": (
+        _compile("哪[里儿]?|在哪|去哪|位置|地点"),
+        _compile("[在楼室库柜边处里这那门桌路号层间台部科办厅口]|群文件|附件"),
+    ),
+    "number": (_compile("多少|几|多[大高长重远]"), _compile(r"\d|[一二三四五六七八九十百千万两半]|没[有了]")),
+    "how": (
+        _compile("怎么|咋|如何|怎样|为什么|为啥|为何|什么原因|什么问题|啥问题|什么情况|怎么回事"),
+        _compile("先|按|点击?|打开|重[启装试]|[用试换改调]|因为|由于|问题|原因|[要得]|流程|步骤|坏|堵|断|松|漏|没"),
+    ),
+    "what": (_compile("什么(?!时候)|啥(?!时)|哪[份版批款类组段种些]"), _compile(r"是|用|按|\d|版|型|款|第|、|和")),
+    "whether": (
+        _compile(
+            "吗|么$|没有?$|能不能|可不可|是不是|要不要|会不会|有没有|用不用|行不行|对不对|能否|可否|是否|还是|不[?？]?$"
+        ),
+        _compile(
+            r"^\W*(?:@\S+\s*)?(?:[是对行能不没有嗯好要会已得需肯就还早]|可|应该|估计|可能|差不多|刚|都)|可以|不[用行能是要]|没[有问]|还没|已经?|来得及|随便|都行|批了|[开合]格"
+        ),
+    ),
+}
+# Who says so takes the matter up, passes it on, or tells how far it is.
+_TAKES_UP = _compile(
+    r"我(?:们|这边)?(?:来|去|这就|马上|现在|问|看|查|帮|联系|处理|安排|负责|让|叫|找|带|知道|通知|[过已])|马上|这就|稍等|稍后|等[下会我]|正在|已经?(?:联系|安排|派|处理|报|转|通知|解决|[修换]|提|下单|派单|恢复|发|改|弄|搞)"
+    r"|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|下午|明[天早]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
+)
+# What helps with trouble of which somebody told without a question.
+_HELPS = _compile(
+    "先|试|重[启装新]|[换修停切关]|检查|复位|派|师傅|厂家|问题|原因|看到|知道|明白|拍|发[我张个]|报修|备[机件用]|上报"
+)
+# What is said all day long and answers nobody.
+_IDLE = _compile(
+    r"^(?:早|早上好|[上下]午好|晚安|哈+|呵+|嘿+|嘻+|[6６]+|辛苦了?|好累|累|下班|吃饭|开饭|周末愉快|节日快乐|恭喜|加油|顶|牛|厉害|路过|同问|\+1|我也|一样|急|在线等|[唉哎哇哦噢]+)+\W*$"
+    "|天气|下[雨雪]|降温|好[冷热]|真[冷热]|食堂|外卖|奶茶|咖啡|球赛|堵车"
+)
+# Code points of an answer that need not tell what it is about.
+_BRIEF = 4
+
+
+@_asked_again
+def asked_for(text: str) -> tuple[str, ...]:
+    """What a question asks for (when, who, where, number, how, what, whether); nothing where it only tells of trouble."""
+    text = _read(text)
+    return tuple(name for name, (asks, _) in _ASKS_FOR.items() if asks.search(text))
+
+
+def is_to_the_point(text: str, asked: Sequence[str], about: Collection[int], *, brief: bool = True) -> bool:
+    """Say whether a statement may answer a question of which `asked_for` and `gist` are given.
+
+    It takes the matter up, says what was asked for, or is about the same. Talk of something else, and what is said all day
+    long, is none; where `brief`, a few words are taken for an answer too.
+    """
+    plain = _read(text)
+    if _IDLE.search(plain):
+        return False
+    if _TAKES_UP.search(plain) or not gist(text).isdisjoint(about):
+        return True
+    if any(_ASKS_FOR[one][1].search(plain) for one in asked if one in _ASKS_FOR):
+        return True
+    return brief and (len(plain) <= _BRIEF or _HELPS.search(plain) is not None)
+
+
+# Who says what he will do, did, or whether he comes, has taken note of a notice.
+_TAKES_NOTE = _compile(
+    r"收悉|收到(?![^，,。]{0,4}[货款钱件票])|知[道悉晓]|明白|了解|清楚|看到了?|阅|照办|遵[命照]|没问题|一定|准时|按时|[按照]要求|落实|执行|配合|马上|参[加会]|出席|到场|报名|[来去到]不了|不[能去来]|请[个了]?[病事年]?假"
+    r"|出差|值班|休[假息]|没空|有事|无异议|没有?意见|同意|已[经交报填办完提发确认学看读传转]|[一二三四五六七八九十两\d]+人|我[^，。]{0,3}[来去到在]|会到|^嗯|这就|安排|(?i:got|get)|ok|OK|👌|👍|🙏|🫡|✅"
+)
+_MISSED = _compile(r"[没未](?:有)?(?:收到|看到|接到|通知)|才(?:看|知)|不(?:知道|清楚|明白)|没(?:听|明)")
+_PARTS = _compile(r"[,，。.!！;；~～…\s]+")
+
+
+@_asked_again
+def takes_note(text: str) -> bool:
+    """Say whether the message acknowledges, in any wording: 收到, 知道了,我请假, 我准时到, 我们组两人参加.
+
+    Wider than `is_receipt`, for whoever already owes an answer: more may stand beside it. A mere question is none.
+    """
+    if is_receipt(text):
+        return True
+    parts = [one for one in _PARTS.split(_read(text)) if one]
+    if any(is_receipt(one) for one in parts):
+        return True
+    return any(_TAKES_NOTE.search(one) and not _MISSED.search(one) and not _sentence_asks(one) for one in parts)
 
 
 # --- all at once ----------------------------------------------------------------------------------------------------

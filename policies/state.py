@@ -194,7 +194,7 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
         case "group.dissolved":
             state.dissolved_at = now
         case "task.stated" if seen.fact:
-            about = _whom(directory, seen.platform, seen.fact.person) if seen.fact.person else None
+            about = whom(directory, seen.platform, seen.fact.person) if seen.fact.person else None
             key = f"{seen.fact.name}:{about}" if about else seen.fact.name
             state.facts[key] = seen.fact.value if seen.fact.value is not None else (seen.fact.at or now)
             state.stated[key] = now
@@ -205,7 +205,7 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
     return seen.type == "member.renamed"
 
 
-def _whom(directory: Directory, platform: str, named: str) -> str:
+def whom(directory: Directory, platform: str, named: str) -> str:
     """Whom a stated fact is about: people name somebody by his account, or as the directory does."""
     return named if named in directory.people else directory.subject(platform, named)
 

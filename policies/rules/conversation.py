@@ -1,12 +1,24 @@
 """Rules on answers that are owed: replies to questions and receipts for instructions."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import re2
 from msgspec import Struct, field
 
-from classifiers.conversation import NEEDED, asks_reply, instructs, is_notice, is_question, is_receipt, waives_reply
+from classifiers.conversation import (
+    NEEDED,
+    asked_for,
+    asks_reply,
+    gist,
+    instructs,
+    is_notice,
+    is_question,
+    is_receipt,
+    is_to_the_point,
+    takes_note,
+    waives_reply,
+)
 from models import Cause, Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
@@ -37,9 +49,10 @@ class ReplyParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Reply(Rule):
     """A question or assignment got no answer in time. An interim answer by anybody else stops the clock.
 
-    Who asks again before it is answered still waits for one answer; who says that it is settled waits no more. An answer
-    that is addressed to one of several askers serves only him; what was sent before the question is no answer to it, however
-    late it arrives. Serves `sla:response`.
+    Whoever is asked by name answers with whatever he says, others only with what is to the point: talk of something else
+    leaves a question open. Who asks again before it is answered still waits for one answer; who says that it is settled
+    waits no more. An answer that is addressed to one of several askers serves only him; what was sent before the question
+    is no answer to it, however late it arrives. Serves `sla:response`.
     """
 
     name = "deadline.reply"
@@ -57,7 +70,7 @@ class Reply(Rule):
         waits = any(one.data.get("asker") == case.sender_id for one in running)
         asker = not params.askers or _is_one_of(case, params.askers)
         if running and not (asker and params.askers):
-            for answered in _answered(case, running):
+            for answered in _answered(case, running, anyhow=bool(params.askers)):
                 del case.state.deadlines[answered.id]
         if waits and _SETTLED.search(own_text(case.seen)[:READ]) and not case.does(is_question):
             for own in [one for one in running if one.data.get("asker") == case.sender_id]:
@@ -71,7 +84,7 @@ class Reply(Rule):
                 subject=case.sender_id,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={"asker": case.sender_id, "at": case.now},
+                data={"asker": case.sender_id, "at": case.now, "to": _called(case), **_sought(own_text(case.seen))},
             )
         return ()
 
@@ -108,17 +121,59 @@ def _is_one_of(case: Case, tags: tuple[str, ...]) -> bool:
     return "customer" in tags and (external or bool(case.directory.people))
 
 
-def _answered(case: Case, running: list[Deadline]) -> list[Deadline]:
-    """Which open questions of others a message answers: those it is addressed to, else all that were asked before it."""
+def _answered(case: Case, running: list[Deadline], *, anyhow: bool) -> list[Deadline]:
+    """Which open questions of others a message answers: those it is addressed to, else all asked before it that it meets.
+
+    `anyhow`: whatever is said is an answer, as the staff's words are to customers who wait for them.
+    """
     seen = case.seen
     asked = [one for one in running if one.data["asker"] != case.sender_id and one.data.get("at", 0) <= case.now]
-    to = {case.directory.subject(seen.platform, one.id) for one in seen.mentions or () if one.id}
+    to = _mentioned(case)
     reply_to = seen.reply_to.id if seen.reply_to else None
-    return [one for one in asked if one.cause == reply_to or one.data["asker"] in to] or asked
+    direct = [one for one in asked if one.cause == reply_to or one.data["asker"] in to]
+    return direct or [one for one in asked if anyhow or _meets(case, one.data, to)]
+
+
+def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
+    """Say whether a message that is addressed to no asker answers a question all the same."""
+    named = asked.get("to") or ()
+    # A question that was asked before its gist was kept.
+    if "about" not in asked or case.sender_id in named:
+        return True
+    text = own_text(case.seen)
+    if not text.strip():
+        return case.seen.kind not in _NO_WORDS
+    told = {case.directory.people[one].name for one in named if one in case.directory.people}
+    if any(one in text for one in told):
+        return True
+    if case.does(is_question) or (case.does(is_notice) and gist(text).isdisjoint(asked["about"])):
+        return False
+    # Of what somebody else is asked by name, what is asked for is his to say.
+    kinds = () if named else asked["for"]
+    return (not to or to <= set(named)) and is_to_the_point(text, kinds, asked["about"], brief=not named)
+
+
+def _called(case: Case) -> list[str]:
+    """Whom a question is put to: those it mentions, or whose names it begins with."""
+    text = own_text(case.seen).lstrip("@ ")[:_LONGEST_CALL]
+    members = (case.directory.people.get(one) for one in case.view.members)
+    begins = {one.id for one in members if one is not None and text.startswith(one.name)}
+    return sorted({*_mentioned(case), *begins} - {case.sender_id or ""})
+
+
+def _mentioned(case: Case) -> set[str]:
+    return {case.directory.subject(case.seen.platform, one.id) for one in case.seen.mentions or () if one.id}
+
+
+def _sought(text: str) -> dict[str, list[Any]]:
+    """What is remembered of a question or notice, to know an answer by: nothing that could be read."""
+    return {"for": list(asked_for(text)), "about": sorted(gist(text))}
 
 
 def _tells_of_an_issue(text: str) -> bool:
-    return bool(_ISSUE.search(text[:READ])) and not _SETTLED.search(text[:READ])
+    # Who is 累坏了 is no machine that broke.
+    told = _WORN_OUT.sub("", text[:READ]) if "坏了" in text else text[:READ]
+    return bool(_ISSUE.search(told)) and not _SETTLED.search(told)
 
 
 # Of a message this much is read for issues.
@@ -141,6 +196,9 @@ _ASKING: dict[str, tuple[Hashable, str]] = {
     "assignment": (instructs, NEEDED[instructs]),
     "issue": (_ISSUE, _ISSUE_WORDS),
 }
+_WORN_OUT = re2.compile(
+    "(累|忙|急|气|吓|乐|高兴|开心|笑|饿|渴|困|愁|闷|憋|羡慕|美|热|冻|晒|辛苦|可把)(坏了|(我|人|他|她|大家|你们)们?坏了)"
+)
 _SETTLED = re2.compile(
     r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"
     r"|^好了|又?能(登|用|打开|转)[^。，,\n]{0,2}了|(到账|通过|恢复)了|不用管"
@@ -161,7 +219,8 @@ class ReceiptParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Receipts(Rule):
-    """An instruction or notice that wants an answer was not acknowledged by all. Any wording of a receipt counts.
+    """An instruction or notice that wants an answer was not acknowledged by all. Any wording of a receipt counts, and so
+    does an answer to the point; a question, or talk of something else, does not.
 
     Nobody is chased where the notice waives replies; where it names people or departments, only they owe an answer.
     Serves `receipt:tracking`.
@@ -182,7 +241,7 @@ class Receipts(Rule):
             return ()
         running = place.deadlines(case)
         for open_one in running:
-            if who not in open_one.data["answered"]:
+            if who not in open_one.data["answered"] and _takes_note(case, open_one):
                 open_one.data["answered"].append(who)
         if self._asks(case, params) and not any(one.cause == case.seen.origin_id for one in running):
             if len(running) >= MOST_OPEN:
@@ -192,7 +251,11 @@ class Receipts(Rule):
                 subject=who,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={"answered": [], "asked": _addressed(case, own_text(case.seen))},
+                data={
+                    "answered": [],
+                    "asked": _addressed(case, own_text(case.seen)),
+                    "about": sorted(gist(own_text(case.seen))),
+                },
             )
         return ()
 
@@ -258,6 +321,23 @@ def _silent(case: Case, person: Person, deadline: Deadline) -> Finding:
     )
 
 
+def _takes_note(case: Case, notice: Deadline) -> bool:
+    """Say whether a message acknowledges a notice, or answers it."""
+    text, about = own_text(case.seen), notice.data.get("about")
+    # A notice that was issued before its gist was kept.
+    if about is None:
+        return True
+    if not text.strip():
+        return case.seen.kind not in _NO_WORDS
+    if takes_note(text):
+        return True
+    if case.does(is_question):
+        return False
+    replies = case.seen.reply_to is not None and case.seen.reply_to.id == notice.cause
+    own_name = case.person is not None and case.person.name in text
+    return replies or own_name or notice.subject in _mentioned(case) or not gist(text).isdisjoint(about)
+
+
 def _addressed(case: Case, text: str) -> list[str]:
     """Whom a message asks: the ids it mentions, or the departments it names; empty where it asks everybody."""
     mentions = case.seen.mentions or ()
@@ -277,5 +357,9 @@ def _asks(text: str, department: str) -> bool:
     return before is not None and not before.endswith(_TOWARDS)
 
 
+# A name stands at the very beginning of what is said to somebody.
+_LONGEST_CALL = 20
+# What is sent without words and tells nobody that it was read.
+_NO_WORDS = frozenset({"image", "video", "red_packet", "transfer", "unknown"})
 _EVERYBODY = re2.compile(r"各|全体|所有|大家|每个|每位")
 _TOWARDS = ("交", "报", "到", "至", "给", "向", "送", "找", "往", "去")

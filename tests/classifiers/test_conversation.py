@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from classifiers.conversation import (
     NEEDED,
+    asked_for,
     asks_reply,
+    gist,
     instructs,
     is_notice,
     is_question,
     is_receipt,
+    is_to_the_point,
+    takes_note,
     waives_reply,
 )
 from classifiers.cues import Cues
@@ -740,3 +744,48 @@ def test_nor_does_it_change_the_answer_to_whatever_is_strung_together(texts: lis
 
 def test_plain_talk_is_worth_no_question() -> None:
     assert CUES.possible(["报表发过去了", "", "没问题", "我在楼下"]) == [set(), set(), {is_receipt}, set()]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        ("空压机啥时候能来电?", "电工说两点半", "海报贴歪了,重贴一张大的才像样"),
+        ("危废间的门卡谁拿着?", "安环部小李", "今天真冷,多穿点"),
+        ("这批垫片入了哪个库?", "放三号库东边", "客户嫌样册封面太素"),
+        ("上月返修多少台?", "四十六台", "窗帘洗得挺干净"),
+        ("合同章盖了没有", "还没,等法务", "楼下花坛真香"),
+        ("条码枪扫码没反应了", "换块电池试试", "小周的婚礼真热闹"),
+        ("吊装方案报审卡在哪个环节?", "吊装方案监理没批", "早上好"),
+    ],
+)
+def test_an_answer_is_to_the_point_and_other_talk_is_not(question: str, answer: str, other: str) -> None:
+    asked, about = asked_for(question), gist(question)
+    assert is_to_the_point(answer, asked, about)
+    assert not is_to_the_point(other, asked, about)
+
+
+def test_what_is_remembered_of_a_text_cannot_be_read() -> None:
+    assert all(isinstance(one, int) for one in gist("三号库的垫片"))
+    assert gist("大家，下午在吗") == gist("") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("收到,要穿工装吗?", True),
+        ("知道啦,到时我替老马去", True),
+        ("那天我休假", True),
+        ("我们班组三人参加", True),
+        ("👌", True),
+        ("这就安排下去", True),
+        ("在几楼?", False),
+        ("为什么又是周末啊", False),
+        ("没收到附件", False),
+        ("收到货款了", False),
+        ("空调遥控器在谁那", False),
+        ("首件放行", False),
+        ("哈哈哈", False),
+    ],
+)
+def test_who_owes_an_answer_acknowledges_in_any_wording_but_not_by_asking(text: str, notes: bool) -> None:
+    assert takes_note(text) == notes

@@ -75,6 +75,49 @@ def test_anybody_elses_words_in_time_are_an_answer(at: int, by: str, late: bool)
     assert unanswered((0, "phone", QUESTION), (at, by, "下午三点前"), until=DAY) == late
 
 
+@pytest.mark.parametrize(
+    ("by", "text", "late"),
+    [
+        ("member", "嗯,我盯着呢", False),
+        ("finance", "陈志强去外协厂了,回来答复", False),
+        ("finance", "质保书还在盖章", False),
+        ("finance", "我让他回你", False),
+        ("finance", "二楼饮水机换芯了", True),
+        ("finance", "B线今日产量1260", True),
+        ("finance", "我也想问", True),
+        ("finance", "@王 这个月报销截止几号?", True),
+    ],
+)
+def test_who_is_asked_by_name_answers_and_others_only_to_the_point(by: str, text: str, late: bool) -> None:
+    said: list[Said] = [(0, "keeper", "@陈志强 甲供料的质保书啥时候给到?"), (10 * MINUTE, by, text)]
+    asked = told("deadline.reply", TWO_HOURS, said, until=3 * HOUR, mentions=(Mention(id="phone"),))
+    # Who asks something else waits for an answer of his own.
+    assert len(asked) == late + ("几号" in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("我晚点到", False),
+        ("停电的话冷库谁盯着?", True),
+        ("冷库检修我们跟着停", False),
+        ("食堂今天有鱼", True),
+        ("郑敏 1人", False),
+    ],
+)
+def test_an_unrelated_remark_or_a_question_is_no_receipt(text: str, named: bool) -> None:
+    answers = [(one, "收到") for one in ("owner", "leader", "tablet")]
+    assert (silent(("keeper", NOTICE), *answers, ("finance", text)) is not None) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "late"), [("三台泵都坏了", True), ("这两天可把大家累坏了", False), ("我急坏了", False)]
+)
+def test_who_is_worn_out_tells_of_no_trouble(text: str, late: bool) -> None:
+    params = {**TWO_HOURS, "asked": ["issue"]}
+    assert bool(told("deadline.reply", params, [(0, "member", text)], until=DAY)) == late
+
+
 def test_an_assignment_wants_an_answer_from_leaders_only() -> None:
     order = "请各班组今天下班前提交盘点表"
     assert unanswered((0, "leader", order), until=DAY)
