@@ -22,10 +22,12 @@ from streams.topics import AGAIN, OBSERVATIONS, Effects, Record, record_of
 # partitions: at first, then as many as fit, within bounds. What is saved in one step stops Redis meanwhile.
 _TURN_SECONDS = 0.03
 _FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 32, 16, 500
+# One partition after the other, because a batch that is published costs as much with one record as with many; of each other
+# one only so many groups, for where little is due it is soon done everywhere.
+_BESIDE = 4
 # Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, the longest unused go.
 _MOST_HELD = 16 << 20
-# States that were saved and are not on the compacted topic yet; beyond, they go there before the next commit.
-_MOST_UNSETTLED = 256
+# States that go to the compacted topic at once; where so many wait for it, they do not wait for the next commit.
 _SETTLED_AT_ONCE = 64
 
 
@@ -82,7 +84,11 @@ class ScreenHost(JudgingHost):
         if not self._open:
             return False
         began = time.thread_time()
-        asked = [(partition, one.last, self._share + one.stuck) for partition, one in self._open.items()]
+        most = self._groups_a_turn
+        asked = [
+            (partition, one.last, (min(most, _BESIDE) if number else most) + one.stuck)
+            for number, (partition, one) in enumerate(self._open.items())
+        ]
         found = await self._patiently(lambda: self._states.dues(asked))
         turn: list[tuple[Record, str]] = []
         for (partition, _, limit), dues in zip(asked, found, strict=True):
@@ -93,12 +99,12 @@ class ScreenHost(JudgingHost):
                 ticks.close(before=fresh[0][0])
             elif len(dues) < limit:
                 del self._open[partition]
-            turn += [(tick, key) for _, tick, key in fresh[: limit - ticks.stuck]]
-        if turn:
+            turn += [(tick, key) for _, tick, key in fresh]
+        if turn := turn[:most]:
             await self._reach(turn)
             fit = round(len(turn) * _TURN_SECONDS / (time.thread_time() - began))
             self._groups_a_turn = max(_LEAST_GROUPS, min(fit, 2 * self._groups_a_turn, _MOST_GROUPS))
-        if len(self._unsettled) > _MOST_UNSETTLED:
+        if len(self._unsettled) >= _SETTLED_AT_ONCE:
             # Nothing is committed while ticks are open.
             await self.settle()
         return bool(self._open)
@@ -122,10 +128,6 @@ class ScreenHost(JudgingHost):
         self._held.clear()
         self._bytes = 0
         self._open.clear()
-
-    @property
-    def _share(self) -> int:
-        return max(1, self._groups_a_turn // len(self._open))
 
     async def _catch_up_with_ticks(self, edition: Edition, chunks: Iterable[Chunk]) -> None:
         """Let open ticks reach the groups of these chunks, which come after them: a group has one order."""

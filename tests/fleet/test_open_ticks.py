@@ -193,7 +193,7 @@ def test_a_deadline_that_was_over_when_it_was_set_holds_up_no_other_group(stack,
 
 
 def test_what_waits_for_the_compacted_topic_is_bounded_while_nothing_is_committed(stack, monkeypatch):
-    monkeypatch.setattr(screening, "_MOST_UNSETTLED", 4)
+    monkeypatch.setattr(screening, "_SETTLED_AT_ONCE", 4)
     for name in ("_FIRST_GROUPS", "_LEAST_GROUPS", "_MOST_GROUPS"):
         monkeypatch.setattr(screening, name, 5)
     log = Log()
