@@ -13,6 +13,7 @@ from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.shop_floor import speaks_of_work
 from policies.schema import Budget, Span
 
 NAMES = {
@@ -230,9 +231,13 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     """Say whether a trained score that no word supports reads something harmless.
 
     Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
-    says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; and who
-    scolds a thing or oneself insults nobody.
+    says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; who
+    scolds a thing or oneself insults nobody; and a bet whose words are rather an advert's is one.
     """
+    if speaks_of_work(text, category, score) or (
+        category == "gambling" and score < SURE and _is_likelier(signals, score)
+    ):
+        return True
     if category == "abuse":
         return scolds_nobody(text[:READ])
     if category in SOLICITED:

@@ -1,0 +1,31 @@
+"""Talk of machines, material and quotations."""
+
+import pytest
+
+from policies.rules.shop_floor import speaks_of_work
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "work"),
+    [
+        ("三号机料筒里塞死了,谁去捅一下", "porn", True),
+        ("裸露的皮带今晚包一下", "violence", True),
+        ("今晚来我家,穿少一点", "porn", False),
+        ("烂焊点一大片,来料怕是没检", "negative_emotion", True),
+        ("破班一天都不想上了", "negative_emotion", False),
+        ("机器都停了,大家一起去堵门", "incitement", False),
+        ("设备部谁敢开机,我弄死他", "violence", False),
+        ("导光板单价9块2,起订一千", "leak", True),
+        ("导光板成交价9块2,截图给隔壁同行了", "leak", False),
+        ("背板每片15.8,含税,起订五百", "gambling", True),
+        ("扫地机器人又跑邻居家去了", "off_topic", False),
+        ("点胶机又犯病了", "off_topic", True),
+        ("点胶机又犯病了", "abuse", False),
+    ],
+)
+def test_what_a_workshop_says_is_work(text: str, category: str, work: bool) -> None:
+    assert speaks_of_work(text, category, 0.5) == work
+
+
+def test_a_sure_score_is_left_to_itself() -> None:
+    assert not speaks_of_work("三号机料筒里塞死了,谁去捅一下", "porn", 0.8)
