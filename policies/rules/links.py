@@ -44,6 +44,8 @@ _BAITS = frozenset({"fraud", "gambling", "porn", "ads", "red_packet", "voucher"}
 _BAIT = re2.compile(
     "领取|领红包|补贴|中奖|获奖|提额|解冻|冻结|账户异常|账号异常|重新认证|实名认证|即将失效|逾期|退款|理赔|免费领|点击|点开|安装|下载"
 )
+# Ends of names that no registry gives away: ICANN's, RFC 6762's, and what houses have made up.
+_INTERNAL = frozenset({"internal", "local", "lan", "corp", "home", "intranet", "private", "localdomain", "inner"})
 _SCHEME = re.compile(r"(?i)^([a-z][a-z0-9+\-]*):[/\\]*")
 _PORT = re.compile(r":[0-9]*$")
 _INVISIBLE = re.compile(
@@ -81,7 +83,8 @@ def read_address(written: str) -> Address:
     """Take a link apart as a browser would, with or without a scheme; never raises.
 
     Full-width letters and dots, invisible signs, back slashes, a name before @, a port and a final dot change nothing.
-    Numbers as hosts are IP addresses in any of their ways of writing; private ones and single names are the intranet.
+    Numbers as hosts are IP addresses in any of their ways of writing; private ones, single names and names of domains
+    that nobody can own (wiki.local) are the intranet.
     """
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", readable(written.strip()[:2000])))
     plain = plain.replace("。", ".").replace("｡", ".").replace("\\", "/")
@@ -94,7 +97,7 @@ def read_address(written: str) -> Address:
     number = _number(host)
     intranet = number is not None and not number.is_global
     if number is None:
-        intranet = bool(host) and "." not in host and scheme is not None
+        intranet = bool(host) and scheme is not None and ("." not in host or host.rpartition(".")[2] in _INTERNAL)
     site = host if number is not None else (_suffixes().privatesuffix(host) or host if host else "")
     signs = set()
     if number is not None and not intranet:

@@ -45,9 +45,12 @@ def _pattern(words: tuple[str, ...]) -> Any:
     return re2.compile("|".join(parts)) if parts else None
 
 
+_SPACED = re.compile(r"(?<=[一-鿿])\s+(?=[一-鿿])")
+
+
 def _plain(text: str) -> str:
     """Nobody hides what belongs here, so this is less than folding, and a tenth of what that costs for one text."""
-    return simplified(text).lower()
+    return _SPACED.sub("", simplified(text)).lower()
 
 
 def named(text: str, matters: dict[str, tuple[str, ...]]) -> tuple[str, str] | None:
@@ -222,7 +225,7 @@ class TopicVenue(Rule):
             found |= {is_question: NEEDED[is_question], _DOUBTS: _DOUBTING}
         if params.single_mention:
             found |= {_CALLS: f"@|{_CALLED}"}
-        return found | ({_SAYS_MIS_SENT: "错|误"} if params.mis_sent else {})
+        return found | ({_SAYS_MIS_SENT: _MIS_SENT} if params.mis_sent else {})
 
     def see(self, case: Case, params: VenueParams, place: Place) -> Iterable[Finding]:
         if case.is_robot or not case.view.is_of(params.types, params.except_types):
@@ -255,7 +258,7 @@ class TopicVenue(Rule):
         if seen.type == "message.recalled":
             return _taken_back(case, params) if case.state.lately.get("files sent") else None
         text = own_text(seen)
-        if ("错" in text or "误" in text) and len(text) <= 60 and _SAYS_MIS_SENT.search(readable(text)):
+        if len(text) <= 60 and _SAYS_MIS_SENT.search(readable(text)):
             return _hint(Subject("message", seen.origin_id), "可能误发到本群的内容", params.route, case)
         if seen.attachments and case.sender_id and seen.type == "message.created":
             names = "\n".join(one.name or "" for one in seen.attachments[:20])
@@ -268,8 +271,11 @@ class TopicVenue(Rule):
         return None
 
 
+# Of these words each message that says so holds one.
+_MIS_SENT = "错|误|滑|串|岔|[该是]发|[要想]发"
 _SAYS_MIS_SENT = re2.compile(
     r"发错(?:群|了|地方|人)|[错误]发(?:到)?(?:群|本群|这里|了|文件)|(?:发|传)到?错(?:了)?群|误传|误发"
+    r"|手滑[^。\n]{0,6}[发点撤]|发[岔串]了?|串群|不(?:是|该)发(?:到|在)?(?:这|本群|咱们?群)|本来(?:是)?(?:要|想)发[^。\n]{0,8}(?:群|他|她)"
 )
 _TO_ONE = re2.compile(r"@([^\s@,，:：]{1,20})")
 # 老李,3号机参数发我看看; 麻烦王工你把图给我; 财务小郑，…: one person is called by name before what is asked of him.
@@ -332,10 +338,10 @@ def _hint(subject: Subject, told: str, route: str, case: Case) -> Finding:
 
 
 class ArgumentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`turns` hostile messages in which two people answer one another by turns, `within` a span, are an argument.
-    `hostile`: the categories of which such a message is. `route`: what is suggested to them."""
+    """`turns` hostile messages in which two people answer one another by turns, `within` a span, are an argument; up to
+    half of them may be so faintly. `hostile`: the categories of which such a message is. `route`: what is suggested."""
 
-    turns: int = 6
+    turns: int = 4
     within: Span = field(default_factory=lambda: Span(minutes=15, source="tenant"))
     hostile: tuple[str, ...] = ("quarrel", "abuse", "violence", "negative_emotion")
     route: str = "私下沟通"
@@ -344,8 +350,9 @@ class ArgumentParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class TopicArgument(Rule):
     """Two people quarrel in front of all. One quarrel is one finding for each of them, and a person looks.
 
-    Each turn has to be hostile by itself, if only by a weak word: dissent with reasons is none, however long. Others may
-    speak in between. Serves `thread:public-argument`, and by `route` `route:wrong-venue` where doubts go to private talk.
+    Each turn has to be hostile by itself, if only by a weak word: dissent with reasons is none, however long. One with a
+    score that one in a hundred normal messages reaches is faintly so and counts half. Others may speak in between.
+    Serves `thread:public-argument`, and by `route` `route:wrong-venue` where doubts go to private talk.
     """
 
     name = "topic.argument"
@@ -362,17 +369,26 @@ class TopicArgument(Rule):
 
     def see(self, case: Case, params: ArgumentParams, place: Place) -> Iterable[Finding]:
         who = case.sender_id
-        if who is None or case.is_robot or not any(_is_hostile(case, one) for one in params.hostile):
+        if who is None or case.is_robot:
             return
-        key = f"argument|{place.clause}"
-        lately = happened_within(case, key, params.within)
-        if all(which != case.seen.origin_id for _, _, which in lately):
-            lately.append((case.now, who, case.seen.origin_id))
-        case.state.keep(key, lately[-MOST_REMEMBERED:])
-        for other in sorted({one for _, one, _ in lately} - {who}):
+        hostility = max(_hostility(case, one) for one in params.hostile)
+        if not hostility:
+            return
+        key = f"argument|{hostility}|{place.clause}"
+        said = happened_within(case, key, params.within)
+        if all(which != case.seen.origin_id for _, _, which in said):
+            said.append((case.now, who, case.seen.origin_id))
+        case.state.keep(key, said[-MOST_REMEMBERED // 2 :])
+        lately = sorted(
+            (*one, weight)
+            for weight in (_FAINT, _CLEAR)
+            for one in happened_within(case, f"argument|{weight}|{place.clause}", params.within)
+        )
+        for other in sorted({one for _, one, _, _ in lately} - {who}):
             turns = _turns(lately, who, other)
-            if len(turns) >= params.turns and self._is_new(case, params, place, who, other):
-                yield from (_quarrel(one, turns, params) for one in (who, other))
+            enough = sum(turns.values()) >= params.turns * (_CLEAR + _FAINT) / 2
+            if len(turns) >= params.turns and enough and self._is_new(case, params, place, who, other):
+                yield from (_quarrel(one, list(turns), params) for one in (who, other))
 
     def _is_new(self, case: Case, params: ArgumentParams, place: Place, who: str, other: str) -> bool:
         key = "|".join((place.clause, *sorted((who, other))))
@@ -381,24 +397,28 @@ class TopicArgument(Rule):
         return not running
 
 
-def _is_hostile(case: Case, category: str) -> bool:
-    """Say whether a message is of a hostile category as far as one turn of several has to be: a weak word is enough."""
+_FAINT, _CLEAR = 1, 2
+
+
+def _hostility(case: Case, category: str) -> int:
+    """How hostile a message is as one turn of several: clearly by a weak word or the review cut, faintly by any score."""
     asked, _ = case.basis.points(category)
-    return any(
-        one.score >= (asked if one.classifier.startswith("trained") else 0.5)
-        for one in case.signals
-        if one.category == category and not one.unavailable
-    )
+    measured = [one for one in case.signals if one.category == category and not one.unavailable]
+    if any(one.score >= (asked if one.classifier.startswith("trained") else 0.5) for one in measured):
+        return _CLEAR
+    return _FAINT if measured else 0
 
 
-def _turns(lately: Sequence[tuple[Millis, str, str]], who: str, other: str) -> list[str]:
-    """The first message of each turn of two people; what one says in a row is one turn."""
-    turns: list[str] = []
-    last = None
-    for _, one, which in lately:
-        if one in (who, other) and one != last:
-            turns.append(which)
-            last = one
+def _turns(lately: Sequence[tuple[Millis, str, str, int]], who: str, other: str) -> dict[str, int]:
+    """How hostile each turn of two people is, by its first message; what one says in a row is one turn."""
+    turns: dict[str, int] = {}
+    last = first = ""
+    for _, one, which, weight in lately:
+        if one not in (who, other):
+            continue
+        if one != last:
+            first, last = which, one
+        turns[first] = max(turns.get(first, 0), weight)
     return turns
 
 

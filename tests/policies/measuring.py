@@ -8,6 +8,8 @@ from cases import House
 
 from classifiers.measure import Classifiers
 from policies.rules import Case
+from policies.rules.content import points
+from policies.schema import Budget
 
 
 @cache
@@ -15,10 +17,14 @@ def classifiers() -> Classifiers:
     return Classifiers.load()
 
 
+def _points(category: str) -> tuple[float, float]:
+    return points(category, Budget(), classifiers().cut)
+
+
 def measured(case: Case) -> Case:
     """The case as the stream would judge it: measured, with the cuts of the model in use."""
     case.signals = classifiers().measure([case.seen])[0]
-    case.basis = replace(case.basis, cuts=classifiers().cut, explain=classifiers().explain)
+    case.basis = replace(case.basis, points=_points, explain=classifiers().explain)
     return case
 
 

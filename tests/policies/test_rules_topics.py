@@ -19,7 +19,7 @@ def off_topic(house: House, text: str, score: float = 0.9, category: str = "off_
     """A case with a trained score of a category, as the model will give it."""
     case = house.sees(text, **given)
     case.signals = (Signal("trained@test", category, score),)
-    case.basis = replace(case.basis, cuts=lambda category, share: 0.7)
+    case.basis = replace(case.basis, points=lambda category: (0.7, 0.8))
     return case
 
 
