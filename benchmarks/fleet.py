@@ -240,6 +240,14 @@ def mixed(count: int = 50_000) -> list[str]:
     return [numbers.choice(offences if numbers.random() < OFFENCES else work) for _ in range(count)]
 
 
+def usual(count: int = 50_000) -> list[str]:
+    """Own texts of everyday work, without those that are made to look like offences, with 1 offence in 1,000."""
+    _, offences = own_texts()
+    work = [json.loads(line)["text"] for line in (OWN / "work.jsonl").read_text("utf-8").splitlines()]
+    numbers = random.Random(20261121)
+    return [numbers.choice(offences if numbers.random() < 0.001 else work) for _ in range(count)]
+
+
 def told_apart() -> tuple[list[str], list[str]]:
     """Own texts that bring no verdict, and those that do, by what a replay of each alone in its group says."""
     work, offences = own_texts()
