@@ -271,7 +271,7 @@ class Record(Rule):
     watches = MESSAGE_TYPES
 
     def cues(self, params: RecordParams) -> Mapping[Hashable, str]:
-        return {_DECIDED: "定[了下为]|[决商议敲确约]定|明确|通过|拍板|同意|决议|一致|结论"}
+        return {_DECIDED: "定[了下为在于]|[决商议敲确约]定|明确|通过|拍板|同意|决议|一致|结论|纪要|方案"}
 
     def see(self, case: Case, params: RecordParams, place: Place) -> Iterable[Finding]:
         if case.is_robot or not case.view.is_of(params.types, params.except_types):
@@ -295,6 +295,9 @@ _DECIDED = re2.compile(
     r"|(领导|书记|局长|厂长|经理|组里|我们|大家)(已经|已|都)?(拍板|敲定|商定|议定)"
     r"|决定(采用|采纳|选用|由|将|按照?|从|自|改为|推迟|取消|启用|暂停)"
     r"|(方案|计划|预算|日期|工期|分工)(已经|已)?(定了|定下来|敲定|拍板|定为|确定为)"
+    r"|(上线|交付|投产|开工|竣工|完工|验收|交底|切换|移交)(时间|日期|节点)?(就|已经|已|最终|正式|统一)?(定在|定于|定为|确定为)"
+    r"|[总局处科长任](已经|已|都)?(拍板|敲定)|(最后|最终|统一|就)(按|用|走|选)[^。，,\n]{0,8}方案"
+    r"|(^|[\n。；;，, ])(会议)?(结论|决议|决定|议定事项|纪要)(如下)?\s*[:：]"
     r"|(形成|达成)[^。\n]{0,4}(决议|一致意见|结论)"
 )
 _OPEN = re2.compile(

@@ -50,6 +50,7 @@ _CREDENTIAL = re2.compile(r"(?i)(?:密码|口令|password|passwd|pwd)(?:是|为|
 # Passwords that are made to be told to a group.
 _TOLD_TO_ALL = re2.compile(
     r"(?i)(?:会议|wi-?fi|无线|网络|热点|门禁|门锁|解压|压缩包|文件|文档|网盘|链接|入会|直播|初始|默认)的?(?:号|密码)?[\s:：#0-9\-,，]*$"
+    r"|(?:wi-?fi|无线|热点)(?:名称?)?[\s:：]{1,3}[0-9A-Za-z_\-]{1,20}[\s,，、/]*$"
 )
 
 

@@ -47,7 +47,7 @@ class NoticePermission(Rule):
 
     name = "posting.permission"
     Params = NoticePermissionParams
-    watches = MESSAGE_TYPES | {"group.notice_changed"}
+    watches = MESSAGE_TYPES | {"group.notice_changed", "file.uploaded"}
     needs = "publishers of the group, departments and posts of people"
 
     def cues(self, params: NoticePermissionParams) -> Mapping[Hashable, str]:
@@ -68,7 +68,7 @@ class NoticePermission(Rule):
         if params.category:
             yield from _unapproved(case, params)
             return
-        if params.as_published and not case.view.group.publishers:
+        if case.seen.type == "file.uploaded" or (params.as_published and not case.view.group.publishers):
             return
         announced = case.seen.type == "group.notice_changed" or case.does(is_notice)
         if not announced or case.sender_id is None or case.is_robot or self._may(case, params):
@@ -103,6 +103,7 @@ _APPROVED = re2.compile(
     r"(?:审批|批准|签批|核准|批复|同意)(?:通过|发布)?[\s,，、;；:：(（]{0,3}(?:审批|批准|批复)?(?:单|文|件|记录)?(?:编号|文号|批号|单号|号码?)"
     r"[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
     r"|(?:(?:审批|批准|批复|签批)(?:单|文|件)?|批件|批文|批示)(?:编?号|文号)[\s:：为是]{0,3}([0-9A-Za-z〔〕\[\]()（）\-/]{2,30})"
+    r"|(?:审批|批准|批复|签批)(?:单|文|件)[\s:：#为是]{0,3}([0-9][0-9A-Za-z\-/]{2,29})"
 )
 
 
@@ -130,7 +131,7 @@ def _unapproved(case: Case, params: NoticePermissionParams) -> Iterable[Finding]
         weighed = []
     if not (weighed or (claimed and params.claimed)) or case.is_robot or _is_excepted(case, params):
         return
-    number = (claimed.group(1) or claimed.group(2)) if claimed else None
+    number = (claimed.group(1) or claimed.group(2) or claimed.group(3)) if claimed else None
     if number is not None and _plain_number(number) in _on_record(case, params.fact):
         return
     told = f"所附审批编号 {number} 未在登记中" if number else "敏感信息未见事先审批的编号"
