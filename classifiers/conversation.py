@@ -388,6 +388,8 @@ _QUOTED = _compile('[“「『"][^”」』"]{2,40}[”」』"]')
 # The asker's own answer follows: 为什么要戴安全帽？因为….
 _ANSWERED_AT_ONCE = _compile(r"[?？]\s*(?:因为|答|那是|原因|没人吱声|很简单|当然)|自己答|又自己")
 # Such an ending is politeness where something is asked for, and a question elsewhere: 这样写好吗.
+# A question that only praises: 谁打扫的？真干净，点赞.
+_PRAISES = _compile("[?？][^?？]*(?:点赞|[真太好]棒|厉害|给力|表扬|好样的|了不起|👍|赞一个|值得学习)")
 _POLITE_END = _compile(r"(?:好吗|好么|好不好|行吗|行不行|可以吗|OK吗|ok吗|是吧|对吧|知道吗|懂吗)\W*$")
 _ASKS_FAVOUR = _compile(r"请|大家|各位|别|不要|麻烦|一点|点儿|注意|安静|都")
 _ASKED_FOR = _compile(
@@ -443,7 +445,7 @@ def is_question(text: str) -> bool:
 def _asks(text: str) -> bool:
     if "://" in text or "www." in text:
         text = _LINK.sub(" ", text)
-    if ("?" in text or "？" in text) and _ANSWERED_AT_ONCE.search(text):
+    if ("?" in text or "？" in text) and (_ANSWERED_AT_ONCE.search(text) or _PRAISES.search(text)):
         return False
     outside = _QUOTED.sub("", text)
     if outside != text and sum(map(str.isalnum, outside)) > _SHORTEST_TALK:
@@ -615,8 +617,8 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
 }
 # Who says so takes the matter up, passes it on, or tells how far it is.
 _TAKES_UP = _compile(
-    r"我(?:们|这边)?(?:来|去|这就|马上|现在|问|看|查|帮|联系|处理|安排|负责|让|叫|找|带|知道|通知|[过已])|马上|这就|稍等|稍后|等[下会我]|正在|已经?(?:联系|安排|派|处理|报|转|通知|解决|[修换]|提|下单|派单|恢复|发|改|弄|搞)"
-    r"|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|下午|明[天早]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
+    r"我(?:们|这边)?(?:来|去|这就|马上|现在|问|看|查|帮|联系|处理|安排|负责|让|叫|找|带|知道|通知|[过已])|马上|这就|稍等|稍后|等[下会我]|正在|已(?!下班)"
+    r"|叫了|喊了|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|下午|明[天早]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
 )
 # What helps with trouble of which somebody told without a question.
 _HELPS = _compile(
@@ -657,7 +659,7 @@ def is_to_the_point(text: str, asked: Sequence[str], about: Collection[int], *, 
 # Who says what he will do, did, or whether he comes, has taken note of a notice.
 _TAKES_NOTE = _compile(
     r"收悉|收到(?![^，,。]{0,4}[货款钱件票])|知[道悉晓]|明白|了解|清楚|看到了?|阅|照办|遵[命照]|没问题|一定|准时|按时|[按照]要求|落实|执行|配合|马上|参[加会]|出席|到场|报名|[来去到]不了|不[能去来]|请[个了]?[病事年]?假"
-    r"|出差|值班|休[假息]|没空|有事|无异议|没有?意见|同意|已[经交报填办完提发确认学看读传转]|[一二三四五六七八九十两\d]+人|我[^，。]{0,3}[来去到在]|会到|^嗯|这就|安排|(?i:got|get)|ok|OK|👌|👍|🙏|🫡|✅"
+    r"|出差|值班|休[假息]|没空|有事|无异议|没有?意见|同意|已[经交报填办完提发确认学看读传转]|[一二三四五六七八九十两\d]+人|我[^，。]{0,3}[来去到在]|会到|^嗯|在路上|赶[来过回]|[点分]前到|准点|晚到|迟到|这就|安排|(?i:got|get)|ok|OK|👌|👍|🙏|🫡|✅"
 )
 _MISSED = _compile(r"[没未](?:有)?(?:收到|看到|接到|通知)|才(?:看|知)|不(?:知道|清楚|明白)|没(?:听|明)")
 _PARTS = _compile(r"[,，。.!！;；~～…\s]+")

@@ -25,7 +25,8 @@ class RosterParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     `handover`: a transferee is due only once one of these facts of his is stated, and counts from then. `consent`: the fact
     that lets somebody `unconfirmed` (on probation) in, for the group or for one person; any consent stated of him does.
-    `verified`: the facts that say who an `unverified` account is; who is in the directory needs none.
+    `verified`: the facts that say who an `unverified` account is; who is in the directory needs none. `let_in_by`: a stranger
+    whom one of these roles brought in may stay. Any consent on record of one stranger does.
     """
 
     within: Span = field(default_factory=Span)
@@ -37,6 +38,7 @@ class RosterParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     handover: tuple[str, ...] = ()
     consent: str = "leader_consent"
     verified: tuple[str, ...] = ("identity_verified",)
+    let_in_by: tuple[Literal["owner", "manager", "administrator"], ...] = ()
     types: tuple[str, ...] = ()
     except_types: tuple[str, ...] = ()
 
@@ -84,11 +86,14 @@ class RosterDifference(Rule):
             if person is not None and person.status in params.only:
                 since = person.left_at if person.status == "left" else person.transferred_at
                 due_at = case.calendar.over(since, params.within)
-                if due_at is not None and case.now < due_at < tomorrow:
+                if due_at is not None and case.now < due_at < tomorrow - 1:
                     yield who, due_at
 
     def _stranger(self, case: Case, who: str, params: RosterParams, trusted: set[str | None]) -> str | None:
-        if who in trusted:
+        if who in trusted or consented(case, who, params.consent if "unconfirmed" in params.only else ""):
+            return None
+        by = case.state.brought.get(who) or case.state.invited.get(who)
+        if by is not None and case.view.role(by) in params.let_in_by:
             return None
         if "stranger" in params.only:
             return "不在名录中"
@@ -617,7 +622,7 @@ class MemberExit(Rule):
 
 
 _OBJECTS = re2.compile(
-    r"(不要|不得|不准|不许|不能|不可|请勿|禁止|不同意|别).{0,8}(退|离开|走|发|刷|吵|闹|骂|传|聊|说)|停止|制止|住口|留在群"
+    r"(不要|不得|不准|不许|不能|不可|请勿|禁止|不同意|别).{0,8}(退|离开|走|发|刷|吵|闹|骂|传|聊|说|顶|怼|杠|抱怨|起哄|胡来)|停止|制止|住口|留在群"
     r"|到此为止|适可而止|打住|注意.{0,2}(言[辞行论]|影响|分寸|纪律|群规)|(服从|遵守).{0,6}(安排|管理|规定|群规|纪律)"
 )
 

@@ -755,6 +755,7 @@ def test_plain_talk_is_worth_no_question() -> None:
         ("上月返修多少台?", "四十六台", "窗帘洗得挺干净"),
         ("合同章盖了没有", "还没,等法务", "楼下花坛真香"),
         ("条码枪扫码没反应了", "换块电池试试", "小周的婚礼真热闹"),
+        ("化验室地漏返水，味道大", "已喊管道工", "这盆绿萝养得好"),
         ("吊装方案报审卡在哪个环节?", "吊装方案监理没批", "早上好"),
     ],
 )
@@ -762,6 +763,13 @@ def test_an_answer_is_to_the_point_and_other_talk_is_not(question: str, answer: 
     asked, about = asked_for(question), gist(question)
     assert is_to_the_point(answer, asked, about)
     assert not is_to_the_point(other, asked, about)
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"), [("货架谁理的?整整齐齐,点赞", False), ("货架谁理的?标签贴反了", True), ("这个赞是谁点的?", True)]
+)
+def test_a_question_that_only_praises_wants_no_answer(text: str, asks: bool) -> None:
+    assert is_question(text) == asks
 
 
 def test_what_is_remembered_of_a_text_cannot_be_read() -> None:
@@ -775,6 +783,7 @@ def test_what_is_remembered_of_a_text_cannot_be_read() -> None:
         ("收到,要穿工装吗?", True),
         ("知道啦,到时我替老马去", True),
         ("那天我休假", True),
+        ("堵在高架了，赶过来", True),
         ("我们班组三人参加", True),
         ("👌", True),
         ("这就安排下去", True),

@@ -678,6 +678,7 @@ def told_to_stop(text: str, *, by: str = "owner", said: str | None = "我要退�
     ("text", "given"),
     [
         ("请停止，不要退群", {}),
+        ("有意见会上提，别跟班长抬杠", {}),
         ("@陈志强 不准退群", {"said": None, "mentions": (Mention(name="陈志强"),)}),
         ("别再发了", {"said": None, "mentions": (Mention(id="tablet"),)}),
         ("请立即停止", {"said": None, "reply_to": ReplyTo(quoted_sender="陈志强")}),
