@@ -59,18 +59,24 @@ def named(text: str, matters: dict[str, tuple[str, ...]]) -> tuple[str, str] | N
     `matters` is {name: words}; in small letters and simplified characters all are alike, and words may have gaps (报销…发票).
     The name itself counts as a word.
     """
-    if not matters or not text:
-        return None
-    plain = readable(_plain(text[:_READ]))
-    for name, words in matters.items():
-        pattern = _pattern((name, *words))
-        found = pattern.search(plain) if pattern is not None else None
-        if found is not None:
+    return _first_of(_expressions(matters), text)
+
+
+def _expressions(matters: Mapping[str, Sequence[str]]) -> tuple[tuple[str, Any], ...]:
+    found = ((name, _pattern((name, *words))) for name, words in matters.items())
+    return tuple((name, pattern) for name, pattern in found if pattern is not None)
+
+
+def _first_of(expressions: Iterable[tuple[str, Any]], text: str) -> tuple[str, str] | None:
+    plain = readable(_plain(text[:_READ])) if text else ""
+    for name, pattern in expressions:
+        if found := pattern.search(plain):
             return name, found.group()
     return None
 
 
-class TopicParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+# Parameters are compared by identity: those of a binding are made once, and so is what they are compiled to.
+class TopicParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):
     """`category`: what is measured as not belonging here. `topics` {name: words} are what belongs here all the same; a
     message that names one of them passes. `types`, `except_types` of groups. `working_hours`: only then.
     `suspended_by`: a fact of the group; while it is true, or for a day from the time it states, nothing is off topic.
@@ -91,6 +97,11 @@ class TopicParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     @property
     def categories(self) -> tuple[str, ...]:
         return (self.category,) if isinstance(self.category, str) else self.category
+
+
+@lru_cache(512)
+def _allowed(params: TopicParams) -> tuple[tuple[str, Any], ...]:
+    return _expressions(params.topics)
 
 
 class TopicAllowed(Rule):
@@ -123,7 +134,7 @@ class TopicAllowed(Rule):
         called = any(one.certain and one.category in SOLICITED for one in weighed)
         if params.own_offers and case.sender_id in case.directory.people:
             called = called and case.directory.is_stranger(case.sender_id or "")
-        if not called and named(own_text(case.seen), params.topics):
+        if not called and _first_of(_allowed(params), own_text(case.seen)):
             return
         if params.times and not _too_often(case, params, place):
             return
@@ -162,7 +173,7 @@ def _too_often(case: Case, params: TopicParams, place: Place) -> bool:
     return case.sender_id is not None and counted(case, f"topic|{place.clause}", params.within) > params.times
 
 
-class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):
     """What belongs elsewhere, and `route`, the wording of where.
 
     `matters` {name: words} of questions and complaints (of any message, where `asking` is false, which costs folding each);
@@ -192,6 +203,11 @@ class VenueParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     @property
     def categories(self) -> tuple[str, ...]:
         return (self.category,) if isinstance(self.category, str) else self.category
+
+
+@lru_cache(512)
+def _elsewhere(params: VenueParams) -> tuple[tuple[str, Any], ...]:
+    return _expressions(params.matters)
 
 
 class TopicVenue(Rule):
@@ -243,7 +259,7 @@ class TopicVenue(Rule):
 
     def _belongs_elsewhere(self, case: Case, params: VenueParams) -> str | None:
         if params.matters and (not params.asking or _asks_or_complains(case)):
-            matter = named(own_text(case.seen), params.matters)
+            matter = _first_of(_elsewhere(params), own_text(case.seen))
             if matter:
                 return f"涉及{matter[0]}的事宜"
         for category in params.categories if params.complaints or not is_complaint(case.signals) else ():
