@@ -36,7 +36,7 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
 
     `audited_on` is the local day of the last look at all standing faults.
     `roles` were changed before our eyes; `shown_roles` is whom messages show as owner or administrator, which the fleet may
-    not know. `invited` says who brought in whom.
+    not know. `invited` says who invited whom, `brought` who put which stranger into the group.
     `watched_since` is when a rule that minds the group's age first saw it. `last_message_on` is a local day, and the bits of
     `message_days` are the days up to it on which somebody wrote, the lowest that day itself; kept only for rules that ask.
     `lately` is what rules count that look at several messages, by its name: when, who, and which message or file.
@@ -57,6 +57,7 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     deadlines: dict[str, Deadline] = field(default_factory=dict)
     faults: dict[str, StandingFault] = field(default_factory=dict)
     invited: dict[str, str] = field(default_factory=dict)
+    brought: dict[str, str] = field(default_factory=dict)
     notices: dict[str, Any] = field(default_factory=dict)
     episodes: dict[str, Millis] = field(default_factory=dict)
     stated: dict[str, Millis] = field(default_factory=dict)
@@ -171,11 +172,14 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
         case "member.joined" if target:
             state.joined[target] = now
             state.left.pop(target, None)
+            if sender and sender != target and directory.is_stranger(target):
+                state.brought[target] = sender
         case "member.left" | "member.removed" if target or sender:
             gone = target or sender or ""
             state.left[gone] = now
             state.joined.pop(gone, None)
             state.invited.pop(gone, None)
+            state.brought.pop(gone, None)
         case "member.renamed" if change and change.new is not None:
             who = target or sender
             if who and change.field in (None, "card", "name"):
