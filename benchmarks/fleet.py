@@ -1,10 +1,12 @@
 """Real messages through real Kafka into workers of their own process: rate, CPU, waiting time and memory, beside two peers.
 
-    python benchmarks/fleet.py [--messages 200000] [--data DIR] [--workers 1] [--memory 2000000] [--skip-peers] [--json]
+    python benchmarks/fleet.py [--messages 200000] [--data DIR] [--workers 1] [--memory 2000000] [--hard] [--skip-peers]
+                               [--json]
 
 A stack of its own (deploy/local/stack.py, free ports, a temporary folder) is started and removed again. Every part has topics
 of its own with 16 partitions, and `observations` is filled before a worker starts. Texts are those of DIR as in real_input.py,
-else the project's own: work talk with 5 offences in 100. Messages go to 200 groups with 50 members each, one every two seconds
+else the project's own: everyday work talk with 1 offence in 1,000, or with --hard 5 in 100 and between them mostly what only
+looks like one. Messages go to 200 groups with 50 members each, one every two seconds
 in each group, the last one about now.
 
 Rate, CPU, memory: `xunqun worker --agents screen`. Ten times a second the offsets that its consumer group has committed are
@@ -706,7 +708,7 @@ def _peer_jars(peers: Path, module: ModuleType) -> Path:
 
 
 async def measure(given: argparse.Namespace, stack: Any, progress: Progress) -> dict[str, Any]:
-    words = texts(given.data) if given.data else mixed()
+    words = texts(given.data) if given.data else mixed() if given.hard else usual()
     if given.memory:
         async with place(stack, fleet(PACK)) as at:
             await fill(at.kafka, words, given.memory, progress)
@@ -745,6 +747,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="labelled text, as in real_input.py")
     parser.add_argument("--workers", type=int, default=1, help="processes for messages_per_s (1)")
     parser.add_argument("--memory", type=int, metavar="MESSAGES", help="only the memory of one worker, over so many")
+    parser.add_argument("--hard", action="store_true", help="own texts: 5 offences in 100, and mostly what looks like one")
     parser.add_argument("--peers", type=Path, default=PEERS, metavar="DIR")
     parser.add_argument("--skip-peers", action="store_true")
     parser.add_argument("--json", action="store_true")
