@@ -96,3 +96,39 @@ def test_open_reports_are_bounded_and_name_no_reporter() -> None:
         found("report.intake", house.sees(type="report.filed", id=f"r{number}", by="member", at=number), **PROMPTLY)
     assert len(house.state.deadlines) == 50
     assert "member" not in msgspec.json.encode(house.state.deadlines).decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reports"),
+    [
+        ("intruder", "这群怎么进来个陌生人,昵称叫发财哥", True),
+        ("intruder", "王五不是我们车间的,谁把他拉进来的", True),
+        ("intruder", "新来的小刘是我们车间的,大家欢迎", False),
+        ("intruder", "严禁拉外人进群", False),
+        ("security", "我工牌丢了,最后一次见是在食堂", True),
+        ("security", "手滑点了那封报税邮件的附件,电脑卡住不动", True),
+        ("security", "邮件附件我看了,合同没问题", False),
+        ("security", "明天演练钓鱼邮件,点了链接的要补课", False),
+        ("breach", "有人又在刷投票链接,群主提醒一下吧", True),
+        ("breach", "给管理员提个建议,群文件该分分类了", True),
+        ("breach", "有人发货单没签字,处理一下", False),
+        ("breach", "客户投诉的处理单发我", False),
+    ],
+)
+def test_what_is_told_openly_is_taken_in_where_it_is_a_report(kind: str, text: str, reports: bool) -> None:
+    told = found("report.intake", House().sees(text), said=kind)
+    assert bool(told) == reports
+    assert all(one.cause is None and text[:4] not in one.explanation for one in told)
+    assert found("report.intake", House().sees(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("by", "text", "late"),
+    [("keeper", "已撤回,下不为例", 0), ("keeper", "今天产量已报", 0), ("keeper", "下班", 1), ("finance", "已撤回", 1)],
+)
+def test_what_was_told_openly_is_handled_when_the_management_says_so(by: str, text: str, late: int) -> None:
+    house = House()
+    promptly = {**PROMPTLY, "said": "breach"}
+    for case in (house.sees("有人在刷广告,管管"), house.sees(text, by=by, at=HOUR)):
+        assert found("report.intake", case, **promptly) == []
+    assert len(overdue("report.intake", house.sees(type="clock.tick", by=None, at=10 * DAY), **promptly)) == late
