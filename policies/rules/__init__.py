@@ -21,7 +21,7 @@ from policies.rules.media import Copyright, FileTamper, NeedsText, ProgramFile, 
 from policies.rules.names import GroupName, NameFormat
 from policies.rules.personal import PersonalData
 from policies.rules.posting import NoticePermission
-from policies.rules.registry import Approval, Duplicate, Filing, Handover, Roles, Unmended
+from policies.rules.registry import Announced, Approval, Duplicate, Filing, Handover, Roles, Unmended
 from policies.rules.reports import ReportIntake
 from policies.rules.roster import ClosedRoster, Invitation, MemberExit, MemberInactive, MustJoin, RosterDifference
 from policies.rules.topics import TopicAllowed, TopicArgument, TopicVenue
@@ -37,6 +37,7 @@ RULES: dict[str, Rule] = {
         NameFormat(),
         GroupName(),
         Approval(),
+        Announced(),
         Filing(),
         Roles(),
         Duplicate(),

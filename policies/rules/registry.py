@@ -1,15 +1,16 @@
 """Rules on how a group is founded, filed and led. Each fault stands until it is mended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
+import re2
 from msgspec import Struct
 
-from models import Group, Person, Subject
-from models.observation import Millis
+from models import Evidence, Group, Person, Subject
+from models.observation import MESSAGE_TYPES, Millis
 from policies.directory import Directory
-from policies.rules.base import Case, Finding, Rule
+from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.names import core_of, shows_work, simplified
 from policies.schema import Span
 from policies.state import Deadline, pack_name
@@ -149,6 +150,63 @@ def _is_small(case: Case, small: Small) -> bool:
     people = view.members | (set(state.cards) - set(state.left))
     name = view.name
     return len(people) <= small.members and (not name or shows_work(case, name))
+
+
+class AnnouncedParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`by` says whose consent the policy wants, for the wording only. `types`, `except_types` of groups."""
+
+    by: str = ""
+    types: tuple[str, ...] = ()
+    except_types: tuple[str, ...] = ()
+
+
+class Announced(Rule):
+    """Somebody tells that they have formed a work group themselves, which nobody may have seen yet.
+
+    Who proposes one, applies for it or was told to form it founds nothing without approval; leaders need none. Serves
+    `registry:approval`.
+    """
+
+    name = "registry.announced"
+    Params = AnnouncedParams
+    watches = MESSAGE_TYPES
+
+    def cues(self, params: AnnouncedParams) -> Mapping[Hashable, str]:
+        return {_FORMED: "群|讨论组"}
+
+    def see(self, case: Case, params: AnnouncedParams, place: Place) -> Iterable[Finding]:
+        if (
+            case.is_robot
+            or case.directory.is_leader(case.person)
+            or not case.view.is_of(params.types, params.except_types)
+        ):
+            return
+        text = readable(own_text(case.seen)[:_READ])
+        found = _FORMED.search(text)
+        if found is None or _NOT_ON_ONES_OWN.search(text):
+            return
+        by = f"须经{params.by}同意" if params.by else "须先审批"
+        yield Finding(
+            subject=case.offender,
+            explanation=f"自称另行建立了工作群，{by}",
+            certain=case.sender_id is not None,
+            evidence=(Evidence("conversation", "registry", found.span(), None, "自称已建群"),),
+            category="registry",
+        )
+
+
+# Of a message this much is read.
+_READ = 500
+_A_GROUP = r"(?:群|讨论组)(?:[^众体落控楼主里内发聊友号名英情公]|$)"
+_FORMED = re2.compile(
+    rf"[我咱]们?[^。，,;；\n?？]{{0,8}}(?:建|拉|组|弄|开|搞|创建|成立)(?:好)?了(?:一?个)?[^。，,;；\n?？@]{{0,14}}{_A_GROUP}"
+    rf"|(?:刚刚?|新|另外?|单独|私下|自己|悄悄|又)(?:建|拉|组|弄|开|搞|起)(?:好)?[了的]?(?:一?个)?[^。，,;；\n?？@]{{0,12}}{_A_GROUP}"
+)
+_NOT_ON_ONES_OWN = re2.compile(
+    r"建议|申请|请示|想[建拉]|准备|打算|计划|能否|能不能|可不可以|可否|要不要|是否|[?？]|吗|批准|审批|批了|获批|同意|备案|登记"
+    r"|(?:领导|[局总处科]长?|主任|书记|上级|办公室)[^。，,\n]{0,6}(?:让|要求|安排|指示|叫|定)|按[^。，,\n]{0,8}(?:要求|安排)|[这本此]个?群|(?:公司|街道|[办局院厅省市县他她]|甲方|对方|监理)[^，,。]{0,4}(?:建|拉|组|开)|不得|严禁|禁止|不要|勿"
+    r"|别[再私自]|谁|私自|擅自|通报|处理|解散|退群|客户|家长|业主|同学|家庭|群众|村民|居民|诈骗|骗子"
+)
 
 
 class FilingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -41,6 +41,7 @@ LOOKED_AT = {
     "name.format": "群昵称与名录是否相符",
     "group.name": "群名与备案及规定格式是否相符",
     "registry.approval": "建群是否经过批准",
+    "registry.announced": "群内自称另行建群",
     "registry.filing": "备案事项是否齐全",
     "registry.roles": "群主、管理员的设置",
     "registry.duplicate": "是否与已有的群重复",
@@ -102,7 +103,7 @@ PARAMETERS = {
     "extensions": "文件后缀", "megabytes": "大小（MB）不小于", "own_words": "自有资料用语", "times": "次数",
     "asking": "仅限询问", "mis_sent": "含误发后撤回的", "delicate": "敏感文件用语", "keepers": "责任人",
     "by_leaders": "仅限领导和群主所问", "started": "首次登记后起算", "shown_by": "凭此视为已办",
-    "facts": "凭据", "investigate": "调查部门", "handled": "处理人",
+    "facts": "凭据", "investigate": "调查部门", "handled": "处理人", "said": "含群内公开反映的",
     "claimed": "含所称未登记的编号", "as_published": "公布发布权限后", "hidden": "含部分隐去的号码",
     "notices": "含管理人员所发的", "each": "逐人提醒", "complaints": "含投诉和诉求",
     "category": "类别", "to": "转交",
@@ -120,6 +121,7 @@ _TAGS = {
     "party_member": "党员", "customer": "客户", "unrelated": "无关人员", "strangers": "外部人员",
     "left": "离职", "transferred": "调动", "stranger": "外部人员", "unconfirmed": "未转正", "question": "提问",
     "assignment": "交办", "issue": "反映的问题", "both": "提问和交办",
+    "intruder": "无关人员入群", "security": "信息安全问题", "breach": "群内违规和意见",
 }  # fmt: skip
 
 
