@@ -5,18 +5,18 @@
 
 States of 10,000 groups under pack xianchuang hold 100 deadlines each, 50 for replies and 50 for receipts, as many as the
 rules allow. 10 of each group fall due within one second (`--within`), the others in a day; each that is due brings a finding,
-but where its asker says that it is settled, as a few of the texts do. Messages go to groups at random, one on schedule after the other; 5
-in 100 are one advert that is certain to bring a verdict, and of
+but where its asker says that it is settled, as a few of the texts do. Messages go to groups at random, one on schedule after the
+other; 5 in 100 are one advert that is certain to bring a verdict, and of
 these is told how long it takes from when the message was due to be sent until its verdict is there: `before`, the ten
 seconds in which nothing is due, and `meanwhile`, from the due time until the last deadline was judged.
 
 `fleet`: a stack of its own (deploy/local/stack.py) and one `xunqun worker --agents screen` as in fleet.py, with the tick
-that it writes every five seconds. `drained_per_s` is how fast the middle of them was judged, from the 5th to the 95th in a
-hundred: the first ones come before the first tick, with messages of their own groups.
+that it writes every five seconds. `drained_per_s` counts from the first verdict that a tick brought to the last
+one; before that tick only messages bring those of their own groups. `last_after_due_s` has that time in it.
 
 `embedded`: the embedded host in this process, its store on disk, with all agents: strikes, tasks and views are entered in the
-same step. Posts are appended as they come, the host steps, and it is ticked as soon as nothing is left to do (a service ticks
-once in five seconds, 1,000 groups at most). It is given a minute; what is not judged by then is missing from `judged`.
+same step. Posts are appended as they come, the host steps, and it is ticked as a service does it: every five seconds, and
+after each step while more is due. It is given a minute; what is not judged by then is missing from `judged`.
 
 `state` is what one state with all its deadlines costs in microseconds: to read, to write, to pack for Redis.
 """
@@ -29,6 +29,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ from streams.topics import JUDGEMENTS, OBSERVATIONS, Effects, Judged
 
 OPEN = 100
 BEFORE, MOST_SECONDS = 10.0, 60.0
+# As a service ticks. A message has no more deadlines judged than its group has, a tick many more.
+TICK_SECONDS, BY_TICK = 5.0, 2 * OPEN
 # Milliseconds from the start of writing the states to the due time: what always passes, and what a group takes.
 LEAD, LEAD_OF_GROUP = 15_000, 3
 OFFENCES, ADVERT = 0.05, "面膜内部代理价，拉三个下线返现"
@@ -129,20 +132,24 @@ def waits(sent: Mapping[str, float], seen: Mapping[str, float], low: float, high
 
 
 def told(
-    due: int, times: Sequence[float], sent: Mapping[str, float], seen: Mapping[str, float], at: float
+    due: int, judged: Sequence[tuple[float, Millis]], sent: Mapping[str, float], seen: Mapping[str, float], at: float
 ) -> dict[str, Any]:
-    """The figures of one host; `times` are when deadlines were judged, all moments on the same clock."""
+    """The figures of one host; `judged` are when deadlines were judged, and by the record of which time."""
+    times = [one for one, _ in judged]
     before = waits(sent, seen, at - BEFORE, at)
     if not times:
         return {"due": due, "judged": 0, "before": before}
     meanwhile = waits(sent, seen, at, times[-1])
-    low, high = len(times) * 5 // 100, len(times) * 95 // 100
+    together = Counter(cause for _, cause in judged)
+    ticked = [one for one, cause in judged if together[cause] >= BY_TICK]
+    first = ticked[0] if ticked else times[0]
     ratio = meanwhile["p99_ms"] / before["p99_ms"] if meanwhile["messages"] and before["messages"] else None
     return {
         "due": due,
         "judged": len(times),
-        "seconds": round(times[-1] - times[0], 2),
-        "drained_per_s": round((high - low) / max(1e-9, times[high] - times[low])),
+        "by_ticks": len(ticked),
+        "seconds": round(times[-1] - first, 2),
+        "drained_per_s": round(sum(one >= first for one in times) / max(1e-9, times[-1] - first)),
         "last_after_due_s": round(times[-1] - at, 2),
         "before": before,
         "meanwhile": meanwhile,
@@ -193,8 +200,9 @@ def _drive(host: Embedded, given: argparse.Namespace, work: Sequence[str], at: M
     due_at = at / 1000 + zero
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
-    times: list[float] = []
+    times: list[tuple[float, Millis]] = []
     began = due_at - BEFORE
+    tick_at = 0.0
     if began < time.monotonic():
         raise SystemExit("the states took longer to write than was left until their due time: take fewer --groups")
     time.sleep(max(0.0, began - time.monotonic()))
@@ -210,12 +218,16 @@ def _drive(host: Embedded, given: argparse.Namespace, work: Sequence[str], at: M
         done = host.step()
         for one in done:
             if one.agent == "screen":
-                for topic, _, value, _ in one.effects.records:
+                for topic, _, value, caused_at in one.effects.records:
                     if topic == JUDGEMENTS:
-                        times += [time.monotonic()] * fired(value)
+                        times += [(time.monotonic(), caused_at)] * fired(value)
                         if value.verdict.observation_id:
                             seen.setdefault(value.verdict.observation_id, time.monotonic())
-        if not done and not host.tick(now()):
+        ticked = 0
+        if host.more_due or time.monotonic() >= tick_at:
+            ticked = host.tick(now())
+            tick_at = max(tick_at, time.monotonic() + TICK_SECONDS)
+        if not done and not ticked:
             time.sleep(0.001)
     return told(due, times, sent, seen, due_at)
 
@@ -248,14 +260,14 @@ class Judgements(Verdicts):
 
     def __init__(self, at: Place) -> None:
         super().__init__(at.kafka)
-        self.times: list[float] = []
+        self.times: list[tuple[float, Millis]] = []
 
     async def _read(self) -> None:
         while True:
             for records in (await self._consumer.getmany(timeout_ms=1000)).values():
                 for record in records:
                     value = self._decoder.decode(record.value)
-                    self.times += [time.monotonic()] * fired(value)
+                    self.times += [(time.monotonic(), record.timestamp)] * fired(value)
                     if value.verdict is not None and value.verdict.observation_id:
                         self.seen.setdefault(value.verdict.observation_id, time.monotonic())
 

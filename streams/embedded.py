@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -32,6 +33,9 @@ from streams.topics import (
 
 # Windows reach back this far; after a start the log is read back this long with effects off.
 REWOUND: Millis = 15 * 60 * 1000
+# So many groups are ticked at once. What is said meanwhile waits until all agents have done what follows from it, some 30 ms
+# where ten deadlines of each are due.
+_TICKED_AT_ONCE = 24
 # Bytes of states at hand, as they are stored; as values they take about five times as much.
 _MOST_CACHED = 16 << 20
 
@@ -73,6 +77,12 @@ class Embedded:
         self._unseen = {key: None for key in directory.groups if key not in stated}
         # Up to this offset nothing is left for any agent.
         self._quiet = -1
+        #: Something is due that the last `tick` did not reach: tick again after the next step.
+        self.more_due = False
+        # The groups of the last ticks and the offset of the last of these; whether an agent has more to do than one step does.
+        self._ticked: list[str] = []
+        self._ticked_to = -1
+        self._behind = False
         self._encode = msgspec.json.Encoder().encode
         self._decoders = {agent.name: msgspec.json.Decoder(agent.State) for agent in self.agents if agent.State}
         self._rewind()
@@ -112,11 +122,26 @@ class Embedded:
             self.store.append([record_of(DEAD_LETTERS, "", dead, now)])
 
     def tick(self, now: Millis) -> int:
-        """Let time pass in every group where something is due; returns how many groups were ticked."""
-        with self.store.transaction():
-            records = self._ticks(now, now)
-            self.store.append(records)
-        return len(records)
+        """Let time pass in some groups where something is due; returns how many. `more_due` says whether there are others.
+
+        In none while an agent is behind: ticks wait until what was said is judged and what followed from the last ones is done.
+        """
+        if self._behind or self._offsets[self.screen.name] < self._ticked_to:
+            self.more_due = True
+            return 0
+        dues = self.store.dues(self.screen.name, now, _TICKED_AT_ONCE + 1)
+        due = [*(key for key, _ in dues), *islice(self._unseen, _TICKED_AT_ONCE + 1)]
+        keys = due[:_TICKED_AT_ONCE]
+        # Groups that are as due as before were ticked in vain; they wait until somebody ticks anew.
+        self.more_due = len(due) > len(keys) and keys != self._ticked
+        self._ticked = keys
+        if keys:
+            # After a power cut they are ticked again.
+            with self.store.transaction(durable=False):
+                records = [_tick_of(key, now, now) for key in keys]
+                self.store.append(records)
+            self._ticked_to = records[-1].offset
+        return len(keys)
 
     def screen_again(self, now: Millis, limit: int = 2000) -> int:
         """Append once more what a classifier could not measure and can measure now; returns how many.
@@ -141,7 +166,7 @@ class Embedded:
         try:
             # What goes out is claimed in a transaction of its own, which waits for the disk, and so for this one.
             with self.store.transaction(durable=False):
-                quiet, upstream = True, set[str]()
+                quiet, behind, upstream = True, False, set[str]()
                 for agent in self.agents:
                     upstream.update(agent.reads)
                     records = self.store.read(agent.reads, self._offsets[agent.name], self.chunk)
@@ -150,7 +175,8 @@ class Embedded:
                         done += fresh
                         self._offsets[agent.name] = records[-1].offset
                         back = any(topic in upstream for one in fresh for topic, *_ in one.effects.records)
-                        quiet = quiet and not back and len(records) < self.chunk
+                        behind = behind or len(records) >= self.chunk
+                        quiet = quiet and not back and not behind
                 head = self.store.head()
         except BaseException:
             self._offsets = before
@@ -158,6 +184,7 @@ class Embedded:
             raise
         if quiet:
             self._quiet = head
+        self._behind = behind
         self._remember(pending)
         return done
 
@@ -189,7 +216,7 @@ class Embedded:
         return self.store.dues(self.screen.name, until)
 
     def _ticks(self, sent_at: Millis, now: Millis) -> list[Record]:
-        return [Record(OBSERVATIONS, key, tick_body(key, sent_at), -1, now) for key in self.groups_due(sent_at)]
+        return [_tick_of(key, sent_at, now) for key in self.groups_due(sent_at)]
 
     def _rewind(self) -> None:
         done = self._offsets[self.screen.name]
@@ -275,6 +302,10 @@ class _Held:
 
 
 _States = dict[tuple[str, str], _Held]
+
+
+def _tick_of(key: str, sent_at: Millis, now: Millis) -> Record:
+    return Record(OBSERVATIONS, key, tick_body(key, sent_at), -1, now)
 
 
 def tick_body(group_key: str, sent_at: Millis) -> bytes:

@@ -168,6 +168,7 @@ class Service(DeskCalls):
     async def _work(self) -> None:
         while True:
             done = await self._patiently(self.host.step)
+            ticked = self.host.more_due and await self._patiently(self.host.tick, self.clock())
             if done:
                 now = self.clock()
                 for one in done:
@@ -178,6 +179,8 @@ class Service(DeskCalls):
                     self._sendable.set()
                 if _BUSY <= max(len(one.records) for one in done) < self.host.chunk:
                     await asyncio.sleep(_LINGER_SECONDS)
+                continue
+            if ticked:
                 continue
             self._news.clear()
             with suppress(TimeoutError):
