@@ -60,6 +60,8 @@ WARNED_OF = SOLICITED | {"porn"}
 # is wrong too often to ask a person because of it; below the second the message is more likely none of the category, and
 # no single word beside it makes it certain; below the third it is never certain by itself.
 ASK, EVEN, SURE = 0.3, 0.5, 0.8
+# Below this one weak word of a category that everyday talk is full of asks nobody.
+FAINT = {"ads": 0.2, "fraud": 0.2, "gambling": 0.2, "rumour": 0.1}
 # Happenings of one kind that are remembered of a group.
 MOST_REMEMBERED = 60
 # Somebody else's words; a single word in quotation marks may be anybody's.
@@ -69,9 +71,12 @@ READ, SHORT = 2000, 12
 # Whose number it is, or what the list of numbers is for.
 _REACHED = re.compile(
     "名单|名册|花名册|通讯录|联络表|联系(?:人|方式|电话)|对接人|负责人|值班|带班|值守|轮值|领队|司机|车牌|接[站机送]|参[会训赛]|与会|签到|核对|报修电话"
-    "|应急电话|办公[室电]|换号|新号码?|(?:我|本人|个人)的?(?:新)?(?:手机|电话|号码)"
+    "|应急电话|办公[室电]|换号|新号码?|身份证|报销|开户行|工资卡|(?:我|本人|个人)的?(?:新)?(?:手机|电话|号码)"
 )
 _NUMBER = re.compile(r"\d{7}")
+_PURCHASING = re.compile("[比询议]价|比选|[招投中]标|请购|三家|报价单")
+# Praise that is meant; 你真厉害 may be anything.
+_PRAISE = re.compile("点赞|辛苦了|表扬|好样的|了不起|👍|值得(?:学习|表扬)|手艺|干净|整整齐齐|利索")
 _PUBLICITY = re.compile(
     "公众号|官微|官网|推文|视频号|宣传[片稿册]|新闻稿|通讯稿|喜报|海报|朋友圈|见报|点赞|获评|荣获|获奖|表彰|好评"
 )
@@ -200,6 +205,12 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     called = read == 2 and not warned and category in SOLICITED and has(read_here, "solicitation")
     # A bank's own offer calls as well: bets are called for only where nothing else that is offered so is likelier.
     called = called and not (category == "gambling" and _is_likelier(read_here, trained))
+    if read == 1 and weak == 1 and (trained or 0.0) < FAINT.get(category, 0.0):
+        # 听说 in a talk about the canteen, 转告 in a reminder.
+        weak = 0
+    if category == "ads" and read < 3 and weak and _PURCHASING.search(own_text(case.seen)[:READ]):
+        # Who compares offers for the house says 需要的找我 of the table with them.
+        weak = read = 0
     weight = 3 if strong else read + weak + called - warned if read else 0
     if warned and category in WARNED_OF:
         # The trained score reads what is quoted as well. Words that stand outside the quotation count all the same.
@@ -232,14 +243,14 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
 
     Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
     says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; who
-    scolds a thing or oneself insults nobody; and a bet whose words are rather an advert's is one.
+    scolds a thing or oneself, or praises, insults nobody; and a bet whose words are rather an advert's is one.
     """
     if speaks_of_work(text, category, score) or (
-        category == "gambling" and score < SURE and _is_likelier(signals, score)
+        category == "gambling" and (score < SURE or _offers(signals)) and _is_likelier(signals, score)
     ):
         return True
     if category == "abuse":
-        return scolds_nobody(text[:READ])
+        return scolds_nobody(text[:READ]) or (score < SURE and _PRAISE.search(text[:READ]) is not None)
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
         return bool(reached) or has(signals, "identity_number")
@@ -250,6 +261,11 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
             _NEWS.search(text[:READ]) is not None and not _KEPT.search(text[:READ])
         )
     return False
+
+
+def _offers(signals: Sequence[Signal]) -> bool:
+    """Say whether words of an advert stand beside the scores."""
+    return any(one.category == "ads" and not one.classifier.startswith("trained") for one in signals)
 
 
 def _is_likelier(signals: Sequence[Signal], score: float | None) -> bool:

@@ -150,7 +150,9 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
         return _credentials(own_text(case.seen))
     if kind == "private":
         return _private(case)
-    items = [item for one in case.signals if one.category == kind for item in one.evidence]
+    made_up = _MADE_UP.search(readable(own_text(case.seen))) is not None
+    measured = (item for one in case.signals if one.category == kind for item in one.evidence)
+    items = [item for item in measured if not (made_up and _is_made_up(item, own_text(case.seen)))]
     if params.hidden:
         items += _hidden(own_text(case.seen), kind)
     if not items:
@@ -167,6 +169,15 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
     if params.own_allowed and len({_number(item, text) for item in items}) == 1:
         return [item for item in items if _owner(case, item, items) != "own"]
     return items
+
+
+# Numbers to try something with: said to be such, and with digits that nobody's number has.
+_MADE_UP = re2.compile(r"(?i)测试|假数据|示例|样例|占位|脱敏|虚[拟构]|随便填|格式|模板|mock|demo")
+_SAME_DIGITS = re.compile(r"(\d)\1{5}|12345678")
+
+
+def _is_made_up(item: Evidence, text: str) -> bool:
+    return item.span is not None and _SAME_DIGITS.search(text[slice(*item.span)]) is not None
 
 
 # Digits that are left out, as people write them who do not have them at hand; stars are put there on purpose.

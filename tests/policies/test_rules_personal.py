@@ -104,6 +104,18 @@ def test_addresses_where_they_are_asked_for(text: str, others: list[str]) -> Non
     assert kinds(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("短信接口的示例填郑敏 13900000000", []),
+        ("测试环境导进了真数据,郑敏 13987654321", ["mobile_number"]),
+        ("郑敏的手机 13900000000", ["mobile_number"]),
+    ],
+)
+def test_a_number_made_up_to_try_something_is_nobodys(text: str, others: list[str]) -> None:
+    assert kinds(text) == others
+
+
 def test_ones_own_may_be_forbidden_too() -> None:
     assert kinds(f"我的身份证号是{IDENTITY}", own_allowed=False) == ["identity_number"]
 
