@@ -14,7 +14,7 @@ from policies.rules import RULES, Case, Finding, Rule, consequence
 from policies.rules.base import Place
 from policies.rules.content import prune_episodes
 from policies.schema import Binding, Clause, Pack
-from policies.state import Deadline, StandingFault
+from policies.state import Deadline, GroupState, StandingFault
 
 # A deadline waits this long for records that are still on their way before it is judged.
 ALLOWED_LATENESS: Millis = 0
@@ -181,15 +181,20 @@ def _called(case: Case, pack: CompiledPack) -> Sequence[Bound]:
     watching = pack.by_type.get(case.seen.type, ())
     if not watching or case.cues is None or not case.is_plain:
         return watching
-    cues = case.cues
-    if not case.signals:
-        return [one for one in watching if one.cues is None or not one.cues.isdisjoint(cues)]
-    measured = {one.category for one in case.signals}
+    cues, heard, waiting = case.cues, {one.category for one in case.signals}, _waiting(case.state)
     return [
         one
         for one in watching
-        if one.cues is None or not one.cues.isdisjoint(cues) or not one.heeds.isdisjoint(measured)
+        if one.cues is None
+        or not one.cues.isdisjoint(cues)
+        or (heard and not one.heeds.isdisjoint(heard))
+        or (waiting and (one.clause_id, one.index) in waiting)
     ]
+
+
+def _waiting(state: GroupState) -> set[tuple[str, int]]:
+    """The bindings that have set deadlines; nearly always none."""
+    return {(one.clause, one.binding) for one in state.deadlines.values()} if state.deadlines else set()
 
 
 def _see(found: Judgement, case: Case, called: Iterable[Bound]) -> None:

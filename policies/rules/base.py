@@ -112,12 +112,11 @@ class Case(Struct):
 
     @property
     def is_plain(self) -> bool:
-        """A message of words alone, in a group that waits for nothing: only they can make a rule speak."""
+        """A message of words alone: only they, and what the group waits for, can make a rule speak."""
         seen = self.seen
         return (
             seen.type == "message.created"
             and seen.kind == "text"
-            and not self.state.deadlines
             and not (
                 seen.attachments or seen.links or seen.mentions or seen.mention_all or seen.reply_to or seen.forward
             )
@@ -148,7 +147,7 @@ class Rule:
 
     def cues(self, params: Any) -> Mapping[Hashable, str] | None:
         """The questions of which the words of a plain message (`Case.is_plain`) have to be worth one, each with the words that it
-        needs, see `classifiers.cues`. None: `see` is called for each message."""
+        needs, see `classifiers.cues`; while a deadline of the rule runs, it is called as well. None: it is called for each."""
         return None
 
     def heeds(self, params: Any) -> frozenset[str]:

@@ -150,15 +150,16 @@ def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
         return False
     # Of what somebody else is asked by name, what is asked for is his to say.
     kinds = () if named else asked["for"]
-    return (not to or to <= set(named)) and is_to_the_point(text, kinds, asked["about"], brief=not named)
+    to_the_point = is_to_the_point(text, kinds, asked["about"], brief=not named)
+    # Where nothing in particular is asked for, as in an assignment, taking it on answers.
+    return (not to or to <= set(named)) and (to_the_point or (not asked["for"] and takes_note(text)))
 
 
 def _called(case: Case) -> list[str]:
     """Whom a question is put to: those it mentions, or whose names it begins with."""
     text = own_text(case.seen).lstrip("@ ")[:_LONGEST_CALL]
-    members = (case.directory.people.get(one) for one in case.view.members)
-    begins = {one.id for one in members if one is not None and text.startswith(one.name)}
-    return sorted({*_mentioned(case), *begins} - {case.sender_id or ""})
+    begins = {one.id for size in range(2, len(text) + 1) if (one := case.directory.called(text[:size]))}
+    return sorted({*_mentioned(case), *(begins & case.view.members if begins else ())} - {case.sender_id or ""})
 
 
 def _mentioned(case: Case) -> set[str]:
