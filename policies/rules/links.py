@@ -43,6 +43,7 @@ _PROGRAMS = frozenset(
 _BAITS = frozenset({"fraud", "gambling", "porn", "ads", "red_packet", "voucher"})
 _BAIT = re2.compile(
     "领取|领红包|补贴|中奖|获奖|提额|解冻|冻结|账户异常|账号异常|重新认证|实名认证|即将失效|逾期|退款|理赔|免费领|点击|点开|安装|下载"
+    "|(?:薪资|工资|社保|个税|公积金|违章|快递|成绩)[^。，,\n]{0,4}(?:查询|申领|补缴|退税)|(?:快|赶紧|马上)装"
 )
 # Ends of names that no registry gives away: ICANN's, RFC 6762's, and what houses have made up.
 _INTERNAL = frozenset({"internal", "local", "lan", "corp", "home", "intranet", "private", "localdomain", "inner"})

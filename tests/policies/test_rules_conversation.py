@@ -96,6 +96,15 @@ def test_who_is_asked_by_name_answers_and_others_only_to_the_point(by: str, text
 
 
 @pytest.mark.parametrize(
+    ("text", "late"),
+    [("好的方总,周四下班前给您", False), ("行,我来弄", False), ("食堂今天有鱼", True), ("二楼饮水机滴水", True)],
+)
+def test_taking_it_on_answers_an_assignment(text: str, late: bool) -> None:
+    said: list[Said] = [(0, "leader", "仓储部周五前报盘点差异表"), (10 * MINUTE, "member", text)]
+    assert unanswered(*said, until=3 * HOUR) == late
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [
         ("我晚点到", False),

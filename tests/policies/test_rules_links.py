@@ -216,6 +216,8 @@ def danger(text: str, house: House | None = None, /, **given: Any) -> Finding | 
         ("补贴领取 http://47.96.1.2/app.apk", True),
         ("看看 http://47.96.1.2/app.apk", True),
         ("看看 http://47.96.1.2/a", False),
+        ("个税补缴查询 https://gs-cx.top/geshui.apk", True),
+        ("条码枪驱动 https://down.soft.com/driver.exe", False),
         ("装这个 https://down.soft.com/setup.exe", False),
         ("工资补贴领取 https://www.icbc.com.cn.login.top/", True),
         ("看看 https://www.icbc.com.cn.login.top/", False),
