@@ -87,6 +87,10 @@ _NEWS = re.compile(
 _KEPT = re.compile(
     "内部|保密|机密|秘密|外传|外泄|透露|透个?底|[未没]有?(?:公开|公布|披露|公告|对外)|先别|别[往对]外|还没"
 )
+_WORKPLACE = re.compile(
+    r"(?i)(?:https?://)?(?:[a-z0-9\-]+\.)*(?:docs?\.qq|v\.qq|doc\.weixin\.qq|meeting\.tencent|feishu|kdocs|wps|shimo|yuque|dingtalk|wjx"
+    r"|bilibili|gov|edu|xuexi|xuetangx)\.(?:com|cn|im|top)(?:[/:?#]|$)"
+)
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
 SHIELDED = frozenset(
     {"abuse", "negative_emotion", "incitement", "rumour", "violence", "off_topic", "leak", "reputation", "quarrel"}
@@ -217,7 +221,7 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         weight = 0 if not plain and _QUOTATION.search(own_text(case.seen)) else min(weight, 2)
     if trained is not None and trained >= review and not warned:
         weight = max(weight, 2)
-    if weight < 2:
+    if weight < 2 or (weight == 2 and category == "rumour" and trained is not None and _is_gossip(read_here, trained)):
         return None
     evidence = tuple(item for one in plain for item in one.evidence)
     if trained is not None and not evidence and not forwarded:
@@ -243,7 +247,8 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
 
     Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
     says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; who
-    scolds a thing or oneself, or praises, insults nobody; and a bet whose words are rather an advert's is one.
+    scolds a thing or oneself, or praises, insults nobody; a bet whose words are rather an advert's is one. The addresses
+    of shared documents look like an advert's too.
     """
     if speaks_of_work(text, category, score) or (
         category == "gambling" and (score < SURE or _offers(signals)) and _is_likelier(signals, score)
@@ -253,9 +258,11 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
         return scolds_nobody(text[:READ]) or (score < SURE and _PRAISE.search(text[:READ]) is not None)
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
-        return bool(reached) or has(signals, "identity_number")
+        return bool(reached) or has(signals, "identity_number") or _leads_to_work(signals)
     if category == "reputation":
         return _PUBLICITY.search(text[:READ]) is not None
+    if category == "porn":
+        return score < EVEN and len(text) <= SHORT
     if category == "leak":
         return (score < EVEN and len(text) <= SHORT) or (
             _NEWS.search(text[:READ]) is not None and not _KEPT.search(text[:READ])
@@ -266,6 +273,18 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
 def _offers(signals: Sequence[Signal]) -> bool:
     """Say whether words of an advert stand beside the scores."""
     return any(one.category == "ads" and not one.classifier.startswith("trained") for one in signals)
+
+
+def _is_gossip(signals: Sequence[Signal], score: float) -> bool:
+    """Say whether what somebody has heard is likelier small talk: 听说楼下新开了家店."""
+    off_topic = (one.score for one in signals if one.category == "off_topic" and one.classifier.startswith("trained"))
+    return score < EVEN and max(off_topic, default=0.0) > score
+
+
+def _leads_to_work(signals: Sequence[Signal]) -> bool:
+    """Say whether nobody is called to anything and all links lead to shared documents, meetings, films or public offices."""
+    links = [item.matched or "" for one in signals if one.category == "link" for item in one.evidence]
+    return bool(links) and all(map(_WORKPLACE.match, links)) and not has(signals, "solicitation")
 
 
 def _is_likelier(signals: Sequence[Signal], score: float | None) -> bool:

@@ -101,6 +101,12 @@ def weighed(text: str, category: str) -> bool:
         ("昨晚那个综艺又犯病,气得我直跺脚", "off_topic", True),
         ("手机银行线上开户,秒到账,有需要联系我", "gambling", False),
         ("你真是头猪,合同日期又写错", "abuse", True),
+        ("见这个 https://v.qq.com/x/page/k8.html", "ads", False),
+        ("看这里 https://v.qqx.top/x/page/k8.html", "ads", True),
+        ("听说巷口那家新开的面馆第二碗半价", "rumour", False),
+        ("听说李科要调走了", "rumour", True),
+        ("嘻嘻私聊", "porn", False),
+        ("小姐姐私聊", "porn", True),
         ("他脑子进水了吧,点个保存都不会", "abuse", True),
     ],
 )
