@@ -618,11 +618,11 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
 # Who says so takes the matter up, passes it on, or tells how far it is.
 _TAKES_UP = _compile(
     r"我(?:们|这边)?(?:来|去|这就|马上|现在|问|看|查|帮|联系|处理|安排|负责|让|叫|找|带|知道|通知|[过已])|马上|这就|稍等|稍后|等[下会我]|正在|已(?!下班)"
-    r"|叫了|喊了|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|下午|明[天早]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
+    r"|叫了|喊了|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
 )
 # What helps with trouble of which somebody told without a question.
 _HELPS = _compile(
-    "先|试|重[启装新]|[换修停切关]|检查|复位|派|师傅|厂家|问题|原因|看到|知道|明白|拍|发[我张个]|报修|备[机件用]|上报"
+    "下午|明[天早]|先|试|重[启装新]|[换修停切关]|检查|复位|派|师傅|厂家|问题|原因|看到|知道|明白|拍|发[我张个]|报修|备[机件用]|上报"
 )
 # What is said all day long and answers nobody.
 _IDLE = _compile(

@@ -84,6 +84,7 @@ def test_anybody_elses_words_in_time_are_an_answer(at: int, by: str, late: bool)
         ("finance", "我让他回你", False),
         ("finance", "二楼饮水机换芯了", True),
         ("finance", "B线今日产量1260", True),
+        ("finance", "明天上午消防演习,记得开窗", True),
         ("finance", "我也想问", True),
         ("finance", "@王 这个月报销截止几号?", True),
     ],
