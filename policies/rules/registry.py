@@ -213,6 +213,7 @@ class FilingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`fields` of the filing: group facts, or `name`, `type`, `owner`, `administrators`, `administrator` (whoever keeps it) of
     the group itself; filed with `office`.
 
+    `together`: what is dated later is not filed yet; where the filing goes with the creation, no later date will do.
     `classes`: the group's type is one of these. `internal_share`: at most this share of the members is of the house, so that
     the policy may not apply. `types`, `except_types` of groups.
     """
@@ -221,6 +222,7 @@ class FilingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     office: str = ""
     classes: tuple[str, ...] = ()
     internal_share: float | None = None
+    together: bool = False
     types: tuple[str, ...] = ()
     except_types: tuple[str, ...] = ()
 
@@ -238,7 +240,7 @@ class Filing(Rule):
         if subject is not None or not view.known or not view.is_of(params.types, params.except_types):
             return
         wrong = []
-        missing = [one for one in params.fields if not self._filed(case, one)]
+        missing = [one for one in params.fields if not self._filed(case, one, params)]
         if missing:
             wrong.append("群备案缺少：" + "、".join(FIELD_NAMES.get(one, one) for one in missing))
         if params.classes and view.group.type and not view.is_of(params.classes):
@@ -248,10 +250,11 @@ class Filing(Rule):
         if wrong:
             yield group_finding(case, "；".join(wrong) + (f"，请向{params.office}补报" if params.office else ""))
 
-    def _filed(self, case: Case, wanted: str) -> bool:
+    def _filed(self, case: Case, wanted: str, params: FilingParams) -> bool:
         view = case.view
         if is_stated(view.fact(wanted)):
-            return True
+            at = case.calendar.millis(view.fact(wanted)) if params.together else None
+            return at is None or at <= case.now
         match wanted:
             case "name":
                 return bool(view.group.name)

@@ -26,7 +26,13 @@ _KEPT = re.compile(
 _AT_SOMEBODY = re.compile(
     "[你他她]|老板|领导|厂长|主任|经理|大[家伙]|兄弟|一[起块]|[都全]别|[都全]不|集体|谁[敢不来去开]|咱|我们|弄死|揍|砍|捅死"
 )
-_MISREAD = frozenset({"porn", "gambling", "rumour", "negative_emotion", "incitement", "violence"})
+# What somebody saw is no rumour; what he heard may be.
+_HEARSAY = re.compile(
+    "[听据]说|传[说闻言]|内部消息|小道|爆料|风声|新闻|扩散|转发|瞒|封锁|压下|辟谣|网上|朋友圈|裁员|倒闭|搬[迁走]|死了|抓[了走]|跑路|真的假的|可靠|知情|有人[说讲来]|他们说|都说|说[的是]|讲个|偷偷|咱|下个?(?:月|星期|半年)|年底|知道[^，,。]{0,8}吗"
+)
+# This one or that one, and nobody.
+_ONE_OF_THEM = re.compile("[这那][台条套款块批]")
+_MISREAD = frozenset({"porn", "gambling", "negative_emotion", "incitement", "violence"})
 _CALLS = frozenset({"incitement", "violence"})
 
 
@@ -38,8 +44,12 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     read = text[:_READ]
     if category == "off_topic":
         return _WORKSHOP.search(read) is not None
+    if category == "rumour":
+        return _WORKSHOP.search(read) is not None and not _HEARSAY.search(read)
     if score >= SURE:
         return False
+    if category == "abuse":
+        return bool(_ONE_OF_THEM.search(read) and _WORKSHOP.search(read)) and not _AT_SOMEBODY.search(read)
     if category == "gambling" and _QUOTATION.search(read):
         return True
     if category == "leak":

@@ -21,6 +21,9 @@ from policies.rules.shop_floor import speaks_of_work
         ("扫地机器人又跑邻居家去了", "off_topic", False),
         ("点胶机又犯病了", "off_topic", True),
         ("点胶机又犯病了", "abuse", False),
+        ("那台冲床就是头犟驴,拉都拉不动", "abuse", True),
+        ("那台冲床归你管,你就是头犟驴", "abuse", False),
+        ("听说冲床压死了人", "rumour", False),
     ],
 )
 def test_what_a_workshop_says_is_work(text: str, category: str, work: bool) -> None:
@@ -29,3 +32,5 @@ def test_what_a_workshop_says_is_work(text: str, category: str, work: bool) -> N
 
 def test_a_sure_score_is_left_to_itself() -> None:
     assert not speaks_of_work("三号机料筒里塞死了,谁去捅一下", "porn", 0.8)
+    # A rumour has to be heard from somebody.
+    assert speaks_of_work("配电柜的门被谁撬了,要出人命的", "rumour", 0.9)
