@@ -25,7 +25,7 @@ from faust.transport import consumer as stock
 from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage, Message
 from mode import Service
-from mode.threads import QueueServiceThread
+from mode.threads import QueueServiceThread, ServiceThread
 from mode.utils.queues import FlowControlEvent
 
 from streams import transport
@@ -43,6 +43,7 @@ OVERRIDDEN: dict[type, dict[str, str | None]] = {
         "_commit": "self, offsets",
         "_create_worker_consumer": "self, transport",
         "_fetch_records": "self, consumer, active_partitions, timeout=, max_records=",
+        "on_start": "self",
         "on_thread_stop": "self",
     },
     transport._Consumer: {
@@ -115,7 +116,15 @@ CALLED: list[tuple[Any, str]] = [
     (AIOKafkaConsumer.getmany, "self._coordinator.check_errors()"),
     # Without partitions it looks at all of them, as we want it to.
     (Fetcher.fetched_records, "if partitions and tp not in partitions:"),
-    (Fetcher._get_actions_per_node, "self._fetch_max_wait_ms,\n                self._fetch_min_bytes,"),
+    (Fetcher._fetch_requests_routine, "self._get_actions_per_node(assignment)"),
+    # What it gives, of which we hold back the first, and shorten the third, the seconds until it is asked again.
+    (
+        Fetcher._get_actions_per_node,
+        "return (\n            fetch_requests,\n            awaiting_reset,\n            backoff,\n            invalid_metadata,",
+    ),
+    # A partition whose records wait here is asked for no more, so a fetch begins when all were taken.
+    (Fetcher._get_actions_per_node, "if node_id in backoff_by_nodes:"),
+    (ServiceThread.__init__, "self._close_thread_loop_on_stop = thread_loop is None"),
 ]
 
 # Names that we use and do not override.
