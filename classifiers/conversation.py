@@ -594,7 +594,7 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     ),
     "who": (
         _compile("谁|哪[位个]|负责人|找哪|何人"),
-        _compile(rf"我|@|[他她]|师傅|{_HAN}{_TITLE}|{_ORGANISATION}|^\W*{_HAN}{{2,4}}\W*$"),
+        _compile(rf"我|@|[他她]|师傅|在|群|{_HAN}{_TITLE}|{_ORGANISATION}|^\W*{_HAN}{{2,4}}\W*$"),
     ),
     "where": (
         _compile("哪[里儿]?|在哪|去哪|位置|地点"),
@@ -603,7 +603,9 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     "number": (_compile("多少|几|多[大高长重远]"), _compile(r"\d|[一二三四五六七八九十百千万两半]|没[有了]")),
     "how": (
         _compile("怎么|咋|如何|怎样|为什么|为啥|为何|什么原因|什么问题|啥问题|什么情况|怎么回事"),
-        _compile("先|按|点击?|打开|重[启装试]|[用试换改调]|因为|由于|问题|原因|[要得]|流程|步骤|坏|堵|断|松|漏|没"),
+        _compile(
+            "先|按|点击?|打开|重[启装试]|[用试换改调]|因为|由于|问题|原因|[要得]|流程|步骤|坏|堵|断|松|漏|没|通知|说"
+        ),
     ),
     "what": (_compile("什么(?!时候)|啥(?!时)|哪[份版批款类组段种些]"), _compile(r"是|用|按|\d|版|型|款|第|、|和")),
     "whether": (
@@ -622,7 +624,7 @@ _TAKES_UP = _compile(
 )
 # What helps with trouble of which somebody told without a question.
 _HELPS = _compile(
-    "下午|明[天早]|先|试|重[启装新]|[换修停切关]|检查|复位|派|师傅|厂家|问题|原因|看到|知道|明白|拍|发[我张个]|报修|备[机件用]|上报"
+    "下午|明[天早]|先|试|喊|叫|走|绕|重[启装新]|[换修停切关]|检查|复位|派|师傅|厂家|问题|原因|看到|知道|明白|拍|发[我张个]|报修|备[机件用]|上报"
 )
 # What is said all day long and answers nobody.
 _IDLE = _compile(
@@ -653,13 +655,18 @@ def is_to_the_point(text: str, asked: Sequence[str], about: Collection[int], *, 
         return True
     if any(_ASKS_FOR[one][1].search(plain) for one in asked if one in _ASKS_FOR):
         return True
-    return brief and (len(plain) <= _BRIEF or _HELPS.search(plain) is not None)
+    if len(plain) < _BRIEF:
+        return True
+    return brief and (len(plain) == _BRIEF or _HELPS.search(plain) is not None)
 
 
 # Who says what he will do, did, or whether he comes, has taken note of a notice.
 _TAKES_NOTE = _compile(
     r"收悉|收到(?![^，,。]{0,4}[货款钱件票])|知[道悉晓]|明白|了解|清楚|看到了?|阅|照办|遵[命照]|没问题|一定|准时|按时|[按照]要求|落实|执行|配合|马上|参[加会]|出席|到场|报名|[来去到]不了|不[能去来]|请[个了]?[病事年]?假"
-    r"|出差|值班|休[假息]|没空|有事|无异议|没有?意见|同意|已[经交报填办完提发确认学看读传转]|[一二三四五六七八九十两\d]+人|我[^，。]{0,3}[来去到在]|会到|^嗯|在路上|赶[来过回]|[点分]前到|准点|晚到|迟到|这就|安排|(?i:got|get)|ok|OK|👌|👍|🙏|🫡|✅"
+    r"|出差|值班|休[假息]|没空|有事|无异议|没有?意见|同意|已[经交报填办完提发确认学看读传转]|[一二三四五六七八九十两\d]+人|我[^，。]{0,3}[来去到在]|会到|^嗯|在路上|赶[来过回]|[点分]前到|准点|晚到|迟到|这就|安排|(?i:got|get|o+k|ojbk|ye[sp])|^欧克|👌|👍|🙏|🫡|✅"
+    r"|^得[嘞令了]|记[下住]了|^已|必到|(?:尽量|争取|能|[全都]|晚[点些])到|^到$|得晚点|算(?:上我|我一)|^(?:都|全)?(?:完成|搞定|[交填弄办做报写改发])[完好齐]?了$|搞定|发[你您]"
+    r"|(?:晚点|稍后|回头|下班前|今晚|明[早天])[交给补报发弄填]|赶不[上及]|来不及|去不成|[轮倒调]休|替我|换[^，。]{1,4}[去来]|^[哦噢]+好?$|^(?:谢谢|感谢|多谢|辛苦)|懂了?$"
+    r"|[看瞅瞧]见了|^支持|^无$|照做|^是的?$|^行"
 )
 _MISSED = _compile(r"[没未](?:有)?(?:收到|看到|接到|通知)|才(?:看|知)|不(?:知道|清楚|明白)|没(?:听|明)")
 _PARTS = _compile(r"[,，。.!！;；~～…\s]+")
