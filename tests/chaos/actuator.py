@@ -122,7 +122,7 @@ class ActingField(Field):
     async def prepare(self) -> None:
         await super().prepare()
         await self.receiver.start()
-        self.environment = {"XUNQUN_ACTION_URL": self.receiver.url, "XUNQUN_ACTION_SECRET": SECRET}
+        self.environment |= {"XUNQUN_ACTION_URL": self.receiver.url, "XUNQUN_ACTION_SECRET": SECRET}
         if not self.repeatable:
             self.environment["CHAOS_ONCE"] = "1"
 

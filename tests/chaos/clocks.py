@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from deadlines import PACK, QUESTION, REPLY
 from field import GROUPS, MEMBERS, Answer, Field, Result, said
 
-from policies.schema import Pack
-from streams.loading import packs_from
 from streams.topics import Record
 
-PACK = Path(__file__).parents[2] / "policies" / "packs" / "xianchuang.yaml"
-CLAUSE = "xianchuang-10.1"
 HOURS = 2 * 3_600_000
 # An answer may take two hours and this much, day and night: what a slow sender asks falls due within the run.
 SPARE_SECONDS = 6
-QUESTION, WORK = "3号机什么时候能修好?", "三号机今天的产量报表已经交了"
+WORK = "三号机今天的产量报表已经交了"
 # Ten groups each: a slow asker whom nobody answers; an asker whom a fast sender answers at once; a fast asker.
 UNANSWERED, ANSWERED, AHEAD = range(10), range(10, 20), range(20, 30)
 
@@ -29,18 +26,15 @@ class ClockField(Field):
     """A third of the senders is two hours fast, a third two hours slow."""
 
     strikes_at = 0.05
+    # They owe other things.
+    owes = False
 
     async def prepare(self) -> None:
         await super().prepare()
         pack = yaml.safe_load(PACK.read_text("utf-8"))
-        (binding,) = pack["clauses"][CLAUSE]["bindings"]
+        (binding,) = pack["clauses"][REPLY]["bindings"]
         binding["with"]["within"] = {"hours": 2, "minutes": SPARE_SECONDS / 60, "from": "tenant"}
-        self.pack = self.folder / "xianchuang.yaml"
         self.pack.write_text(yaml.safe_dump(pack, allow_unicode=True), "utf-8")
-        self.environment = {"XUNQUN_PACKS": str(self.pack)}
-
-    def packs(self) -> dict[str, Pack]:
-        return packs_from([self.pack], self.fleet)
 
     def _observation(self, number: int) -> Record:
         group, turn = number % GROUPS, number // GROUPS

@@ -23,6 +23,7 @@ import msgspec
 import sqlalchemy as sa
 from aiokafka import TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
+from deadlines import BUSY, PLAIN, QUIET, SECONDS, SPEAKERS, compare_deadlines, owed, pack_with_deadlines
 
 from models import Account, Action, Fleet, Group, Person
 from models.observation import Millis
@@ -108,6 +109,8 @@ class Field:
     """One run. `fault` is called with the field when `strikes_at` of the stream is sent."""
 
     strikes_at = 0.35
+    # Whether groups owe answers and receipts that fall due during the run.
+    owes = True
 
     def __init__(
         self,
@@ -137,7 +140,7 @@ class Field:
         self.workers: dict[str, Worker] = {}
         self.sent = 0
         self.sent_at_fault: int | None = None
-        self.fault_over_at = 0.0
+        self.struck_at = self.fault_over_at = self.ended_at = 0.0
         # Records that cannot be used, sent on purpose.
         self.poisoned = 0
         self.fleet = a_fleet()
@@ -151,6 +154,7 @@ class Field:
     async def prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "fleet.yaml").write_bytes(msgspec.yaml.encode(self.fleet))
+        self.pack = pack_with_deadlines(self.folder)
         await asyncio.to_thread(self._make_schema)
         await create_topics(self.kafka, partitions=PARTITIONS)
         self.producer = Producer(self.kafka)
@@ -186,6 +190,7 @@ class Field:
             "XUNQUN_KAFKA_PREFIX": self.kafka.prefix,
             "XUNQUN_TICK_SECONDS": "2",
             "XUNQUN_FLEET": str(self.folder / "fleet.yaml"),
+            "XUNQUN_PACKS": str(self.pack),
         }
         arguments = ("worker", "--agents", roles, "--id", name, "--port", "0")
         with log.open("ab") as file:
@@ -235,16 +240,22 @@ class Field:
                 striking = asyncio.create_task(self._strike(fault))
             await asyncio.sleep(0.02)
         assert striking is not None
+        self.ended_at = time.monotonic()
         async with asyncio.timeout(PATIENCE):
             result.proof = await striking
         await self.settled()
         result.recovered_seconds = round(time.monotonic() - self.fault_over_at, 1)
         result.observations = self.total
         result.after_fault = self.total - (self.sent_at_fault or 0)
+        if self.owes:
+            # The last deadlines fall due, and two ticks later everybody knows.
+            await asyncio.sleep(max(0.0, self.ended_at + SECONDS + 5 - time.monotonic()))
+            await self.settled()
         await self.compare(result)
         return result
 
     async def _strike(self, fault: Callable[[Any], Awaitable[str]]) -> str:
+        self.struck_at = time.monotonic()
         proof = await fault(self)
         self.fault_over_at = time.monotonic()
         return proof
@@ -265,7 +276,12 @@ class Field:
 
     def _observation(self, number: int) -> Record:
         """The stream's observation of this number; the groups take turns."""
-        return self.message(number, number % GROUPS, self.numbers.randrange(MEMBERS), self.text())
+        group, turn = number % GROUPS, number // GROUPS
+        if asks := owed(number, group, turn):
+            return self.message(number, *asks)
+        if group in QUIET:
+            group = PLAIN[number % len(PLAIN)]
+        return self.message(number, group, self.numbers.randrange(SPEAKERS if group in BUSY else MEMBERS), self.text())
 
     def message(self, number: int | str, group: int, member: int, text: str, *, late: Millis = 0) -> Record:
         """A message of a member whose clock is so many milliseconds late; fast, where that is negative."""
@@ -334,7 +350,7 @@ class Field:
         return answer(observed, self.fleet, self.packs())
 
     def packs(self) -> dict[str, Pack]:
-        return packs_from([], self.fleet)
+        return packs_from([self.pack], self.fleet)
 
     async def compare(self, result: Result) -> None:
         """Everything that differs from the answer goes into `result.wrong`."""
@@ -369,6 +385,13 @@ class Field:
         }
         if len(places) != self.poisoned:
             result.wrong.append(f"{len(places)} dead letters for {self.poisoned} records that cannot be used")
+        if self.owes:
+            # From one clock to the other.
+            zero = time.time() - time.monotonic()
+            struck_at, over_at = (int((zero + at) * 1000) for at in (self.struck_at, self.fault_over_at))
+            proof, wrong = compare_deadlines(judged, struck_at, over_at)
+            result.proof += f"; {proof}"
+            result.wrong += wrong
         await self.compare_more(result, expected, observed, judged, planned)
 
     async def compare_more(

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import yaml
-from clocks import PACK
 from field import Answer, Field, Result, answer, said
 
 from models.observation import Millis
@@ -36,7 +35,7 @@ class ReloadField(Field):
 
     async def prepare(self) -> None:
         await super().prepare()
-        pack = yaml.safe_load(PACK.read_text("utf-8"))
+        pack = yaml.safe_load(self.pack.read_text("utf-8"))
         clause = pack["clauses"][CLAUSE]
         pack["clauses"][CLAUSE] = {
             "article": clause["article"], "says": clause["says"], "mode": "out-of-scope", "because": "暂停适用",

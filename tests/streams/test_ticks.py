@@ -26,18 +26,8 @@ ADVERT = "面膜内部代理价，拉三个下线返现"
 
 
 def a_message(name: str, group: int, text: str, at: int) -> bytes:
-    return msgspec.json.encode(
-        {
-            "id": name,
-            "type": "message.created",
-            "platform": "jsonl",
-            "group": {"id": f"g{group}"},
-            "sender": {"id": f"u{group}"},
-            "sent_at": at,
-            "kind": "text",
-            "text": text,
-        }  # fmt: skip
-    )
+    body = {"id": name, "type": "message.created", "platform": "jsonl", "group": {"id": f"g{group}"}, "kind": "text"}
+    return msgspec.json.encode({**body, "sender": {"id": f"u{group}"}, "sent_at": at, "text": text})
 
 
 @pytest.fixture
