@@ -200,6 +200,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
         return None
     read_here = [one for one in case.signals if one.forwarded is forwarded]
+    if category == "abuse" and all(one.score < 1.0 for one in plain) and scolds_nobody(own_text(case.seen)[:READ]):
+        return None
     if not plain and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
         return None
     strong = any(one.score >= 1.0 for one in plain)
@@ -247,7 +249,7 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
 
     Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
     says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; who
-    scolds a thing or oneself, or praises, insults nobody; a bet whose words are rather an advert's is one. The addresses
+    praises insults nobody; a bet whose words are rather an advert's is one. The addresses
     of shared documents look like an advert's too.
     """
     if speaks_of_work(text, category, score) or (
@@ -255,7 +257,7 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     ):
         return True
     if category == "abuse":
-        return scolds_nobody(text[:READ]) or (score < SURE and _PRAISE.search(text[:READ]) is not None)
+        return score < SURE and _PRAISE.search(text[:READ]) is not None
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
         return bool(reached) or has(signals, "identity_number") or _leads_to_work(signals)

@@ -100,6 +100,8 @@ def weighed(text: str, category: str) -> bool:
         ("昨晚那个破点胶机又犯病,气得我直跺脚", "off_topic", False),
         ("昨晚那个综艺又犯病,气得我直跺脚", "off_topic", True),
         ("手机银行线上开户,秒到账,有需要联系我", "gambling", False),
+        ("那台复印机又卡纸,破玩意儿", "abuse", False),
+        ("你这破玩意儿又卡纸了吧,活该", "abuse", True),
         ("你真是头猪,合同日期又写错", "abuse", True),
         ("见这个 https://v.qq.com/x/page/k8.html", "ads", False),
         ("看这里 https://v.qqx.top/x/page/k8.html", "ads", True),
