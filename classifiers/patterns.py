@@ -121,6 +121,8 @@ _BIRTH = _compile(r"[1-8][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|
 _COMPANY_NUMBER = _compile(r"(?:信用代码|税号|单号|代码证)[^0-9a-z]{0,3}$")
 _ABOUT_CARDS = _compile(r"卡号|账号|帐号|账户|帐户|银行|开户|收款|储蓄卡|信用卡|打卡里|打到卡|工资卡")
 _ABOUT_IDENTITY = _compile(r"身份证|证件号")
+_BESIDE_PERSON = _compile(r"[\u4e00-\u9fff](?<![号次单码批])[\s:：,，]?$")
+_PEOPLE_LISTED = _compile("名单|名册|人员|登记表|发放表|信息表|报名表|参[训会加]")
 # Letters that label a telephone; other letters right before the digits make it a part of a code.
 _PHONE_LABEL = _compile(r"(?<![a-z0-9])(?:tel|phone|mobile|mob|call|vx|wx|v|w)$")
 # UnionPay 62, 81 and the older domestic ranges; Visa, Mastercard and JCB with 16 digits.
@@ -485,9 +487,20 @@ def _identity_number(text: str, digits: str, start: int, end: int, last: int) ->
         ):
             return None
         digits, end = digits + "X", last
-    if not _BIRTH.match(digits) or not ric.is_valid(digits) or _COMPANY_NUMBER.search(text[max(0, start - 12) : start]):
+    if not _BIRTH.match(digits) or _COMPANY_NUMBER.search(text[max(0, start - 12) : start]):
         return None
-    return end
+    return end if ric.is_valid(digits) or _is_said_to_be_one(text, start) else None
+
+
+def _is_said_to_be_one(text: str, start: int) -> bool:
+    """Say whether a number with a wrong check digit is called an identity number, or follows a name in a list of people:
+    a slip in copying hides nobody."""
+    if _ABOUT_IDENTITY.search(text[max(0, start - 12) : start]):
+        return True
+    return (
+        _BESIDE_PERSON.search(text[max(0, start - 3) : start]) is not None
+        and _PEOPLE_LISTED.search(text[max(0, start - 500) : start]) is not None
+    )
 
 
 def _is_letter(sign: str) -> bool:

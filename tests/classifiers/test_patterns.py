@@ -892,6 +892,21 @@ def test_identity_number_with_any_other_check_digit_is_none() -> None:
     assert valid == ["X"]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("她的身份证440308199901101071,挂号用", True),
+        ("慰问金发放表:王根宝440308199901101071", True),
+        ("参训人员 周敏 440308199901101071;吴刚 110105194912310021", True),
+        ("运单440308199901101071已签收", False),
+        ("名单已发,批次:440308199901101071", False),
+        ("周敏440308199901101071", False),
+    ],
+)
+def test_a_slip_in_copying_hides_nobody(text: str, is_one: bool) -> None:
+    assert any(one.category == "identity_number" for one in found(text)) == is_one
+
+
 # What is shown
 
 
