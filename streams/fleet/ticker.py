@@ -14,7 +14,8 @@ from streams.ledger import RedisStates
 from streams.topics import AGAIN, OBSERVATIONS, Record
 
 _AT_ONCE = 500
-_IDLE_SECONDS = 0.1
+# Each look is a transaction, mostly for nothing; what people decide and what became of an action may be this late.
+_IDLE_SECONDS = 0.3
 _AGAIN_SECONDS = 5.0
 
 
