@@ -16,7 +16,7 @@ one; before that tick only messages bring those of their own groups. `last_after
 
 `embedded`: the embedded host in this process, its store on disk, with all agents: strikes, tasks and views are entered in the
 same step. Posts are appended as they come, the host steps, and it is ticked as a service does it: every five seconds, and
-after each step while more is due. It is given a minute; what is not judged by then is missing from `judged`.
+after each step while more is due. It is given two minutes; what is not judged by then is missing from `judged`.
 
 `state` is what one state with all its deadlines costs in microseconds: to read, to write, to pack for Redis.
 """
@@ -56,7 +56,7 @@ from streams.store import Store
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Effects, Judged
 
 OPEN = 100
-BEFORE, MOST_SECONDS = 10.0, 60.0
+BEFORE, MOST_SECONDS = 10.0, 120.0
 # As a service ticks. A message has no more deadlines judged than its group has, a tick many more.
 TICK_SECONDS, BY_TICK = 5.0, 2 * OPEN
 # Milliseconds from the start of writing the states to the due time: what always passes, and what a group takes.

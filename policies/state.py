@@ -10,7 +10,8 @@ from models.observation import Millis, Observation
 from policies.directory import Directory
 
 
-class Deadline(Struct, kw_only=True):
+# Python need not look for cycles among them: a group may have a hundred, and `data` holds plain values.
+class Deadline(Struct, kw_only=True, gc=False):
     """A date on which a rule looks again. `clause` and `binding` say whose it is; `cause` what set it."""
 
     id: str

@@ -20,7 +20,7 @@ from streams.topics import AGAIN, OBSERVATIONS, Effects, Record, record_of
 
 # Seconds of CPU that a turn of open ticks may take, for messages wait meanwhile; and how many groups it reaches, over all
 # partitions: at first, then as many as fit, within bounds. What is saved in one step stops Redis meanwhile.
-_TURN_SECONDS = 0.03
+_TURN_SECONDS = 0.04
 _FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 32, 16, 500
 # One partition after the other, because a batch that is published costs as much with one record as with many; of each other
 # one only so many groups, for where little is due it is soon done everywhere.
