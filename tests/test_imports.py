@@ -23,7 +23,7 @@ MAY_IMPORT = {
 # Folders with Python that nothing of ours imports.
 NOT_PACKAGES = {"tests", "benchmarks", "deploy", "docs"}
 # Judging takes signals as values; of the classifiers it uses what reads plain text and holds neither lists nor weights.
-PURE_HELPERS = ("classifiers.conversation", "classifiers.folding", "classifiers.scolding")
+PURE_HELPERS = ("classifiers.conversation", "classifiers.folding", "classifiers.scolding", "classifiers.simplified")
 # Slow to load or not installed at run time: what is imported where a module begins, and where that is right.
 HEAVY = {
     "sklearn": ("classifiers/trained/train.py", "classifiers/trained/evaluate.py"),
