@@ -566,21 +566,25 @@ _COMMON = frozenset(
         "周一周二周三周四周五周六周日领导同事谢谢已经问题情况事情东西地方工作公司部门",
     )
 )
-_MOST_PAIRS = 60
-_SPOKEN_OF = _compile(r"[㐀-鿿]+|[A-Za-z]{2,}|[A-Za-z0-9]*[0-9][A-Za-z0-9]*号?")
+_MOST_PAIRS = 24
+_SPOKEN_OF = _compile(
+    rf"(?:(?![{''.join(sorted(_EMPTY))}])[㐀-鿿]){{2,}}|[A-Za-z]{{2,}}|[A-Za-z0-9]*[0-9][A-Za-z0-9]*号?"
+)
 
 
 @_asked_again
 def gist(text: str) -> frozenset[int]:
-    """What a text is about, as numbers to compare with those of another: pairs of characters that mean something, and
-    names in Latin letters or digits. The text cannot be read back."""
+    """What a text is about, as at most 24 numbers of 16 bits to compare with those of another: pairs of characters that mean
+    something, and names in Latin letters or digits. Hundreds of pairs share a number, so the text cannot be read back."""
     pairs: list[str] = []
     for part in _SPOKEN_OF.findall(_read(text)):
         if part[0] < "㐀":
             pairs.append(part.lower())
         else:
-            pairs += [pair for pair in map("".join, pairwise(part)) if pair not in _COMMON and _EMPTY.isdisjoint(pair)]
-    return frozenset(crc32(pair.encode("utf-8", "replace")) for pair in pairs[:_MOST_PAIRS])
+            pairs += [pair for pair in map("".join, pairwise(part)) if pair not in _COMMON]
+        if len(pairs) >= _MOST_PAIRS:
+            break
+    return frozenset(crc32(pair.encode("utf-8", "replace")) & 0xFFFF for pair in pairs[:_MOST_PAIRS])
 
 
 # What a question asks for, and what then answers it. Any of these may stand in any statement, so each is read only as an
@@ -620,6 +624,7 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
 # Who says so takes the matter up, passes it on, or tells how far it is.
 _TAKES_UP = _compile(
     r"我(?:们|这边)?(?:来|去|这就|马上|现在|问|看|查|帮|联系|处理|安排|负责|让|叫|找|带|知道|通知|[过已])|马上|这就|稍等|稍后|等[下会我]|正在|已(?!下班)"
+    r"|等[^，。]{0,6}[签批定回到]|发(?:你|您|到|群|邮箱|过)|看(?:手册|说明|文档|群文件|附件|公告|图纸|邮件)|问[了过]|[得要][看问等找]|^[这那](?:个|事|块)|不[会懂]"
     r"|叫了|喊了|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
 )
 # What helps with trouble of which somebody told without a question.

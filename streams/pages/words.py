@@ -106,7 +106,7 @@ PARAMETERS = {
     "facts": "凭据", "investigate": "调查部门", "handled": "处理人", "said": "含群内公开反映的",
     "claimed": "含所称未登记的编号", "as_published": "公布发布权限后", "hidden": "含部分隐去的号码",
     "notices": "含管理人员所发的", "each": "逐人提醒", "complaints": "含投诉和诉求",
-    "category": "类别", "to": "转交",
+    "category": "类别", "to": "转交", "together": "备案须与建群同时", "let_in_by": "不含由其邀请入群的", "names": "群名用语",
 }  # fmt: skip
 # What a filing holds, as facts are named.
 FACTS = {
