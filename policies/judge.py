@@ -34,7 +34,7 @@ class Bound:
     rule: Rule
     params: Any
     reads: frozenset[str] | None
-    cues: frozenset[Hashable] | None
+    asks: frozenset[Hashable]
     heeds: frozenset[str]
     place: Place
 
@@ -60,6 +60,9 @@ class CompiledPack:
         self.cues: dict[Hashable, str] = {}
         self.by_category: dict[str, list[Bound]] = defaultdict(list)
         self.by_type: dict[str, list[Bound]] = defaultdict(list)
+        # Of those that watch messages: who is called for each, and who only for what concerns him.
+        self.unasked: list[Bound] = []
+        self.asked: list[Bound] = []
         self.standing: list[Bound] = []
         self.pictures: list[Bound] = []
         # clause -> the consequences that other clauses say follow its breach
@@ -79,10 +82,8 @@ class CompiledPack:
         place = Place(clause_id, index)
         cues = rule.cues(params)
         self.cues |= cues or {}
-        asked = None if cues is None else frozenset(cues)
-        bound = Bound(
-            clause_id, index, clause, binding, rule, params, rule.reads(params), asked, rule.heeds(params), place
-        )
+        asks, heeds = frozenset(cues or ()), rule.heeds(params)
+        bound = Bound(clause_id, index, clause, binding, rule, params, rule.reads(params), asks, heeds, place)
         self.bound[clause_id, index] = bound
         if rule.standing:
             self.standing.append(bound)
@@ -94,6 +95,8 @@ class CompiledPack:
         elif bound.reads is None:
             for kind in rule.watches:
                 self.by_type[kind].append(bound)
+            if "message.created" in rule.watches:
+                (self.unasked if cues is None else self.asked).append(bound)
         for category in bound.reads or ():
             self.by_category[category].append(bound)
 
@@ -178,18 +181,21 @@ def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
 
 def _called(case: Case, pack: CompiledPack) -> Sequence[Bound]:
     """The rules that may have something to say on an observation: of words alone nearly none."""
-    watching = pack.by_type.get(case.seen.type, ())
-    if not watching or case.cues is None or not case.is_plain:
-        return watching
-    cues, heard, waiting = case.cues, {one.category for one in case.signals}, _waiting(case.state)
-    return [
+    if case.cues is None or not pack.asked or not case.is_plain:
+        return pack.by_type.get(case.seen.type, ())
+    cues, waiting = case.cues, _waiting(case.state)
+    heard = {one.category for one in case.signals} if case.signals else _NOBODY
+    more = [
         one
-        for one in watching
-        if one.cues is None
-        or not one.cues.isdisjoint(cues)
+        for one in pack.asked
+        if not one.asks.isdisjoint(cues)
         or (heard and not one.heeds.isdisjoint(heard))
         or (waiting and (one.clause_id, one.index) in waiting)
     ]
+    return [*pack.unasked, *more] if more else pack.unasked
+
+
+_NOBODY: frozenset[str] = frozenset()
 
 
 def _waiting(state: GroupState) -> set[tuple[str, int]]:

@@ -43,11 +43,8 @@ def test_whatever_an_expression_finds_was_worth_asking(question: Any) -> None:
 
 def told(case: Case, pack: CompiledPack, *, all_rules: bool) -> list[tuple[str, str]]:
     """What the rules on messages say, and the deadlines that they set."""
-    called = [
-        one
-        for one in pack.by_type["message.created"]
-        if all_rules or one.cues is None or not one.cues.isdisjoint(case.cues or ())
-    ]
+    asked = [one for one in pack.asked if all_rules or not one.asks.isdisjoint(case.cues or ())]
+    called = [*pack.unasked, *asked]
     found = [
         (bound.clause_id, one.explanation)
         for bound in called
@@ -73,4 +70,4 @@ def test_who_is_not_called_has_nothing_to_say(slug: str) -> None:
         assert said[0] == said[1], text
         spoke += bool(said[0])
     # Nobody claims an approval in these texts.
-    assert spoke or slug == "gongwu-shenpi" or not any(one.cues for one in pack.by_type["message.created"])
+    assert spoke or slug == "gongwu-shenpi" or not any(one.asks for one in pack.asked)
