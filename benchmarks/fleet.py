@@ -747,7 +747,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="labelled text, as in real_input.py")
     parser.add_argument("--workers", type=int, default=1, help="processes for messages_per_s (1)")
     parser.add_argument("--memory", type=int, metavar="MESSAGES", help="only the memory of one worker, over so many")
-    parser.add_argument("--hard", action="store_true", help="own texts: 5 offences in 100, and mostly what looks like one")
+    parser.add_argument(
+        "--hard", action="store_true", help="own texts: 5 offences in 100, and mostly what looks like one"
+    )
     parser.add_argument("--peers", type=Path, default=PEERS, metavar="DIR")
     parser.add_argument("--skip-peers", action="store_true")
     parser.add_argument("--json", action="store_true")
