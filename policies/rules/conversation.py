@@ -27,6 +27,8 @@ from policies.state import Deadline
 
 # A group can owe this many answers at once; the oldest gives way.
 MOST_OPEN = 50
+# A file that was asked for answers, also where the platform tells of it apart from messages.
+_ANSWERS = MESSAGE_TYPES | {"file.uploaded"}
 
 
 class ReplyParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,7 +59,7 @@ class Reply(Rule):
 
     name = "deadline.reply"
     Params = ReplyParams
-    watches = MESSAGE_TYPES
+    watches = _ANSWERS
     needs = "the messages of the group without gaps"
 
     def cues(self, params: ReplyParams) -> Mapping[Hashable, str]:
@@ -142,7 +144,7 @@ def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
         return True
     text = own_text(case.seen)
     if not text.strip():
-        return case.seen.kind not in _NO_WORDS
+        return case.seen.type == "file.uploaded" or case.seen.kind not in _NO_WORDS
     told = {case.directory.people[one].name for one in named if one in case.directory.people}
     if any(one in text for one in told):
         return True
@@ -174,6 +176,8 @@ def _sought(text: str) -> dict[str, list[Any]]:
 def _tells_of_an_issue(text: str) -> bool:
     # Who is 累坏了 is no machine that broke.
     told = _WORN_OUT.sub("", text[:READ]) if "坏了" in text else text[:READ]
+    # Who finds the manners of the staff good complains of nothing.
+    told = _PRAISED.sub("", told) if "态度" in told else told
     return bool(_ISSUE.search(told)) and not _SETTLED.search(told)
 
 
@@ -199,6 +203,10 @@ _ASKING: dict[str, tuple[Hashable, str]] = {
 }
 _WORN_OUT = re2.compile(
     "(累|忙|急|气|吓|乐|高兴|开心|笑|饿|渴|困|愁|闷|憋|羡慕|美|热|冻|晒|辛苦|可把)(坏了|(我|人|他|她|大家|你们)们?坏了)"
+)
+# 态度好差, 态度好一点 and 态度能不能好些 are no praise.
+_PRAISED = re2.compile(
+    r"态度[^，,。！!？?\n没差不能要该应请望]{0,4}(好([，,。！!~～、啊呀哦呢哈的了]|得很|\s|$)|(不错|还可以|棒|赞|满意|热情|耐心|专业|没得说|没话说)([^点一些吗嘛么转改差]|$))"
 )
 _SETTLED = re2.compile(
     r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"
@@ -229,7 +237,7 @@ class Receipts(Rule):
 
     name = "deadline.receipt"
     Params = ReceiptParams
-    watches = MESSAGE_TYPES
+    watches = _ANSWERS
     needs = "members and departments of the group"
 
     def cues(self, params: ReceiptParams) -> Mapping[Hashable, str]:
@@ -329,7 +337,7 @@ def _takes_note(case: Case, notice: Deadline) -> bool:
     if about is None:
         return True
     if not text.strip():
-        return case.seen.kind not in _NO_WORDS
+        return case.seen.type == "file.uploaded" or case.seen.kind not in _NO_WORDS
     if takes_note(text):
         return True
     if case.does(is_question):

@@ -9,6 +9,7 @@ from cases import DAY, HOUR, MEMBER, MINUTE, PEOPLE, House, found, overdue
 
 from models import Mention, MessageRef, Person
 from models.observation import ReplyTo
+from policies.rules import RULES
 
 QUESTION = "三号机什么时候能修好?"
 TWO_HOURS: dict[str, Any] = {"within": {"hours": 2, "working": True}}
@@ -265,6 +266,11 @@ def test_who_says_that_it_is_settled_waits_no_more(text: str, late: int) -> None
         ("网银已经恢复了,不用了,谢谢", False),
         ("祝大家节日快乐", False),
         ("足球竞猜稳赚,私我跟单", False),
+        ("今天柜台小姑娘态度真不错,点个赞", False),
+        ("夸一下你们行,服务态度没得说", False),
+        ("柜台态度好差,爱理不理", True),
+        ("你们窗口态度能好一点吗", True),
+        ("态度倒是不错,可钱一直没到账", True),
     ],
 )
 def test_a_customers_question_or_complaint_starts_the_clock(text: str, starts: bool) -> None:
@@ -284,6 +290,28 @@ def test_a_customers_question_or_complaint_starts_the_clock(text: str, starts: b
 )
 def test_only_the_staff_answers_a_customer(at: int, by: str, text: str, late: bool) -> None:
     assert (ignored((0, "c1", "网银突然登不上"), (at * MINUTE, by, text), minutes=32) > 0) == late
+
+
+def test_the_file_that_was_asked_for_is_an_answer() -> None:
+    house, params = House(people=CUSTOMERS), HALF_AN_HOUR
+    assert found("deadline.reply", house.sees("麻烦发一下上月回单", by="c1"), **params) == []
+    sent = house.sees(None, by="finance", at=5 * MINUTE, type="file.uploaded", kind="unknown")
+    assert sent.seen.type in RULES["deadline.reply"].watches
+    assert found("deadline.reply", sent, **params) == []
+    assert overdue("deadline.reply", house.sees(at=31 * MINUTE, by=None, type="clock.tick"), **params) == []
+
+
+def test_who_uploads_the_list_that_a_notice_wants_has_answered() -> None:
+    house, params = House(), {**ONE_DAY, "from_leaders": True}
+    notice = house.sees("【通知】请各位今天交盘点表,收到请回复", by="leader")
+    assert found("deadline.receipt", notice, **params) == []
+    for at, who in enumerate(("owner", "keeper", "finance"), start=1):
+        said = house.sees("收到", by=who, at=at * MINUTE)
+        assert found("deadline.receipt", said, **params) == []
+    sent = house.sees(None, by="member", at=HOUR, type="file.uploaded", kind="unknown")
+    assert sent.seen.type in RULES["deadline.receipt"].watches
+    assert found("deadline.receipt", sent, **params) == []
+    assert overdue("deadline.receipt", house.sees(at=3 * DAY, by=None, type="clock.tick"), **params) == []
 
 
 def test_half_an_hour_runs_at_night_and_at_weekends_too() -> None:
