@@ -84,12 +84,23 @@ _NEWS = re.compile(
     "快讯|早报|晚报|行情|期货|期螺|主力合约|现货|市场价|交易所|统计局|发改委|工信部|中钢协|行业协会|海关总署|据[^。，,\n内]{0,8}(?:报道|公告|统计|通报)|新闻|热搜"
     "|官网|公开(?:发布|招标|课)|已(?:公开|公布|公告|公示|披露)"
 )
+# What the house pays or orders, and what somebody who sells says besides.
+_ACCOUNTS = re.compile(
+    "[已刚待未](?:付|转出|打款|支付|入账|结清)|合同编?号|(?:采购|招标|最高)限价|挂网|零星采购|(?:进度|监理|质保)[费款金]|付款(?:申请|审批)"
+    "|油卡充了|补办[找去到](?:行政|办公室|前台|人事)"
+)
+_REACHES_OUT = re.compile("[vV薇微]信|加我|联系|私[聊我信]|需要的|有需要|要的|[A-Za-z]+_?[0-9]{2,}")
 _KEPT = re.compile(
     "内部|保密|机密|秘密|外传|外泄|透露|透个?底|[未没]有?(?:公开|公布|披露|公告|对外)|先别|别[往对]外|还没"
 )
 _WORKPLACE = re.compile(
     r"(?i)(?:https?://)?(?:[a-z0-9\-]+\.)*(?:docs?\.qq|v\.qq|doc\.weixin\.qq|meeting\.tencent|feishu|kdocs|wps|shimo|yuque|dingtalk|wjx"
     r"|bilibili|gov|edu|xuexi|xuetangx)\.(?:com|cn|im|top)(?:[/:?#]|$)"
+)
+# Names and numbers of hosts that nobody reaches from outside.
+_INDOORS = re.compile(
+    r"(?i)(?:https?://)?(?:(?:[a-z0-9\-]+\.)+(?:local|lan|intranet|internal|corp)|10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}"
+    r"|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2})(?:[/:?#]|$)"
 )
 # A complaint about pay, safety or harassment, or to a union or authority, never costs a strike by these.
 SHIELDED = frozenset(
@@ -250,7 +261,7 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     Digits look like an advert's: a register with identity numbers, or who can be reached under which number. What a house
     says of itself in public is no harm to its name, and the day's news no secret; a few words give away little; who
     praises insults nobody; a bet whose words are rather an advert's is one. The addresses
-    of shared documents look like an advert's too.
+    of shared documents, and what the house pays or orders, look like an advert's too.
     """
     if speaks_of_work(text, category, score) or (
         category == "gambling" and (score < SURE or _offers(signals)) and _is_likelier(signals, score)
@@ -260,15 +271,15 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
         return score < SURE and _PRAISE.search(text[:READ]) is not None
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
-        return bool(reached) or has(signals, "identity_number") or _leads_to_work(signals)
+        paid = category == "ads" and _ACCOUNTS.search(text[:READ]) and not _calls_or_leads_away(text, signals)
+        return bool(reached or paid) or has(signals, "identity_number") or _leads_to_work(signals)
     if category == "reputation":
         return _PUBLICITY.search(text[:READ]) is not None
     if category == "porn":
         return score < EVEN and len(text) <= SHORT
     if category == "leak":
-        return (score < EVEN and len(text) <= SHORT) or (
-            _NEWS.search(text[:READ]) is not None and not _KEPT.search(text[:READ])
-        )
+        harmless = _NEWS.search(text[:READ]) is not None or _stays_indoors(signals)
+        return (score < EVEN and len(text) <= SHORT) or (harmless and not _KEPT.search(text[:READ]))
     return False
 
 
@@ -283,10 +294,32 @@ def _is_gossip(signals: Sequence[Signal], score: float) -> bool:
     return score < EVEN and max(off_topic, default=0.0) > score
 
 
+def _calls_or_leads_away(text: str, signals: Sequence[Signal]) -> bool:
+    """Say whether a message calls to something, or tells how its sender can be reached."""
+    read = text[:READ]
+    return (
+        has(signals, "solicitation") or has(signals, "link") or bool(_NUMBER.search(read) or _REACHES_OUT.search(read))
+    )
+
+
+def _links(signals: Sequence[Signal]) -> list[str]:
+    return [item.matched or "" for one in signals if one.category == "link" for item in one.evidence]
+
+
+def _stays_indoors(signals: Sequence[Signal]) -> bool:
+    """Say whether there are links, and nobody outside can follow them."""
+    links = _links(signals)
+    return bool(links) and all(map(_INDOORS.match, links))
+
+
 def _leads_to_work(signals: Sequence[Signal]) -> bool:
-    """Say whether nobody is called to anything and all links lead to shared documents, meetings, films or public offices."""
-    links = [item.matched or "" for one in signals if one.category == "link" for item in one.evidence]
-    return bool(links) and all(map(_WORKPLACE.match, links)) and not has(signals, "solicitation")
+    """Say whether nobody is called to anything and all links lead to shared documents, meetings, films, offices or indoors."""
+    links = _links(signals)
+    return (
+        bool(links)
+        and all(_WORKPLACE.match(one) or _INDOORS.match(one) for one in links)
+        and not has(signals, "solicitation")
+    )
 
 
 def _is_likelier(signals: Sequence[Signal], score: float | None) -> bool:

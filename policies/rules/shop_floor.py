@@ -13,6 +13,8 @@ _WORKSHOP = re.compile(
     "|滤[袋筒芯]|除尘|风机|[水油真]泵|泵[站房]|阀门|液压|气[缸管路]|传感器|光栅|急停|配电|电[机柜缸]|马达|叉车|行车(?!记录)|吊[装具]|气瓶|爆破片|图纸|试产|打样|样[品件机]|设备|机器(?!人)|机组"
     "|备件|仪表|管[道路线]|护目镜|防护服|安全带|PLC|CNC|SMT|BOM|IQC|老爷机"
 )
+# What those who keep programs running speak of.
+_PROGRAMS = re.compile("连接池|数据库|接口(?!人)|网关|日志|发版|回滚")
 # What a quotation is made of.
 _QUOTATION = re.compile(
     "报价|单价|含税|起订|打样|模具费|供应商|[比议询]价|性价比|交期|(?:降|涨|省|便宜|低)了?[0-9.]+[%元个毛分角]|[0-9.]+元?[/每一][片个台套公件斤]"
@@ -43,7 +45,7 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     """
     read = text[:_READ]
     if category == "off_topic":
-        return _WORKSHOP.search(read) is not None
+        return bool(_WORKSHOP.search(read) or _PROGRAMS.search(read))
     if category == "rumour":
         return _WORKSHOP.search(read) is not None and not _HEARSAY.search(read)
     if score >= SURE:

@@ -110,6 +110,16 @@ def weighed(text: str, category: str) -> bool:
         ("嘻嘻私聊", "porn", False),
         ("小姐姐私聊", "porn", True),
         ("他脑子进水了吧,点个保存都不会", "abuse", True),
+        ("https://wiki.qixiangju.lan/pages/4471 评审一下", "ads", False),
+        ("看这里 http://172.20.4.9/v/k8.html", "ads", False),
+        ("看这里 http://172.99.4.9/v/k8.html", "ads", True),
+        ("图纸 http://10.8.3.17/share/0521.docx", "leak", False),
+        ("复印机采购限价 3900 元/台,数量 12 台,后天挂网", "ads", False),
+        ("机房空调尾款 41200 元已转出,合同编号 QX-2026-031", "ads", False),
+        ("停车卡 30 元一张,补办找行政", "ads", False),
+        ("尾款可分期,低价机票酒店代订 18805718888", "ads", True),
+        ("POS机固定资产都能办,要的加我微信", "ads", True),
+        ("48小时出标书,中标后再付尾款,款已付的包改,联系 biaoshu_77z", "ads", True),
     ],
 )
 def test_a_score_alone_does_not_take_numbers_news_and_publicity_for_an_offence(

@@ -20,6 +20,8 @@ from policies.rules.shop_floor import speaks_of_work
         ("背板每片15.8,含税,起订五百", "gambling", True),
         ("扫地机器人又跑邻居家去了", "off_topic", False),
         ("点胶机又犯病了", "off_topic", True),
+        ("网关又犯病了,谁回滚一下", "off_topic", True),
+        ("游戏里那个接口人又犯病了", "off_topic", False),
         ("点胶机又犯病了", "abuse", False),
         ("那台冲床就是头犟驴,拉都拉不动", "abuse", True),
         ("那台冲床归你管,你就是头犟驴", "abuse", False),
