@@ -13,6 +13,7 @@ from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.purchasing import buys_for_the_house
 from policies.rules.shop_floor import speaks_of_work
 from policies.schema import Budget, Span
 
@@ -74,6 +75,9 @@ _REACHED = re.compile(
     "|应急电话|办公[室电]|换号|新号码?|身份证|报销|开户行|工资卡|(?:我|本人|个人)的?(?:新)?(?:手机|电话|号码)"
 )
 _NUMBER = re.compile(r"\d{7}")
+# What a talk on fraud taught; who poses as the police tells somebody what to do.
+_TAUGHT = re.compile("(?:防诈骗?|防骗|反诈骗?)(?:培训|宣[讲传]|知识|课|讲座|要点)|[都全]是骗|就是(?:诈骗|骗)")
+_TOLD_TO = re.compile("您|你的|点击|转[到入]|安全账户|请[将把]|不是骗|并非骗")
 _PURCHASING = re.compile("[比询议]价|比选|[招投中]标|请购|三家|报价单")
 # Praise that is meant; 你真厉害 may be anything.
 _PRAISE = re.compile("点赞|辛苦了|表扬|好样的|了不起|👍|值得(?:学习|表扬)|手艺|干净|整整齐齐|利索")
@@ -82,7 +86,7 @@ _PUBLICITY = re.compile(
 )
 _NEWS = re.compile(
     "快讯|早报|晚报|行情|期货|期螺|主力合约|现货|市场价|交易所|统计局|发改委|工信部|中钢协|行业协会|海关总署|据[^。，,\n内]{0,8}(?:报道|公告|统计|通报)|新闻|热搜"
-    "|官网|公开(?:发布|招标|课)|已(?:公开|公布|公告|公示|披露)"
+    "|官网|(?:材料|原料|[铜铝钢锡锌镍油煤])价?[^，,。]{0,2}[涨跌降]|公开(?:发布|招标|课)|已(?:公开|公布|公告|公示|披露)"
 )
 # What the house pays or orders, and what somebody who sells says besides.
 _ACCOUNTS = re.compile(
@@ -90,6 +94,10 @@ _ACCOUNTS = re.compile(
     "|油卡充了|补办[找去到](?:行政|办公室|前台|人事)"
 )
 _REACHES_OUT = re.compile("[vV薇微]信|加我|联系|私[聊我信]|需要的|有需要|要的|[A-Za-z]+_?[0-9]{2,}")
+# Who allows it to be sent to a customer, or has it sent, keeps nothing back.
+_GRANTED = re.compile(
+    "(?:可以|同意|批准|允许)[^，,。！!？?不]{0,4}(?:发|转|提供|交)给?(?:客户|甲方|业主|供应商|总部|外审|审核)(?!.{0,12}(?:朋友|同学|对象|私))"
+)
 _KEPT = re.compile(
     "内部|保密|机密|秘密|外传|外泄|透露|透个?底|[未没]有?(?:公开|公布|披露|公告|对外)|先别|别[往对]外|还没"
 )
@@ -231,7 +239,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     weight = 3 if strong else read + weak + called - warned if read else 0
     if warned and category in WARNED_OF:
         # The trained score reads what is quoted as well. Words that stand outside the quotation count all the same.
-        weight = 0 if not plain and _QUOTATION.search(own_text(case.seen)) else min(weight, 2)
+        quoted = not plain and _QUOTATION.search(own_text(case.seen))
+        weight = 0 if quoted or _teaches(own_text(case.seen)[:READ], read_here) else min(weight, 2)
     if trained is not None and trained >= review and not warned:
         weight = max(weight, 2)
     if weight < 2 or (weight == 2 and category == "rumour" and trained is not None and _is_gossip(read_here, trained)):
@@ -272,14 +281,15 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
         paid = category == "ads" and _ACCOUNTS.search(text[:READ]) and not _calls_or_leads_away(text, signals)
-        return bool(reached or paid) or has(signals, "identity_number") or _leads_to_work(signals)
+        bought = category == "ads" and buys_for_the_house(text) and not has(signals, "solicitation")
+        return bool(reached or paid or bought) or has(signals, "identity_number") or _leads_to_work(signals)
     if category == "reputation":
         return _PUBLICITY.search(text[:READ]) is not None
     if category == "porn":
         return score < EVEN and len(text) <= SHORT
     if category == "leak":
-        harmless = _NEWS.search(text[:READ]) is not None or _stays_indoors(signals)
-        return (score < EVEN and len(text) <= SHORT) or (harmless and not _KEPT.search(text[:READ]))
+        harmless = _NEWS.search(text[:READ]) or _GRANTED.search(text[:READ]) or _stays_indoors(signals)
+        return (score < EVEN and len(text) <= SHORT) or bool(harmless and not _KEPT.search(text[:READ]))
     return False
 
 
@@ -320,6 +330,13 @@ def _leads_to_work(signals: Sequence[Signal]) -> bool:
         and all(_WORKPLACE.match(one) or _INDOORS.match(one) for one in links)
         and not has(signals, "solicitation")
     )
+
+
+def _teaches(text: str, signals: Sequence[Signal]) -> bool:
+    """Say whether a message tells how others cheat, and of nobody to pay, write to or call."""
+    if not _TAUGHT.search(text) or _TOLD_TO.search(text) or _NUMBER.search(text):
+        return False
+    return not has(signals, "solicitation") and not has(signals, "link")
 
 
 def _is_likelier(signals: Sequence[Signal], score: float | None) -> bool:

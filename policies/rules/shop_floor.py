@@ -4,6 +4,8 @@ import re
 
 # A message of which a trained score is surer than this is left to it.
 SURE = 0.8
+# Below this a message is more likely none of a category.
+EVEN = 0.5
 # Of a message this much is read.
 _READ = 2000
 # Machines and their parts, material, defects and the papers of a workshop; names of trades, not of people.
@@ -30,10 +32,23 @@ _AT_SOMEBODY = re.compile(
 )
 # What somebody saw is no rumour; what he heard may be.
 _HEARSAY = re.compile(
-    "[听据]说|传[说闻言]|内部消息|小道|爆料|风声|新闻|扩散|转发|瞒|封锁|压下|辟谣|网上|朋友圈|裁员|倒闭|搬[迁走]|死了|抓[了走]|跑路|真的假的|可靠|知情|有人[说讲来]|他们说|都说|说[的是]|讲个|偷偷|咱|下个?(?:月|星期|半年)|年底|知道[^，,。]{0,8}吗"
+    "[听据][^，,。]{0,2}说|传[说闻言]|内部消息|小道|爆料|风声|新闻|扩散|转发|瞒|封锁|压下|辟谣|网上|朋友圈|裁员|倒闭|搬[迁走]|死了|抓[了走]|跑路|真的假的|可靠|知情|有人[说讲来]|他们说|都说|说[的是]|讲个|偷偷|咱|下个?(?:月|星期|半年)|年底|知道[^，,。]{0,8}吗"
 )
 # This one or that one, and nobody.
 _ONE_OF_THEM = re.compile("[这那][台条套款块批]")
+# Building and water works: how deep, how wide, and what has to be measured before anybody goes down.
+_SITE = re.compile("口径|管径|埋深|井[口盖室]|检查井|气体检测|有限空间|基坑|沟槽|支护|脚手架|围挡|护栏|工地")
+# The house itself, of which everybody sees how it is; that somebody came to harm there is told, not seen.
+_HOUSE = re.compile("食堂|包子|饭菜|电梯|停车|厕所|卫生间|空调|打印机|复印机|投影|会议室|车棚|饮水机|暖气")
+_HARM = re.compile("毒|病|过期|致癌|拉肚子|住院|死|塌|爆炸|起火|着火|传染|贪|回扣")
+# Who sends somebody to a person or a paper says 我让他, and so does who threatens.
+_SENT = re.compile(
+    "让(?:[他她]们?|对方)[^，,。!！]{0,4}(?:联系|填[表写单报]|登记|核[对实]|补[办交填]|签[字收]|[看查听]一?下?(?:官方|通[报知]|公告|文件|说明|手册)"
+    "|把[^，,。]{0,6}[表料单图票章据件][^，,。]{0,2}[送发交拿带])"
+)
+_THREAT = re.compile("揍|砍|捅|弄死|打断|收拾|好看|后悔|废了|厉害|下场|小心|等着|跪|血|命")
+# By when something is wanted.
+_DUE = re.compile("最[晚迟](?:[今明后]|[本下]?[周月]|[0-9一二三四五六七八九十])|下班前")
 _MISREAD = frozenset({"porn", "gambling", "negative_emotion", "incitement", "violence"})
 _CALLS = frozenset({"incitement", "violence"})
 
@@ -42,12 +57,19 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     """Say whether a trained score that no word supports reads the talk of a workshop, or of buyers and sellers.
 
     What is stuck, bare, burnt or beaten there is a part; a price per piece is no secret among those who negotiate it.
+    A house and its sites are talked of alike, and who is sent to fill in a form is not threatened.
     """
     read = text[:_READ]
     if category == "off_topic":
-        return bool(_WORKSHOP.search(read) or _PROGRAMS.search(read))
+        return bool(
+            _WORKSHOP.search(read)
+            or _PROGRAMS.search(read)
+            or _SITE.search(read)
+            or (score < SURE and _DUE.search(read))
+        )
     if category == "rumour":
-        return _WORKSHOP.search(read) is not None and not _HEARSAY.search(read)
+        seen = _WORKSHOP.search(read) or (score < EVEN and _HOUSE.search(read) and not _HARM.search(read))
+        return bool(seen) and not _HEARSAY.search(read)
     if score >= SURE:
         return False
     if category == "abuse":
@@ -55,7 +77,10 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     if category == "gambling" and _QUOTATION.search(read):
         return True
     if category == "leak":
-        return _QUOTATION.search(read) is not None and not _KEPT.search(read)
+        shown = _QUOTATION.search(read) or (score < EVEN and _SITE.search(read))
+        return bool(shown) and not _KEPT.search(read)
+    if category == "violence" and _SENT.search(read) and not _THREAT.search(read):
+        return True
     if category not in _MISREAD or not _WORKSHOP.search(read):
         return False
     return category not in _CALLS or not _AT_SOMEBODY.search(read)

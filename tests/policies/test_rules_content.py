@@ -30,6 +30,18 @@ def test_what_is_older_than_the_span_is_forgotten() -> None:
     assert len(house.state.lately) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "accused"),
+    [
+        ("昨晚反诈宣讲记了几条:刷单返佣金、点赞员招募,要垫钱的都是骗,提醒爸妈", False),
+        ("刷单返利一单返20,先交钱的都是骗,我们不用交,加微信 zhuan8866", True),
+        ("反诈宣传课提醒,您的银行卡异常,请把资金转到安全账户", True),
+    ],
+)
+def test_who_teaches_how_others_cheat_cheats_nobody(text: str, accused: bool) -> None:
+    assert weighed(text, "fraud") == accused
+
+
 def test_each_counts_for_himself_and_other_messages_not_at_all() -> None:
     house = House()
     assert [len(often(house, by=by)) for by in ("member", "finance", "member")] == [0, 0, 0]

@@ -26,10 +26,35 @@ from policies.rules.shop_floor import speaks_of_work
         ("那台冲床就是头犟驴,拉都拉不动", "abuse", True),
         ("那台冲床归你管,你就是头犟驴", "abuse", False),
         ("听说冲床压死了人", "rumour", False),
+        ("家属来问,我让他联系窗口登记", "violence", True),
+        ("业主又来了,让他把申请表送过来", "violence", True),
+        ("敢再来,我让他核对核对我的厉害", "violence", False),
+        ("我让他横着出去", "violence", False),
+        ("最迟周三中午给我", "off_topic", True),
+        ("今夜两个人在工地守着,蚊子当夜宵", "off_topic", True),
+        ("最晚那场电影谁去", "off_topic", False),
     ],
 )
 def test_what_a_workshop_says_is_work(text: str, category: str, work: bool) -> None:
     assert speaks_of_work(text, category, 0.5) == work
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "work"),
+    [
+        ("食堂的馒头一天比一天小,饭菜也凉", "rumour", True),
+        ("食堂的肉是病死的猪", "rumour", False),
+        ("听人说食堂要承包出去了", "rumour", False),
+        ("阀室井口1米2,有限空间作业票先办", "leak", True),
+        ("基坑标底先别往外说", "leak", False),
+    ],
+)
+def test_what_everybody_sees_of_a_house_or_a_site_is_neither_rumour_nor_secret(
+    text: str, category: str, work: bool
+) -> None:
+    assert speaks_of_work(text, category, 0.4) == work
+    # What is likelier one than not is left to the score.
+    assert not speaks_of_work(text, category, 0.6)
 
 
 def test_a_sure_score_is_left_to_itself() -> None:
