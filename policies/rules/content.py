@@ -281,7 +281,7 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
         paid = category == "ads" and _ACCOUNTS.search(text[:READ]) and not _calls_or_leads_away(text, signals)
-        bought = category == "ads" and buys_for_the_house(text) and not has(signals, "solicitation")
+        bought = buys_for_the_house(text) and not has(signals, "solicitation")
         return bool(reached or paid or bought) or has(signals, "identity_number") or _leads_to_work(signals)
     if category == "reputation":
         return _PUBLICITY.search(text[:READ]) is not None

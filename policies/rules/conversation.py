@@ -178,6 +178,7 @@ def _tells_of_an_issue(text: str) -> bool:
     told = _WORN_OUT.sub("", text[:READ]) if "坏了" in text else text[:READ]
     # Who finds the manners of the staff good complains of nothing.
     told = _PRAISED.sub("", told) if "态度" in told else told
+    told = _THANKED.sub("", told) if "麻烦" in told or "急" in told else told
     return bool(_ISSUE.search(told)) and not _SETTLED.search(told)
 
 
@@ -207,6 +208,9 @@ _WORN_OUT = re2.compile(
 # 态度好差, 态度好一点 and 态度能不能好些 are no praise.
 _PRAISED = re2.compile(
     r"态度[^，,。！!？?\n没差不能要该应请望]{0,4}(好([，,。！!~～、啊呀哦呢哈的了]|得很|\s|$)|(不错|还可以|棒|赞|满意|热情|耐心|专业|没得说|没话说)([^点一些吗嘛么转改差]|$))"
+)
+_THANKED = re2.compile(
+    r"^(收到|好的?|谢谢|感谢)[了啦，,！!~ ]{0,2}麻烦(你们?|您)[们]?了[。！!~]?$|不(是很|太)?(着急|急着)"
 )
 _SETTLED = re2.compile(
     r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"

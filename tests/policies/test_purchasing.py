@@ -32,6 +32,7 @@ def test_who_buys_for_the_house_is_told_from_who_sells(text: str, buys: bool) ->
     [
         ("白板笔和A4纸办公室要补一批,京东企业价19.9一包满10包减20,要的部门报给我", "ads", False),
         ("A4纸19.9一包满10包减20,要的私我", "ads", True),
+        ("车间护耳器不够,要补20副,3M的28一副,国产12,请定", "fraud", False),
         ("公司那份质量通报可以发给客户看,8D也附上", "leak", False),
         ("公司那份质量通报内部看的,我转给客户那边朋友了", "leak", True),
         ("客户那边说铜价又涨了,覆铜板下月可能提5%,采购已在谈", "leak", False),
