@@ -355,6 +355,10 @@ class _Consumer(driver.Consumer):
 
     async def _work_on(self, batch: Batch) -> None:
         await self.app.handle(list(batch.chunks.values()))
+        # Before what is left is gone on with: that may last, and nothing of this batch has to be done again.
+        for chunk in batch.chunks.values():
+            chunk.acknowledged = True
+            chunk.records = []
         while self.app.meanwhile is not None and await self.app.meanwhile():
             if self._batches[-1] is not batch or not self.flow_active or self.app.should_stop:
                 return
@@ -373,9 +377,6 @@ class _Consumer(driver.Consumer):
         self._unacked_messages.discard(message)
         self._batches.remove(batch)
         self._count(batch.size)
-        for chunk in batch.chunks.values():
-            chunk.acknowledged = True
-            chunk.records = []
         return True
 
     # Committing
