@@ -48,6 +48,7 @@ class EscalateHost(JudgingHost):
         await self._patiently(self._ready)
         records = enumerate(record for chunk in chunks for record in chunk)
         waiting = deque(Asked(n, record, subject) for n, record in records for subject in self._subjects(record))
+        decided_here = {(one.place, one.subject): (one.subject, one.id) for one in waiting}
         decided: dict[tuple[int, str], Published] = {}
         broken: list[Record] = []
         while waiting:
@@ -58,6 +59,9 @@ class EscalateHost(JudgingHost):
         order = sorted(decided, key=lambda one: one[0])
         await self._publish([*(_records(decided, order)), *broken])
         await self._keep_ledgers({subject for _, subject in order})
+        if not await self._patiently(lambda: self._states.keeps([decided_here[one] for one in order])):
+            # Redis was emptied, and filled again from a log that did not hold these ledgers yet: what was just kept may be older.
+            await self.handle(chunks)
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """Decisions below this offset are out, and nobody will ask for them again."""

@@ -152,6 +152,11 @@ class RedisStates:
             for one, (outcome, version, body) in zip(decisions, answers, strict=True)
         ]
 
+    async def keeps(self, decided: Sequence[tuple[str, str]]) -> bool:
+        """Whether the decisions of all these (subject, record) are still stored: after a loss none is."""
+        keys = {self._keys.decision(*one) for one in decided}
+        return await self._connection.call(lambda redis: redis.exists(self._keys.marker, *keys)) == len(keys) + 1
+
     async def forget(self, done: Sequence[tuple[str, str]]) -> None:
         """Remove the decisions of (subject, record) whose offset is committed."""
         await self._run("forget", [self._keys.decision(*one) for one in done])

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "streams"))
 
@@ -11,6 +12,9 @@ from fleet_house import FleetHouse, schema
 from test_ladder_paths import *  # noqa: F403
 
 from classifiers.measure import Classifiers
+from streams.fleet.kafka import LEDGER
+from streams.fleet.restore import newest
+from streams.topics import ACTIONS
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +51,29 @@ def test_strikes_of_observe_do_not_count_in_enforce(stack, classifiers):
     assert enforcing.standing()[-1] == ("warn", message)
     watching.close()
     enforcing.close()
+
+
+def test_a_strike_is_not_lost_with_redis_between_its_decision_and_its_ledger(house, stack):
+    """Redis is emptied when the decision goes out, and filled from a log that does not hold the ledger yet."""
+    publish, lost = house.topics.publish, []
+
+    async def lose_and_publish(records):
+        if not lost and any(one.topic == ACTIONS for one in records):
+            lost.append(True)
+            async with Redis.from_url(stack.redis) as redis:
+                await redis.delete(*[key async for key in redis.scan_iter(f"*{house.name}*")])
+            rebuild = await house.states.begin_rebuild()
+            async with rebuild:
+                await rebuild.write(newest(house.topics.records.get(LEDGER, [])))
+                await rebuild.finish()
+        await publish(records)
+
+    house.topics.publish = lose_and_publish
+    house.say()
+    house.settle()
+    assert lost
+    assert len(house.ledger().strikes) == 1
+    assert newest(house.topics.records[LEDGER])
+    house.say(at=86_400_000)
+    house.settle()
+    assert len(house.ledger().strikes) == 2
