@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any, Self, TypeVar
@@ -48,9 +49,11 @@ class Connection:
             pool = BlockingConnectionPool.from_url(
                 url,
                 max_connections=CONNECTIONS,
-                timeout=CALL_SECONDS,
-                socket_timeout=CALL_SECONDS,
-                socket_connect_timeout=CALL_SECONDS,
+                # `call` keeps the time alone: of two limits that end in the same moment redis-py may swallow one and
+                # go on, on a connection that another call gave back.
+                timeout=None,
+                socket_timeout=None,
+                socket_connect_timeout=None,
                 retry=Retry(NoBackoff(), 0),
                 protocol=2,
                 encoding=CODING[0],
@@ -80,7 +83,9 @@ class Connection:
         return made
 
     async def close(self) -> None:
-        await self.redis.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CALL_SECONDS):
+                await self.redis.aclose()
 
     async def call(self, ask: Callable[[Redis], Awaitable[T]]) -> T:
         """What Redis answers, or StateUnavailable within `CALL_SECONDS`, connecting included."""
