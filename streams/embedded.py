@@ -16,6 +16,7 @@ from policies.directory import Directory
 from policies.schema import Pack
 from streams.agents import Enforce, Escalate, RecordViews, Screen
 from streams.store import Store
+from streams.stretch import Stretch
 from streams.topics import (
     AGAIN,
     DEAD_LETTERS,
@@ -254,6 +255,8 @@ class Embedded:
         held = self._load(agent, keys, pending)
         loaded = {key: held[key].taken(self._decoders[agent.name]) if key in held else None for key in keys}
         effects = agent.handle(records, loaded)
+        if agent is self.screen and (stretch := Stretch(records)).count:
+            effects.rows.append(stretch.row())
         changed: dict[str, tuple[bytes, Millis | None]] = {}
         for key, value in effects.state.items():
             encoded = self._encode(value)

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from hashlib import blake2b
 from typing import Any, ClassVar
 
 from classifiers.conversation import NEEDED, asks_reply, is_notice, is_receipt
@@ -92,13 +91,11 @@ class Screen:
         self.measure(records)
         states: dict[str, GroupState] = {}
         groups: dict[str, tuple[GroupView, CompiledPack, Basis]] = {}
-        usable: list[str] = []
         for record in records:
             one = record.decoded
             if isinstance(one, DeadLetter):
                 effects.publish(DEAD_LETTERS, one, record)
                 continue
-            usable.append(one.id)
             if one.group is None:
                 continue
             key = record.key
@@ -119,8 +116,6 @@ class Screen:
             else:
                 self._judge_one(effects, record, case, pack, printed)
         effects.state.update(states)
-        if usable:
-            effects.rows.append(("judged", _summary(records, usable)))
         return effects
 
     def next_due(self, value: Any) -> Millis | None:
@@ -297,13 +292,6 @@ def _decode(record: Record) -> Observation | DeadLetter:
             body=record.value,
             key=record.key,
         )
-
-
-def _summary(records: Sequence[Record], ids: Sequence[str]) -> dict[str, Any]:
-    """Prove that a chunk was judged, without a row per clean observation."""
-    hashed = blake2b("\n".join((*ids, "")).encode("utf-8", "surrogatepass"), digest_size=12)
-    first, last = records[0].offset, records[-1].offset
-    return {"first": first, "last": last, "count": len(ids), "digest": hashed.hexdigest()}
 
 
 def _unmeasured_row(record: Record, case: Case, category: str) -> dict[str, Any]:

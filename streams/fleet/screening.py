@@ -16,7 +16,8 @@ from streams.fleet.control import Edition, Editions
 from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
-from streams.topics import AGAIN, OBSERVATIONS, Effects, Record, record_of
+from streams.stretch import Stretch
+from streams.topics import AGAIN, OBSERVATIONS, VIEWS, Effects, Record, Rows, record_of
 
 # Seconds of CPU that a turn of open ticks may take, for messages wait meanwhile; and how many groups it reaches, over all
 # partitions: at first, then as many as fit, within bounds. What is saved in one step stops Redis meanwhile.
@@ -44,8 +45,10 @@ class ScreenHost(JudgingHost):
         super().__init__(editions.kept[0].screen, editions, *given)
         self._held: dict[str, _Held] = {}
         self._bytes = 0
-        # By key, what was saved and is not on the compacted topic yet.
-        self._unsettled: dict[str, Record] = {}
+        # By group, the state that was saved and is not on the compacted topic yet; by place, the proof of a stretch.
+        self._unsettled: dict[str | tuple[int, int], Record] = {}
+        # By partition, what was judged since the last commit, and its first record.
+        self._stretches: dict[int, tuple[Record, Stretch]] = {}
         # By partition, ticks that may not have reached every group yet.
         self._open: dict[int, _Ticks] = {}
         self._groups_a_turn = _FIRST_GROUPS
@@ -75,6 +78,8 @@ class ScreenHost(JudgingHost):
                     await self._catch_up_with_ticks(edition, abreast)
                     self.agent = edition.screen
                     await self._judge(abreast)
+                    for some in abreast:
+                        self._prove(some)
 
     def _kind(self, record: Record) -> tuple[bool, Edition]:
         return _is_tick(record), self._editions.at(record.appended_at)
@@ -114,20 +119,29 @@ class ScreenHost(JudgingHost):
         return ticks is not None and ticks.first < end
 
     async def settle(self) -> None:
-        """Publish the states that were saved since the last time; many of them in parts, for others wait meanwhile."""
-        waiting = list(self._unsettled.values())
+        """Publish what was judged and the states that were saved since the last time.
+
+        Many states in parts, for others wait meanwhile.
+        """
+        for partition, (first, stretch) in self._stretches.items():
+            if stretch.count:
+                proof = record_of(VIEWS, first.key, Rows([stretch.row()]), first.appended_at)
+                self._unsettled[partition, first.offset] = proof
+        self._stretches.clear()
+        waiting = list(self._unsettled.items())
         for start in range(0, len(waiting), _SETTLED_AT_ONCE):
-            records = waiting[start : start + _SETTLED_AT_ONCE]
-            await self._publish(records)
-            for one in records:
-                if self._unsettled.get(one.key) is one:
-                    del self._unsettled[one.key]
+            some = waiting[start : start + _SETTLED_AT_ONCE]
+            await self._publish([record for _, record in some])
+            for name, record in some:
+                if self._unsettled.get(name) is record:
+                    del self._unsettled[name]
 
     def forget(self) -> None:
         """Another owner may have gone on from here: nothing at hand can be trusted."""
         self._held.clear()
         self._bytes = 0
         self._open.clear()
+        self._stretches.clear()
 
     async def _catch_up_with_ticks(self, edition: Edition, chunks: Iterable[Chunk]) -> None:
         """Let open ticks reach the groups of these chunks, which come after them: a group has one order."""
@@ -223,6 +237,17 @@ class ScreenHost(JudgingHost):
             self._to_settle(one.key, one.partition, one.next_due)
         return True
 
+    def _prove(self, chunk: Chunk) -> None:
+        partition = chunk[0].partition
+        if chunk[0].topic != OBSERVATIONS:
+            # Places of rows are those in `observations`.
+            return
+        if partition in self._stretches:
+            self._stretches[partition][1].grow(chunk)
+        else:
+            # Its key leads the row to the partition of the same number.
+            self._stretches[partition] = chunk[0], Stretch(chunk)
+
     async def _catch_up(self, keys: Iterable[str]) -> None:
         """Somebody else has saved, or Redis has lost what was saved last: whoever is further in the log is right."""
         found = await self._patiently(lambda: self._states.load(self.agent.name, list(keys)))
@@ -272,7 +297,7 @@ class ScreenHost(JudgingHost):
             return self.agent.handle(records, {key: self._taken(key) for key in keys})
         except Exception as error:
             if len(records) == 1:
-                return set_aside(self.agent, records[0], error)
+                return _set_aside(self.agent, records[0], error)
         # What the broken attempt has changed was taken out; each record begins from what the one before has left.
         whole = Effects()
         for record in records:
@@ -281,7 +306,7 @@ class ScreenHost(JudgingHost):
             try:
                 effects = self.agent.handle([record], state)
             except Exception as error:
-                effects = set_aside(self.agent, record, error)
+                effects = _set_aside(self.agent, record, error)
                 if before is not None:
                     effects.state[record.key] = self._decoder.decode(before)
             whole.state.update(effects.state)
@@ -382,6 +407,12 @@ def _is_ahead(mine: Mapping[str, int], theirs: Mapping[str, int]) -> bool:
 
 def _source(chunk: Chunk) -> str:
     return f"{chunk[0].topic}/{chunk[0].partition}"
+
+
+def _set_aside(agent: Screen, record: Record, error: Exception) -> Effects:
+    effects = set_aside(agent, record, error)
+    record.decoded = effects.records[0][2]
+    return effects
 
 
 def _is_tick(record: Record) -> bool:
