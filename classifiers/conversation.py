@@ -370,8 +370,8 @@ _QUESTION_SIGNS = (
     "|会不会|用不用|需不需|去不去|来不来|在不在|行不行|对不对|还是"
 )
 _QUESTION_SIGN = _compile(f"{_QUESTION_SIGNS}|没|问|不")
-# Where 不 stands between: 改不改.
-_CHOSEN = "[开改通够走做换修发交用买签算批报补停收退拆装查成到关上]"
+# Where 不 or 没 stands between: 改不改.
+_CHOSEN = "[开改通够走做换修发交用买签算批报补停收退拆装查成到关上寄送拿]"
 # Answers nobody: talk to oneself, surprise, agreement sought, scolding.
 _RHETORICAL = _compile(
     r"^\W*(?:是吗|是吧|真的吗|真的假的|真的|对吧|不会吧|好的?呢|是不是|可不是吗?|不是吗|好吗|好吧|啊|哦|嗯)\W*$|难道|何必|何苦|岂[能有不]|谁不|凭什么|有没有搞错|谁知道呢|(?:还"
@@ -399,34 +399,34 @@ _ASKED_FOR = _compile(
     r"|负责|懂|那里?|手[上里]|带|拿|看到|看见|见过|管)(?!都|也|事)"
 )
 _ENDS_ASKING = _compile(
-    r"(?:吗|(?<![什怎这那多要])么|(?:[了到好完过位齐上出成行定清发交]|收到|明白)没有?|没有?了没|[有在能行会要]没有?|在不在|什么|啥|谁|哪[里儿个些天位]?|多少|多久|多大"
+    r"(?:吗|(?<![什怎这那多要])么|(?:[了到好完过位齐上出成行定清发交来去回]|收到|明白)没有?|没有?了没|[有在能行会要]没有?|在不在|什么|啥|谁|哪[里儿个些天位]?|多少|多久|多大"
     r"|几[点号个人份天台楼次]|为什么|为啥|为何|怎么[样办回]?事?|怎样|咋[样办整弄]|如何)\s*(?:[呀啊呢哈哦了来的]{0,2})[~～…\s,，.]*$"
 )
 _CLAUSE_ASKING = _compile(
     r"(?:[^什怎这那多要]么|吗)(?:[,，~～\s]|$)|怎么(?![都也])\w{1,6}$|(?:谁|哪[位家])(?![都也])|哪[个天种边](?![都也])\w{0,4}$|(?:什么时候"
-    r"|啥时候|(?<!任)何时|几点|几号|哪天|在哪|去哪|哪里|多少钱|为什么|为啥|咋|什么情况|什么意思|什么原因|怎么回事|怎么[不没还])(?![都也])"
+    r"|啥时候|几时|(?<!任)何时|几点|几号|哪天|在哪|去哪|哪里|多少钱|为什么|为啥|咋|什么情况|什么意思|什么原因|怎么回事|怎么[不没还])(?![都也])"
     r""
     r"|^\w{0,10}(?:能不能|可不可以|是不是|要不要|会不会|有没有|用不用|需不需要|去不去|来不来|在不在|行不行|对不对)(?!都|搞错)"
 )
 # Alternatives that all begin with a plain letter, see above.
 _ALSO_ASKING = _compile(
-    r"第几\w|还(?:剩|有|差|要|得|需)\w{0,3}几\w|怎么(?:样(?:[,，\s]|$)|才能)|了没[,，]|意见没[,，]|问题没[,，]|吗(?:老师|各位|大家|领导|\w[总工哥姐])"
+    r"第几\w|还(?:剩|有|差|要|得|需)\w{0,3}(?:几\w|多少)|怎么(?:样(?:[,，\s]|$)|才能)|了没[,，]|意见没[,，]|问题没[,，]|吗(?:老师|各位|大家|领导|\w[总工哥姐])"
     r"|哪[条份版批款类组路段层间张本处站期台车](?![都也])"
 )
 # 左旋还是右旋, 改不改, 能报销车票不.
 _CHOICE = _compile(
-    rf"(?:是|按|走|用|要|继续|先)[^，,。]{{1,14}}还是[^，,。]{{1,12}}(?:[，,]|$)|({_CHOSEN})不\1(?![都也随看])"
+    rf"(?:是|按|走|用|要|继续|先)[^，,。]{{1,14}}还是[^，,。]{{1,12}}(?:[，,]|$)|({_CHOSEN})[不没]\1(?![都也随看])"
     r"|(?:能|可以|会|要|去)\w{1,10}(?<![我说要可能也都并])不[~～…\s,，.]*$"
 )
 # 人呢, 报表呢: short, with nothing that tells of oneself.
 _WHERE_IS = _compile(r"(?:^|[,，])\W*[^我在还着正,，没]{1,6}呢\W*$")
 # Words that make an interrogative part of a statement: 看看有没有问题, 不知道什么时候, 教大家怎么弄.
 _EMBEDDED = _compile(
-    r"看看|看下|看一下|检查|确认|核[实对查]|讨论|商量|研究|不?知道|告诉|教|说明(?!书)|想想|想办法|无论|不管|不论|谁\w{1,8}谁|学习|了解|明确|清楚|[搞弄]明白|查到|取决|关于|没有?什么|不怎么|什么都|哪里都|谁都|多少都"
-    r"|有什么(?:问题|需要|情况|事)|记录|统计|反馈|说一下|问下|问一下|去问|问问|写明|注明|排查|通知"
+    r"看看|看下|看一下|检查(?![组表单井]|记录|结果|报告)|确认(?![函单])|核[实对查](?!表)|讨论(?![稿会])|商量|研究(?![院所室])|不?知道|告诉|教|说明(?!书)|想想|想办法|无论|不管|不论|谁\w{1,8}谁|学习(?![班卡]|[资材]料)|了解|明确|清楚|[搞弄]明白|查到|取决|关于|没有?什么|不怎么|什么都|哪里都|谁都|多少都"
+    r"|有什么(?:问题|需要|情况|事)|记录(?![本表单仪补归填])|统计(?![表局员])|反馈(?![表单]|意见)|说一下|问下|问一下|去问|问问|写明|注明|排查(?![表组])|通知(?![单书栏发贴])"
 )
 _WHO_KNOWS = _compile(
-    r"帮(?:我|忙)看|(?:告诉|回|跟)我|(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)"
+    r"帮(?:我|忙)看|(?:告诉|回|跟|[给发交]到?)我|(?:谁|有人|哪位\w{0,3}|你们?|您|大家)(?:也|还)?(?:知道|了解|清楚|看看|看下)"
 )
 
 
@@ -477,7 +477,7 @@ def _last_clauses(sentence: str) -> str:
 
 
 def _asks_unmarked(sentence: str) -> bool:
-    chooses = ("不" in sentence or "还是" in sentence) and _CHOICE.search(sentence)
+    chooses = ("不" in sentence or "没" in sentence or "还是" in sentence) and _CHOICE.search(sentence)
     asking = chooses or any(one.search(sentence) for one in (_CLAUSE_ASKING, _ENDS_ASKING, _ALSO_ASKING, _WHERE_IS))
     if not asking:
         return False
@@ -567,7 +567,7 @@ _COMMON = frozenset(
     re.findall(
         "..",
         "麻烦帮忙帮下一下大家各位今天明天昨天后天上午下午中午晚上现在时候时间通知收到回复知道好像对吧说下看下看看早上本周下周上周"
-        "周一周二周三周四周五周六周日领导同事谢谢已经问题情况事情东西地方工作公司部门",
+        "今晚昨晚明晚今早明早周一周二周三周四周五周六周日领导同事谢谢已经问题情况事情东西地方工作公司部门",
     )
 )
 _MOST_PAIRS = 24
@@ -597,29 +597,30 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     "when": (
         _compile(r"什么时候|啥时候?|何时|几[点号天时]|哪[天日一]|多久|多长时间|周几|来得及"),
         _compile(
-            r"\d|[点号半]|[今明后当][天早晚日]|周[一二三四五六日末]|下[周个]|月底|马上|快了|一会|稍|小时|分钟|[上下]午|中午|晚上|随时|现在|已经|刚|还[没得要]|尽快"
+            r"\d|[点号半]|[一二两三四五六七八九十几](?:根烟|支烟|趟|圈|刻)|节[前后]|[今明后当][天早晚日]|周[一二三四五六日末]|下[周个]|月底|马上|快了|一会|稍|小时|分钟|[上下]午|中午|晚上|随时|现在|已经|刚|还[没得要]|尽快"
         ),
     ),
     "who": (
         _compile("谁|哪[位个]|负责人|找哪|何人"),
-        _compile(rf"我|@|[他她]|师傅|在|群|{_HAN}{_TITLE}|{_ORGANISATION}|^\W*{_HAN}{{2,4}}\W*$"),
+        _compile(rf"我|@|[他她]|师傅|在|群|{_HAN}{_TITLE}|{_ORGANISATION}|[小老阿]{_HAN}|^\W*{_HAN}{{2,4}}\W*$"),
     ),
     "where": (
         _compile("哪[里儿]?|在哪|去哪|位置|地点"),
-        _compile("[在楼室库柜边处里这那门桌路号层间台部科办厅口]|群文件|附件"),
+        _compile("[在楼室库柜边处里这那门桌路号层间台部科办厅口架墙箱盘]|群文件|附件|目录|^\\W*离"),
     ),
-    "number": (_compile("多少|几|多[大高长重远]"), _compile(r"\d|[一二三四五六七八九十百千万两半]|没[有了]")),
+    "number": (
+        _compile("多少|几|多[大高长重远厚深宽快]|够"),
+        _compile(r"\d|[一二三四五六七八九十百千万两半俩仨]|没[有了]|剩|不多|够|满|光了"),
+    ),
     "how": (
         _compile("怎么|咋|如何|怎样|为什么|为啥|为何|什么原因|什么问题|啥问题|什么情况|怎么回事"),
         _compile(
-            "先|按|点击?|打开|重[启装试]|[用试换改调]|因为|由于|问题|原因|[要得]|流程|步骤|坏|堵|断|松|漏|没|通知|说"
+            "先|按|点击?|打开|重[启装试]|[用试换改调]|因为|由于|问题|原因|[要得]|流程|步骤|坏|堵|断|松|漏|没|通知|说|跳|烧|卡|填|申请|找|拧|听"
         ),
     ),
     "what": (_compile("什么(?!时候)|啥(?!时)|哪[份版批款类组段种些]"), _compile(r"是|用|按|\d|版|型|款|第|、|和")),
     "whether": (
-        _compile(
-            "吗|么$|没有?$|能不能|可不可|是不是|要不要|会不会|有没有|用不用|行不行|对不对|能否|可否|是否|还是|不[?？]?$"
-        ),
+        _compile(r"吗|么\W*$|没有?\W*$|([^\W\d])不\1|可不可|有没有|能否|可否|是否|还是|不\W*$"),
         _compile(
             r"^\W*(?:@\S+\s*)?(?:[是对行能不没有嗯好要会已得需肯就还早]|可|应该|估计|可能|差不多|刚|都)|可以|不[用行能是要]|没[有问]|还没|已经?|来得及|随便|都行|批了|[开合]格"
         ),
@@ -628,7 +629,7 @@ _ASKS_FOR: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
 # Who says so takes the matter up, passes it on, or tells how far it is.
 _TAKES_UP = _compile(
     r"我(?:们|这边)?(?:来|去|这就|马上|现在|问|看|查|帮|联系|处理|安排|负责|让|叫|找|带|知道|通知|[过已])|马上|这就|稍等|稍后|等[下会我]|正在|已(?!下班)"
-    r"|等[^，。]{0,6}[签批定回到]|发(?:你|您|到|群|邮箱|过)|看(?:手册|说明|文档|群文件|附件|公告|图纸|邮件)|问[了过]|[得要][看问等找]|^[这那](?:个|事|块)|不[会懂]"
+    r"|等[^，。]{0,6}[签批定回到]|发(?:你|您|到|群|邮箱|过)|看(?:手册|说明|文档|群文件|附件|公告|图纸|邮件)|问[了过]|[得要][看问等找]|^[这那](?:个(?![人天菜歌剧店]|表情)|事|块)|不[会懂]"
     r"|叫了|喊了|派(?:人|师傅|[了单电维])|在(?:[修查看弄]|处理|路上|办)|安排|联系|转[告给达交]|帮[你您他]|尽快|抓紧|收到|[修换弄改处理搞查]+好了|处理完|恢复了|解决了"
 )
 # What helps with trouble of which somebody told without a question.
@@ -639,6 +640,17 @@ _HELPS = _compile(
 _IDLE = _compile(
     r"^(?:早|早上好|[上下]午好|晚安|哈+|呵+|嘿+|嘻+|[6６]+|辛苦了?|好累|累|下班|吃饭|开饭|周末愉快|节日快乐|恭喜|加油|顶|牛|厉害|路过|同问|\+1|我也|一样|急|在线等|[唉哎哇哦噢]+)+\W*$"
     "|天气|下[雨雪]|降温|好[冷热]|真[冷热]|食堂|外卖|奶茶|咖啡|球赛|堵车"
+)
+# What people say of themselves and the day beside their work. It answers nobody unless it takes up what was asked.
+_ASIDE = _compile(
+    "太阳|月亮|彩虹|晚霞|花[开香]|蚊子|[雨雪]天|梅雨|冰雹|真[毒热冷香帅美]|好[美香帅听看]|可爱|绝了|好吃|难吃|[早午晚]饭|夜宵|火锅|烧烤|撸串|奶茶|下午茶|茶叶|零食|水果|红烧|面馆|餐厅"
+    "|饿|[犯好太]困|困[死了]|睡[着了过觉]|午[休睡]|没睡|减肥|我请|限号|运动会|家长会|(?:[今这][天年]|最近|天气)[^，,。]{0,4}(?:真|太|好[热冷]|不错|热|冷)"
+    "|我家|[我谁]的?(?:儿子|女儿|孩子|老公|老婆|媳妇|对象|爸|妈)|[谁我]家|[小大]?[猫狗](?!眼)|宠物|头发|袜子|新买的|嗓子|膝盖|牙疼|吃坏|球[赛拍队]|比赛|电影|综艺|电视剧|追剧|开黑|演唱会|彩票|股[票市]|表情包|头像|[节周]末去"
+    "|旅游|爬山|团购|超市|理发|同[学事]聚会|同[学事]结婚|笑死"
+)
+# Something that stands elsewhere begins a matter of its own.
+_ELSEWHERE_AT = _compile(
+    r"^\W*(?:[0-9一二三四五六七八九十A-Z]+[楼层线区栋]|楼[上下道]|隔壁|外面|地铁|门口|前台|大厅|小区|停车场|食堂|[下上]午的|大家|各位|提醒)[^，,。]{2,}"
 )
 # Code points of an answer that need not tell what it is about.
 _BRIEF = 4
@@ -651,22 +663,36 @@ def asked_for(text: str) -> tuple[str, ...]:
     return tuple(name for name, (asks, _) in _ASKS_FOR.items() if asks.search(text))
 
 
-def is_to_the_point(text: str, asked: Sequence[str], about: Collection[int], *, brief: bool = True) -> bool:
+def is_to_the_point(
+    text: str,
+    asked: Sequence[str],
+    about: Collection[int],
+    *,
+    brief: bool = True,
+    next_said: bool = False,
+    aside: bool = False,
+) -> bool:
     """Say whether a statement may answer a question of which `asked_for` and `gist` are given.
 
     It takes the matter up, says what was asked for, or is about the same. Talk of something else, and what is said all day
-    long, is none; where `brief`, a few words are taken for an answer too.
+    long, is none; where `brief`, a few words are taken for an answer too. What is `next_said` after a question answers it
+    in whatever words, unless it is an aside or begins another matter: 拧到底再回半圈 names nothing of what was asked.
+    `aside`: it is measured as talk of no work.
     """
     plain = _read(text)
     if _IDLE.search(plain):
         return False
     if _TAKES_UP.search(plain) or not gist(text).isdisjoint(about):
         return True
+    if aside or _ASIDE.search(plain):
+        return False
     if any(_ASKS_FOR[one][1].search(plain) for one in asked if one in _ASKS_FOR):
         return True
     if len(plain) < _BRIEF:
         return True
-    return brief and (len(plain) == _BRIEF or _HELPS.search(plain) is not None)
+    if _ELSEWHERE_AT.search(plain):
+        return False
+    return next_said or (brief and (len(plain) == _BRIEF or _HELPS.search(plain) is not None))
 
 
 # Who says what he will do, did, or whether he comes, has taken note of a notice.
@@ -705,6 +731,6 @@ NEEDED: dict[Act, str] = {
     is_notice: _NOTICE_WORDS,
     asks_reply: _REPLY_WORDS,
     waives_reply: _REPLY_WORDS,
-    is_question: rf"{_QUESTION_SIGNS}|{_CHOSEN}不|问[一下个问]|有[人同大朋]|[没不]$|[没不][有呀啊呢哈哦了来的]",
+    is_question: rf"{_QUESTION_SIGNS}|{_CHOSEN}[不没]|问[一下个问]|有[人同大朋]|[没不]$|[没不][有呀啊呢哈哦了来的]",
     instructs: _INSTRUCTION_WORDS,
 }

@@ -144,17 +144,27 @@ def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
         return True
     text = own_text(case.seen)
     if not text.strip():
-        return case.seen.type == "file.uploaded" or case.seen.kind not in _NO_WORDS
+        # A picture shows what was asked, unless somebody else is to say it.
+        shows = case.seen.kind in _PICTURES and not named
+        return shows or case.seen.type == "file.uploaded" or case.seen.kind not in _NO_WORDS
     told = {case.directory.people[one].name for one in named if one in case.directory.people}
     if any(one in text for one in told):
         return True
     if case.does(is_question) or (case.does(is_notice) and gist(text).isdisjoint(asked["about"])):
         return False
-    # Of what somebody else is asked by name, what is asked for is his to say.
-    kinds = () if named else asked["for"]
-    to_the_point = is_to_the_point(text, kinds, asked["about"], brief=not named)
+    # Of what somebody else is asked by name, others may know whether it is so; the rest is his to say.
+    kinds = [one for one in asked["for"] if one == "whether"] if named else asked["for"]
+    next_said = bool(asked["for"]) and not named and case.now - asked.get("at", 0) <= _AT_ONCE
+    to_the_point = is_to_the_point(
+        text, kinds, asked["about"], brief=not named, next_said=next_said, aside=_is_aside(case)
+    )
     # Where nothing in particular is asked for, as in an assignment, taking it on answers.
     return (not to or to <= set(named)) and (to_the_point or (not asked["for"] and takes_note(text)))
+
+
+def _is_aside(case: Case) -> bool:
+    """Say whether a message is measured as talk of no work."""
+    return any(one.category == "off_topic" and one.score >= _IDLY for one in case.signals)
 
 
 def _called(case: Case) -> list[str]:
@@ -372,6 +382,11 @@ def _asks(text: str, department: str) -> bool:
 
 # A name stands at the very beginning of what is said to somebody.
 _LONGEST_CALL = 20
+# What is said so soon after a question answers it, in milliseconds, unless it is visibly about something else.
+_AT_ONCE = 30 * 60_000
+# From this trained score on a message is rather talk of no work.
+_IDLY = 0.75
+_PICTURES = frozenset({"image", "video"})
 # What is sent without words and tells nobody that it was read.
 _NO_WORDS = frozenset({"image", "video", "red_packet", "transfer", "unknown"})
 _EVERYBODY = re2.compile(r"各|全体|所有|大家|每个|每位")

@@ -773,6 +773,45 @@ def test_an_answer_is_to_the_point_and_other_talk_is_not(question: str, answer: 
 
 
 @pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        ("烘箱升到多少度了?", "差一截到位", "今晚的月饼真香"),
+        ("样件寄没寄", "塞进最后一班邮包里", "我家鹦鹉学会骂人了"),
+        ("塔吊附着验了没?", "检测所盖好红戳", "小区电梯里贴满小广告"),
+        ("消防栓哪个水压不够", "西头拐角那只", "昨晚追剧追到天亮"),
+        ("隔油池堵不堵?", "捞走一层油皮，哗哗流", "楼下新来的流浪猫真可爱"),
+        ("色母还够用几班?", "撑死两班", "我老公又忘了带伞"),
+    ],
+)
+def test_what_is_said_next_is_an_answer_unless_it_is_an_aside(question: str, answer: str, other: str) -> None:
+    asked, about = asked_for(question), gist(question)
+    assert is_question(question)
+    assert is_to_the_point(answer, asked, about, next_said=True)
+    assert not is_to_the_point(other, asked, about, next_said=True)
+
+
+def test_what_is_measured_as_idle_answers_only_what_it_takes_up() -> None:
+    asked, about = asked_for("模温机几点能修好?"), gist("模温机几点能修好?")
+    assert not is_to_the_point("晚上八点唱歌去", asked, about, aside=True)
+    assert is_to_the_point("模温机别想了，唱歌去吧", asked, about, aside=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("通知单贴出来没有", True),
+        ("检查组几时走", True),
+        ("仓里还剩多少桶胶", True),
+        ("工时统计什么时候发我", True),
+        ("已安排人统计什么时候有空", False),
+        ("记录一下谁没到", False),
+    ],
+)
+def test_a_noun_makes_no_question_a_told_one(text: str, asks: bool) -> None:
+    assert is_question(text) == asks
+
+
+@pytest.mark.parametrize(
     ("text", "asks"), [("货架谁理的?整整齐齐,点赞", False), ("货架谁理的?标签贴反了", True), ("这个赞是谁点的?", True)]
 )
 def test_a_question_that_only_praises_wants_no_answer(text: str, asks: bool) -> None:

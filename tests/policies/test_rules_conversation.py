@@ -98,6 +98,31 @@ def test_who_is_asked_by_name_answers_and_others_only_to_the_point(by: str, text
 
 
 @pytest.mark.parametrize(
+    ("at", "text", "late"),
+    [
+        (10, "拧到底再回半圈", False),
+        (90, "拧到底再回半圈", True),
+        (10, "隔壁仓库在卸钢卷", True),
+        (10, "阳台上的昙花开了", True),
+    ],
+)
+def test_what_is_said_soon_after_a_question_answers_it(at: int, text: str, late: bool) -> None:
+    said: list[Said] = [(0, "keeper", "旁通阀要不要关?"), (at * MINUTE, "finance", text)]
+    assert unanswered(*said, until=3 * HOUR) == late
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "late"), [("image", None, False), ("red_packet", None, True), ("image", "@陈志强 ", True)]
+)
+def test_a_picture_shows_what_was_asked(kind: str, to: str | None, late: bool) -> None:
+    house = House()
+    asked = house.sees(f"{to or ''}液位计读数到哪一格了?", by="keeper", mentions=(Mention(id="phone"),) if to else None)
+    assert found("deadline.reply", asked, **TWO_HOURS) == []
+    assert found("deadline.reply", house.sees(None, by="finance", at=MINUTE, kind=kind), **TWO_HOURS) == []
+    assert bool(overdue("deadline.reply", house.sees(at=3 * HOUR, by=None, type="clock.tick"), **TWO_HOURS)) == late
+
+
+@pytest.mark.parametrize(
     ("text", "late"),
     [("好的方总,周四下班前给您", False), ("行,我来弄", False), ("食堂今天有鱼", True), ("二楼饮水机滴水", True)],
 )
