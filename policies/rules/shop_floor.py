@@ -1,26 +1,60 @@
-"""Talk of machines, material and quotations, which trained scores take for something else."""
+"""Talk of machines, material and quotations, and what colleagues say beside their work, which trained scores take for
+something else."""
 
 import re
+
+from classifiers.simplified import simplified
 
 # A message of which a trained score is surer than this is left to it.
 SURE = 0.8
 # Below this a message is more likely none of a category.
 EVEN = 0.5
+# From here on idle talk needs no word that hints at it.
+CERTAIN = 0.995
 # Of a message this much is read.
 _READ = 2000
 # Machines and their parts, material, defects and the papers of a workshop; names of trades, not of people.
 _WORKSHOP = re.compile(
     "注塑|射嘴|模[仁具芯胚]|顶针|脱模|冲[床头压]|皮带|轴[承套]|主轴|齿轮|联轴器|来料|卡料|料[号筒斗]|不良[品率]|良率|焊[盘接点机]|回流焊|贴片|点胶|丝印|保险丝|螺[丝栓母]"
     "|调机|换[型模]|机台|[0-9一二三四五六七八九十A-Za-z]号?机(?![会密票])|产线|拉线|工[位装艺序]|治具|夹具|报废|返[工修]|毛刺|漏检|客诉|8D|背光|灯[珠条]|导光板|偏光片"
-    "|滤[袋筒芯]|除尘|风机|[水油真]泵|泵[站房]|阀门|液压|气[缸管路]|传感器|光栅|急停|配电|电[机柜缸]|马达|叉车|行车(?!记录)|吊[装具]|气瓶|爆破片|图纸|试产|打样|样[品件机]|设备|机器(?!人)|机组"
+    "|滤[袋筒芯]|除尘|风机|[水油真]泵|泵[站房]|阀门|液压|气[缸管路]|传感器|光栅|急停|配电|电[机柜缸]|马达|叉车|行车(?!记录)|吊[装具]|气瓶|爆破片|图纸|试产|打样|样[品件机]|设备|机器(?!人)|机组|机械[手臂]|胶[头管嘴枪]|输送带|传送带|包材|料[箱盘带架]"
     "|备件|仪表|管[道路线]|护目镜|防护服|安全带|PLC|CNC|SMT|BOM|IQC|老爷机"
 )
 # What those who keep programs running speak of.
 _PROGRAMS = re.compile("连接池|数据库|接口(?!人)|网关|日志|发版|回滚")
+# Papers, places and hours of work, what stands in the house for all, and whom work is done for.
+_AT_WORK = re.compile(
+    "台账|档案|证明|盖章|[签公骑个]章|差[个了]?章|补[个了]?章|签[字收]|复印|合同|发票|报销|模板|表格|公式|数据|文件|材料|登记|[值夜早晚中白倒交接带]班|加班|到岗|顶[班替]|替班|换班|上线|收[工队]|开工|返岗|请[了个一半两三几\\d]{0,2}天?假|病假"
+    "|巡[线检查逻护]|入户|走访|村[委口支里]|老乡|村民|业主|租户|住户|用户|监理|甲方|客户|司机|师傅|工友|弟兄|抽[水到排]|[积排清降退来停通]水|水位|水锤|雨污|管网|管子|清淤|泵|窨井|护栏|沥青|混凝土|浇筑|吊装|塔吊|挖机|电钻|扳手|安全帽|反光衣|雨靴|劳保"
+    "|工具[间箱车]|备胎|会议[室上]|茶水间|门[卫岗房]|前台|办公[室楼桌]|宿舍|[仓库]房|仓库|车间|配电|机房|项目部|工地|现场|工区|清关|到[港货岸]|发货|送货|收货|卸[车货]|装车|物业|围挡|断网|掉线|网[络线太]|热点(?!新闻|话题)|电脑|键盘|软件|系统|服务器"
+    "|通知[书单]|补偿|征[迁拆收地]|棚[户改]|拆迁|签约|协议|开会|参会|出差|路过[^，,。]{0,6}(?:局|所|现场|工地|公司|项目)"
+)
+# What colleagues say to one another: thanks, wishes, being ill, and what they share.
+_AMONG_COLLEAGUES = re.compile(
+    "辛苦|拜[个了]?[早晚]?年|谢谢(?:大家|各位|同事|领导|弟兄|兄弟)|感谢|恭喜|祝贺|欢迎(?!选购|光临|咨询|进店|品尝)|快乐|安康|节哀|保重|注意安全|报个?平安|(?:立|记)[了一]?功|好样|佩服|退休|转正|入职|请(?:大家|各位|同事|弟兄|兄弟|全科|部门)们?[吃喝]"
+    "|喜[糖酒]|[放在](?:茶水间|冰箱|前台|门卫|门房|值班室|工位|桌上|柜子)|[随拿]便[拿抓吃]|先?拿[来去]用|借[我给]?(?:用|去|个|把|一下)|住院|手术|发烧|感冒|没睡好|报平安|大家吃好|先不聊|说正事|谁(?:有|带|见过?|拿|看[到见])了?[^，,。]{0,10}"
+    "(?:伞|模板|钥匙|充电|U盘|工牌|水杯|眼镜|安全帽|工具|表|资料|文件)"
+)
+# What people talk of at leisure, whatever else they say with it.
+_LEISURE = re.compile(
+    "有没有[人谁一想]|有人(?:一起|想|玩|会|要|约|去)|一[起块](?:去|玩|吃|看|打)|约[个不吗一]|走起|推荐|[求想]看|好[看玩笑吃喝]|房[价子]|股[市票]|基金|彩票|明星|[剧追电]剧|那[集部]|综艺|电影(?!票)|视频(?!会|监|巡|号)|游戏|开黑|球[赛星场]|国足|欧冠|世界杯|[NnCc][Bb][Aa]"
+    "|牌|麻将|钓|旅[游行]|海[边岛]|滑雪|露营|爬山|蹦迪|酒吧|夜店|[唱K][Kk歌]|KTV|烧烤|撸串|火锅|奶茶|减肥|瘦[了身]|星座|运势|[小黑白花我]猫|猫[咪粮砂]|[遛我养]狗|宠物|裙|口红|护肤|面膜|化妆|发型|祛痘|淘宝|拼多多|京东|直播|双十一|种草|囤"
+    "|抖音|快手|男朋友|女朋友|对象|相亲|离婚|小三|[婆我]婆|我?老[公婆](?!生|要生|住院|手术)|媳妇(?!理解|住院)|带娃|奶粉|幼儿园|学区|装修|新(?:车|手机|买)|转发|投[个一]?票|助力|晒[晒一个]|梦[见到]|遛弯|无聊|睡觉|聊(?:五毛|会|天)|唠|八卦|吃瓜|诗|谜|秘方|养生"
+    "|养[多花鱼]|多肉|菜市场|猪肉|菜价|外卖|下馆子|吃(?:啥|什么|碗)|喝酒|约饭|随(?:多少|礼)|份子|许愿|流星|月亮(?!都|出)|短视频|小说|相声|段子|歌[词手]|演唱会|粉丝|偶像|十年对比|自拍|美美|闺[女蜜]|儿子|女儿(?!中考|高考|住院|发烧)|自家|私[我聊信]|包邮|优惠|打折|团购|[在跟]团|拼[单团的]|盲盒|自驾|邻居家|扫地机"
+)
+# What hints at leisure, or at one's own house, where nothing speaks of work: single characters for whole fields of words.
+_PRIVATE = re.compile(
+    "[吃喝娃孩猫狗龟鸟鱼虾蟹宠花草茶酒菜肉饭面饼糕糖果瓜蛋汤粥饿胖瘦丑帅裙裤鞋妆衣帽包镯戒剧影集番歌曲舞琴画诗书玩逛戏牌棋球赛跑泳骑健瑜拳跳梦睡醒觉恋婚嫁娶爱帖赞奖瘾囤买卖贵穷富赚亏涨跌贷哈嘿嘻霞彩虹景岛滩庙佛签卦属命]"
+    "|[老岳公婆爹妈爸娘爷奶姥舅姨姑叔伯嫂姐妹哥弟侄甥][父母家妹姐哥弟妈爸公婆子女]|我[家妈爸]|亲戚|同学|邻居|隔壁|小区|周末|礼拜|假期|五一|国庆|双十|海[南边鲜]|三亚|西藏|城里|老家|手[机游表办]|会员|攻略|号码|打卡|偏方|[膝颈腰头牙][盖椎疼痛]|减肥|皮肤|头发|脸|痘"
+    "|美[女美景丽得哭]|漂亮|绝[美了]|真美|好美|可爱|开心|[无好]聊|聊[会聊五十]|无语|生日|快乐|愉快|节[日快]|天气|[晴雨雪]天|月[亮圆饼]|星星|太阳|外面|[大咱你他她]家(?![把请先都要注])|大伙|[刷看听][到过了个]|路过|碰见|遇到|笑话|故事|新闻|热搜|传|祝|愿|福|吉|许|猜|接龙|缺[一个]"
+    "|有没有[人谁]|有[人谁谁去想会]|谁[家去来想懂玩要陪]|想[去要吃买看问哭]|一起|来不来|去不去|约|走一波|老地方|摊|[烤涮烧煮蒸炒]"
+)
 # What a quotation is made of.
 _QUOTATION = re.compile(
     "报价|单价|含税|起订|打样|模具费|供应商|[比议询]价|性价比|交期|(?:降|涨|省|便宜|低)了?[0-9.]+[%元个毛分角]|[0-9.]+元?[/每一][片个台套公件斤]"
 )
+# What is wrong with a lot, and what follows for it.
+_DEFECT = re.compile("不良|划伤|毛[边刺]|缺料|色差|退[货回了]|返工|返修|报废|来料|客诉|漏检|抽检|复检|停线|隔离")
 # Quoting is work; passing it on, or calling it secret, is not.
 _KEPT = re.compile(
     "内部|保密|机密|秘密|绝密|外[传泄]|泄露|透露|透个?底|底[价牌]|[未没]有?(?:公开|公布|披露|公告|对外)|先别|[别要][往对跟和]|还没|[转发卖传拷]给|给了|截图|截个图|名单|朋友|同[学行]"
@@ -57,16 +91,12 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     """Say whether a trained score that no word supports reads the talk of a workshop, or of buyers and sellers.
 
     What is stuck, bare, burnt or beaten there is a part; a price per piece is no secret among those who negotiate it.
-    A house and its sites are talked of alike, and who is sent to fill in a form is not threatened.
+    So is what is wrong with a lot. A house and its sites are talked of alike, and who is sent to fill in a form is not
+    threatened. Idle talk is what has nothing to do with either.
     """
-    read = text[:_READ]
+    read = simplified(text[:_READ])
     if category == "off_topic":
-        return bool(
-            _WORKSHOP.search(read)
-            or _PROGRAMS.search(read)
-            or _SITE.search(read)
-            or (score < SURE and _DUE.search(read))
-        )
+        return _is_on_duty(read, score)
     if category == "rumour":
         seen = _WORKSHOP.search(read) or (score < EVEN and _HOUSE.search(read) and not _HARM.search(read))
         return bool(seen) and not _HEARSAY.search(read)
@@ -77,10 +107,27 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     if category == "gambling" and _QUOTATION.search(read):
         return True
     if category == "leak":
-        shown = _QUOTATION.search(read) or (score < EVEN and _SITE.search(read))
+        shown = _QUOTATION.search(read) or _DEFECT.search(read) or (score < EVEN and _SITE.search(read))
         return bool(shown) and not _KEPT.search(read)
     if category == "violence" and _SENT.search(read) and not _THREAT.search(read):
         return True
     if category not in _MISREAD or not _WORKSHOP.search(read):
         return False
     return category not in _CALLS or not _AT_SOMEBODY.search(read)
+
+
+def _is_on_duty(text: str, score: float) -> bool:
+    """Say whether a message that reads like idle talk is about work, or is what colleagues say beside it.
+
+    The score reads the manner of talk, which is the same at a pump at night. What is done at leisure counts whatever is
+    said with it; what only hints at it counts where the score is high and nothing speaks of work.
+    """
+    if _WORKSHOP.search(text) or _PROGRAMS.search(text) or _SITE.search(text):
+        return True
+    if score < SURE and _DUE.search(text):
+        return True
+    if _LEISURE.search(text):
+        return False
+    if score < SURE or (score < CERTAIN and not _PRIVATE.search(text)):
+        return True
+    return bool(_AT_WORK.search(text) or _AMONG_COLLEAGUES.search(text))

@@ -61,3 +61,37 @@ def test_a_sure_score_is_left_to_itself() -> None:
     assert not speaks_of_work("三号机料筒里塞死了,谁去捅一下", "porn", 0.8)
     # A rumour has to be heard from somebody.
     assert speaks_of_work("配电柜的门被谁撬了,要出人命的", "rumour", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "work"),
+    [
+        ("前夜两点泵还在转,我和小孟守着", 0.96, True),
+        ("谁有去年的台账封面,发我", 0.97, True),
+        ("村里老俞家的娃等这张证明呢", 0.97, True),
+        ("同事老姚做了奶奶,恭喜", 0.97, True),
+        ("腊月里给各位拜年啦", 0.98, True),
+        ("桥那头塌了一角,我拍了", 0.99, True),
+        ("梯子架在东墙", 0.75, True),
+        ("值班的有没有人想开黑", 0.9, False),
+        ("晚班收工走一波,老地方撸串", 0.9, False),
+        ("谁想看现场版的演唱会", 0.75, False),
+        ("我姨新养的乌龟不肯吃", 0.97, False),
+        ("这云活像一条龙", 0.999, False),
+        ("有没有一起去自駕遊的", 0.9, False),
+    ],
+)
+def test_what_colleagues_say_beside_their_work_is_no_idle_talk(text: str, score: float, work: bool) -> None:
+    assert speaks_of_work(text, "off_topic", score) == work
+
+
+@pytest.mark.parametrize(
+    ("text", "work"),
+    [
+        ("那箱支架毛刺多,拍照退了回去,对方脾气不小", True),
+        ("那箱支架毛刺多的事先别跟客户说", False),
+        ("把不良明细截图给竞品的人看了", False),
+    ],
+)
+def test_what_is_wrong_with_a_lot_is_no_secret_among_those_who_make_it(text: str, work: bool) -> None:
+    assert speaks_of_work(text, "leak", 0.7) == work
