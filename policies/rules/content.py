@@ -13,6 +13,7 @@ from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
+from policies.rules.borne_out import is_borne_out
 from policies.rules.purchasing import buys_for_the_house
 from policies.rules.shop_floor import speaks_of_work
 from policies.schema import Budget, Span
@@ -73,10 +74,21 @@ READ, SHORT = 2000, 12
 _REACHED = re.compile(
     "名单|名册|花名册|发放表|登记表|报名表|信息表|通讯录|联络表|联系(?:人|方式|电话)|对接人|负责人|值班|带班|值守|轮值|领队|司机|车牌|接[站机送]|参[会训赛]|与会|签到|核对|报修电话"
     "|应急电话|办公[室电]|换号|新号码?|身份证|报销|开户行|工资卡|(?:我|本人|个人)的?(?:新)?(?:手机|电话|号码)"
+    r"|(?:[老小][一-鿿]|师傅|工|[班组队站所厂科处局]长|经理|主任)\s*[:：]?\s*(?=[0-9])|(?:施工|监理|[甲乙]|业主|设计|物业|总包|分包)方[^，,。\n]{0,4}?(?=[0-9])"
 )
 _NUMBER = re.compile(r"\d{7}")
 # What a talk on fraud taught; who poses as the police tells somebody what to do.
 _TAUGHT = re.compile("(?:防诈骗?|防骗|反诈骗?)(?:培训|宣[讲传]|知识|课|讲座|要点)|[都全]是骗|就是(?:诈骗|骗)")
+# Only heard of, in words that begin small talk as well; and what nobody may spread unproven however he came by it.
+_HEARD = frozenset({"听说", "据说", "听讲", "听人说", "听人讲", "有人说"})
+_GRAVE = re.compile(
+    "领导|[局厂处科部院校]长|老板|要走|奖金|工资|[裁辞降扣欠倒搬卖抓查死病毒炸塌涨免撤封断抢囤债罚骗偷贪炒垮亏]|走人|调[走离到任]|换[人领老]|停[产工业薪水电发]|合并|收购|事故|出事|取消|不发|没[发了钱]|跑路|离婚|小三|情人|关系|回扣|举报|处分|提拔|内定|缩编|编制|分家|破产|解散|上市|转让|外包|拆|散"
+)
+# What is heard of and stands on paper before the sender.
+_AT_HAND = re.compile(
+    "正式[^，,。\n]{0,4}[函文]|附件|红头|(?:函|文件|合同|纪要|通知|公告)(?:已|在邮|见|原件|放)|贴[着了的出][^，,。\n]{0,4}(?:通知|告示|公告)|(?:已|刚)[^，,。\n]{0,3}(?:公示|公告|发文|挂网)"
+)
+_UNSURE = re.compile("真假|[别勿][^，,。]{0,3}(?:说|传|讲)|压[着下]|瞒|内部消息|小道|扩散|速转|可靠")
 _TOLD_TO = re.compile("您|你的|点击|转[到入]|安全账户|请[将把]|不是骗|并非骗")
 _PURCHASING = re.compile("[比询议]价|比选|[招投中]标|请购|三家|报价单")
 # Praise that is meant; 你真厉害 may be anything.
@@ -91,8 +103,14 @@ _NEWS = re.compile(
 # What the house pays or orders, and what somebody who sells says besides.
 _ACCOUNTS = re.compile(
     "[已刚待未](?:付|转出|打款|支付|入账|结清)|合同编?号|(?:采购|招标|最高)限价|挂网|零星采购|(?:进度|监理|质保)[费款金]|付款(?:申请|审批)"
-    "|油卡充了|补办[找去到](?:行政|办公室|前台|人事)"
+    "|油卡充了|补办[找去到](?:行政|办公室|前台|人事)|官网[^，,。\n]{0,8}(?:季报|年报|财报|公示|文件|政策)"
 )
+# What colleagues ate or drove together, and what it comes to for each.
+_SHARED = re.compile(r"(?i)(?:\bAA|AA制|(?:每|一)人(?:摊|出|交)?[0-9]|人均[0-9]*|[平均分]摊|摊下来|每位[0-9])")
+_TOGETHER = re.compile(
+    "聚餐|团建|烧烤|火锅|[吃晚午]饭|饭钱|饭费|餐费|打车|拼车|车费|油费|奶茶|咖啡|蛋糕|水果|份子|花篮|鲜花|[球场]地?费|场地|门票|住宿|房费|KTV|夜宵|下午茶|昨[天晚]|聚会|活动费"
+)
+_LURES = re.compile("稳|赚|返|拉|邀|佣|投资|收益|提现|注册|下线|名额|定金|押金|团购|链接|扫码|https?:|原价")
 _REACHES_OUT = re.compile("[vV薇微]信|加我|联系|私[聊我信]|需要的|有需要|要的|[A-Za-z]+_?[0-9]{2,}")
 # Who allows it to be sent to a customer, or has it sent, keeps nothing back.
 _GRANTED = re.compile(
@@ -223,6 +241,14 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         return None
     if not plain and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
         return None
+    if (
+        not plain
+        and not forwarded
+        and not case.seen.links
+        and not is_borne_out(own_text(case.seen), category, trained or 0.0)
+    ):
+        # A title of a link is measured as well; it does not stand in the text.
+        return None
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
@@ -233,6 +259,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     if read == 1 and weak == 1 and (trained or 0.0) < FAINT.get(category, 0.0):
         # 听说 in a talk about the canteen, 转告 in a reminder.
         weak = 0
+    if category == "rumour" and read < 3 and weak and not strong and _is_small_talk(own_text(case.seen)[:READ], plain):
+        return None
     if category == "ads" and read < 3 and weak and _PURCHASING.search(own_text(case.seen)[:READ]):
         # Who compares offers for the house says 需要的找我 of the table with them.
         weak = read = 0
@@ -281,8 +309,11 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
     if category in SOLICITED:
         reached = _NUMBER.search(text[:READ]) and _REACHED.search(text[:READ]) and not has(signals, "solicitation")
         paid = category == "ads" and _ACCOUNTS.search(text[:READ]) and not _calls_or_leads_away(text, signals)
+        shared = _SHARED.search(text[:READ]) and _TOGETHER.search(text[:READ]) and not _LURES.search(text[:READ])
         bought = buys_for_the_house(text) and not has(signals, "solicitation")
-        return bool(reached or paid or bought) or has(signals, "identity_number") or _leads_to_work(signals)
+        return bool(reached or paid or bought or shared) or has(signals, "identity_number") or _leads_to_work(signals)
+    if category == "rumour":
+        return bool(_AT_HAND.search(text[:READ]) and not _UNSURE.search(text[:READ]))
     if category == "reputation":
         return _PUBLICITY.search(text[:READ]) is not None
     if category == "porn":
@@ -302,6 +333,14 @@ def _is_gossip(signals: Sequence[Signal], score: float) -> bool:
     """Say whether what somebody has heard is likelier small talk: 听说楼下新开了家店."""
     off_topic = (one.score for one in signals if one.category == "off_topic" and one.classifier.startswith("trained"))
     return score < EVEN and max(off_topic, default=0.0) > score
+
+
+def _is_small_talk(text: str, plain: Sequence[Signal]) -> bool:
+    """Say whether somebody only heard something, and it is nothing grave or stands on paper: 听说食堂周四有羊肉汤."""
+    if _UNSURE.search(text):
+        return False
+    heard = all(item.matched in _HEARD for one in plain for item in one.evidence)
+    return (heard and not _GRAVE.search(text)) or _AT_HAND.search(text) is not None
 
 
 def _calls_or_leads_away(text: str, signals: Sequence[Signal]) -> bool:
