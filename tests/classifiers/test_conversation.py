@@ -805,6 +805,16 @@ def test_what_is_measured_as_idle_answers_only_what_it_takes_up() -> None:
         ("工时统计什么时候发我", True),
         ("已安排人统计什么时候有空", False),
         ("记录一下谁没到", False),
+        ("泵壳探伤查清楚没", True),
+        ("锁具编号多少来着", True),
+        ("油漆还够不", True),
+        ("投标走到哪步了", True),
+        ("四十度高温谁能受得了", False),
+        ("那个谁谁昨天也提过", False),
+        ("要是哪位有备用钥匙就省事了", False),
+        ("还能咋整，重画呗", False),
+        ("来不来得及要看天气", False),
+        ("这密码规则真离谱，谁想出来的", False),
     ],
 )
 def test_a_noun_makes_no_question_a_told_one(text: str, asks: bool) -> None:
