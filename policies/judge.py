@@ -175,8 +175,7 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
 def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
     """The deadlines reached by `now`, oldest first. What happens in the very millisecond of a deadline is still in time."""
     passed = now + (case.seen.type == "clock.tick")
-    reached = [one for one in case.state.deadlines.values() if one.due_at + ALLOWED_LATENESS < passed]
-    return sorted(reached, key=lambda one: (one.due_at, one.id))
+    return sorted(case.state.deadlines.before(passed - ALLOWED_LATENESS), key=lambda one: (one.due_at, one.id))
 
 
 def _called(case: Case, pack: CompiledPack) -> Sequence[Bound]:

@@ -121,8 +121,8 @@ class Screen:
     def next_due(self, value: Any) -> Millis | None:
         """The next deadline of the group, at the latest the next local midnight, when standing faults are looked at."""
         midnight = self.calendar.millis(value.audited_on)
-        dues = [one.due_at for one in value.deadlines.values()]
-        return min([*dues, midnight + DAY] if midnight is not None else dues, default=None)
+        dues = (value.deadlines.next_due, midnight + DAY if midnight is not None else None)
+        return min((one for one in dues if one is not None), default=None)
 
     def rewind(self, records: Sequence[Record]) -> None:
         """Rebuild the windows from records already judged, with no effects."""
