@@ -406,6 +406,10 @@ def test_a_long_name() -> None:
         ("夜班摸鱼群", True),
         ("相亲相爱一家人", True),
         ("滨江群", False),
+        ("G15省道迁改", None),
+        ("ERP二期", None),
+        ("老干部活动楼监测", None),
+        ("干饭人集合", True),
     ],
 )
 def test_a_name_shows_the_work(name: str, certain: bool | None) -> None:
