@@ -52,9 +52,9 @@ class Reply(Rule):
     """A question or assignment got no answer in time. An interim answer by anybody else stops the clock.
 
     Whoever is asked by name answers with whatever he says, others only with what is to the point: talk of something else
-    leaves a question open. Who asks again before it is answered still waits for one answer; who says that it is settled
-    waits no more. An answer that is addressed to one of several askers serves only him; what was sent before the question
-    is no answer to it, however late it arrives. Serves `sla:response`.
+    leaves a question open. Who asks again before it is answered still waits for one answer; who says that it is settled,
+    or thanks after others spoke, waits no more. An answer that is addressed to one of several askers serves only him; what
+    was sent before the question is no answer to it, however late it arrives. Serves `sla:response`.
     """
 
     name = "deadline.reply"
@@ -74,9 +74,17 @@ class Reply(Rule):
         if running and not (asker and params.askers):
             for answered in _answered(case, running, anyhow=bool(params.askers)):
                 del case.state.deadlines[answered.id]
-        if waits and _SETTLED.search(own_text(case.seen)[:READ]) and not case.does(is_question):
+        if waits and not case.does(is_question):
+            told = own_text(case.seen)[:READ]
+            settled = _SETTLED.search(told) is not None
+            grateful = not settled and _GRATEFUL.search(told) is not None
             for own in [one for one in running if one.data.get("asker") == case.sender_id]:
-                case.state.deadlines.pop(own.id, None)
+                # Thanks before anybody spoke are thanks in advance.
+                if settled or (grateful and own.data.get("heard")):
+                    case.state.deadlines.pop(own.id, None)
+        for other in running:
+            if other.data.get("asker") != case.sender_id:
+                other.data["heard"] = True
         # Whoever asks again asks the same: one answer serves.
         if asker and not waits and self._asks(case, params):
             if len(running) >= MOST_OPEN:
@@ -221,6 +229,10 @@ _PRAISED = re2.compile(
 )
 _THANKED = re2.compile(
     r"^(收到|好的?|谢谢|感谢)[了啦，,！!~ ]{0,2}麻烦(你们?|您)[们]?了[。！!~]?$|不(是很|太)?(着急|急着)"
+)
+# What an asker says who has got his answer.
+_GRATEFUL = re2.compile(
+    r"^[^\p{L}\p{N}]*(好的?|行|嗯+|OK|ok|哦+)?[，,！!~\s]*(谢谢|多谢|感谢|谢了|谢啦|太好了|太感谢|辛苦|懂了|明白|了解|原来|有了|拿到了|找到了|看到了|收到|搞定)"
 )
 _SETTLED = re2.compile(
     r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"

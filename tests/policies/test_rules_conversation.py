@@ -277,6 +277,20 @@ def test_who_says_that_it_is_settled_waits_no_more(text: str, late: int) -> None
 
 
 @pytest.mark.parametrize(
+    ("between", "text", "late"),
+    [
+        ("柜子左边第二格,旧的那本", "多谢,拿到了", False),
+        ("柜子左边第二格,旧的那本", "哦哦,明白", False),
+        ("二楼饮水机换滤芯", "谢谢,可我还是没弄懂怎么填?", True),
+        (None, "先谢谢各位", True),
+    ],
+)
+def test_who_thanks_after_others_spoke_waits_no_more(between: str | None, text: str, late: bool) -> None:
+    others = () if between is None else ((5 * MINUTE, "u2", between),)
+    assert unanswered((0, "u1", QUESTION), *others, (9 * MINUTE, "u1", text), until=3 * HOUR) == late
+
+
+@pytest.mark.parametrize(
     ("text", "starts"),
     [
         ("网银突然登不上,急着发工资", True),
