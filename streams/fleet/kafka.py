@@ -1,7 +1,7 @@
 """Kafka as the fleet uses it: the topics and their settings, confirmed sending, reading back. Bare aiokafka."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -288,7 +288,7 @@ async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, rea
         since = await consumer.offsets_for_times({place: max(0, last.timestamp - reach)})
         start = since[place].offset if since[place] is not None else first
         consumer.seek(place, max(start, first))
-        return [record_from(kafka, one) for one in await _upto(consumer, place, until)]
+        return [record_from(kafka, one) async for some in _upto(consumer, place, until) for one in some]
 
 
 async def read_places(kafka: Kafka, topic: str, places: Iterable[tuple[int, int]]) -> list[Record]:
@@ -307,20 +307,24 @@ async def read_places(kafka: Kafka, topic: str, places: Iterable[tuple[int, int]
 
 async def read_whole(kafka: Kafka, topic: str) -> list[Record]:
     """Every record that a topic holds now, of all partitions."""
+    return [one async for some in read_in_parts(kafka, topic) for one in some]
+
+
+async def read_in_parts(kafka: Kafka, topic: str) -> AsyncIterator[list[Record]]:
+    """The same as they are fetched, of one partition after the other: a topic may be larger than the memory."""
     name = kafka.named(topic)
     async with reader(kafka) as consumer:
         places = [
             TopicPartition(name, one)
             for one in sorted(consumer.partitions_for_topic(name) or await _parts(consumer, name))
         ]
-        found: list[Record] = []
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         for place in places:
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
-            found += [record_from(kafka, one) for one in await _upto(consumer, place, ends[place])]
-        return found
+            async for some in _upto(consumer, place, ends[place]):
+                yield [record_from(kafka, one) for one in some]
 
 
 async def committed(kafka: Kafka, group: str, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
@@ -363,14 +367,13 @@ async def _next(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) 
     return found[place][0] if found.get(place) else None
 
 
-async def _upto(consumer: AIOKafkaConsumer, place: TopicPartition, until: int) -> list[ConsumerRecord]:
+async def _upto(consumer: AIOKafkaConsumer, place: TopicPartition, until: int) -> AsyncIterator[list[ConsumerRecord]]:
     """From where the consumer stands, all before offset `until`; a log that ends in gaps ends it too."""
-    records: list[ConsumerRecord] = []
     silent = 0
     while await consumer.position(place) < until:
         found = (await consumer.getmany(place, timeout_ms=_READ_MILLIS)).get(place, [])
         silent = 0 if found else silent + 1
         if silent > _MOST_SILENT:
             raise KafkaUnavailable(f"reading {place.topic} back stopped before offset {until}")
-        records += [one for one in found if one.offset < until]
-    return records
+        if found:
+            yield [one for one in found if one.offset < until]

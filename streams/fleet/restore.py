@@ -1,11 +1,12 @@
 """Fills an empty Redis again from the compacted topics, before anybody goes on."""
 
 from collections.abc import Iterable
+from contextlib import aclosing
 
 import msgspec
 
 from streams.fleet.hosts import Kept
-from streams.fleet.kafka import GROUP_STATE, LEDGER, Kafka, read_whole
+from streams.fleet.kafka import GROUP_STATE, LEDGER, Kafka, read_in_parts
 from streams.ledger import RedisStates, Row
 from streams.topics import Record
 
@@ -13,14 +14,17 @@ _KEPT = msgspec.json.Decoder(Kept)
 
 
 async def restore(states: RedisStates, kafka: Kafka) -> int:
-    """Let one worker rebuild, all others wait; how many states were written. A new fleet begins with none."""
+    """Let one worker rebuild, all others wait; how often a state was written. A new fleet begins with none."""
     rebuild = await states.begin_rebuild()
     if rebuild is None:
         return 0
     async with rebuild:
         written = 0
         for topic in (LEDGER, GROUP_STATE):
-            written += await rebuild.write(newest(await read_whole(kafka, topic)))
+            async with aclosing(read_in_parts(kafka, topic)) as parts:
+                async for some in parts:
+                    # What an earlier part has written gives way to a higher version only.
+                    written += await rebuild.write(newest(some))
         await rebuild.finish()
         return written
 
