@@ -174,7 +174,11 @@ def fits(card: str, person: Person | None, form: str, units: set[str]) -> bool:
     places = {simplified(place) for place in (*own, "".join(place or "" for place in own)) if place}
     known = places or {simplified(unit) for unit in units}
     for rest in _without(shown, name):
-        placed = form not in _WITH_PLACE or not known or any(_names(rest, place) for place in known)
+        # A short form of the unit ends where the post begins: 交通局科员.
+        where = rest.replace(simplified(person.post), " ") if person.post and form in _WITH_POST else rest
+        placed = (
+            form not in _WITH_PLACE or not known or any(_names(one, place) for place in known for one in (rest, where))
+        )
         posted = form not in _WITH_POST or not person.post or _holds_post(rest, person.post, places)
         if placed and posted:
             return True
