@@ -27,21 +27,23 @@ _AT_WORK = re.compile(
     "台账|档案|证明|盖章|[签公骑个]章|差[个了]?章|补[个了]?章|签[字收]|复印|合同|发票|报销|模板|表格|公式|数据|文件|材料|登记|[值夜早晚中白倒交接带]班|加班|到岗|顶[班替]|替班|换班|上线|收[工队]|开工|返岗|请[了个一半两三几\\d]{0,2}天?假|病假"
     "|巡[线检查逻护]|入户|走访|村[委口支里]|老乡|村民|业主|租户|住户|用户|监理|甲方|客户|司机|师傅|工友|弟兄|抽[水到排]|[积排清降退来停通]水|水位|水锤|雨污|管网|管子|清淤|泵|窨井|护栏|沥青|混凝土|浇筑|吊装|塔吊|挖机|电钻|扳手|安全帽|反光衣|雨靴|劳保"
     "|工具[间箱车]|备胎|会议[室上]|茶水间|门[卫岗房]|前台|办公[室楼桌]|宿舍|[仓库]房|仓库|车间|配电|机房|项目部|工地|现场|工区|清关|到[港货岸]|发货|送货|收货|卸[车货]|装车|物业|围挡|断网|掉线|网[络线太]|热点(?!新闻|话题)|电脑|键盘|软件|系统|服务器"
-    "|通知[书单]|补偿|征[迁拆收地]|棚[户改]|拆迁|签约|协议|开会|参会|出差|路过[^，,。]{0,6}(?:局|所|现场|工地|公司|项目)"
+    "|资料|交给|交接|参观|接待|考察|慰问|值守|留守|巡河|治[水污理沙]|水质|成效|清运|绿化|园林|路灯|桥[头面墩]|路[基面肩]|边坡|河道|[堤闸]|井[口盖下]|电缆|光[纤缆]|基站|班组|[队局所厂站科行院店]里|[这那每一]户|户人家|窗口|大厅|产量|质量|合格|样品|测量|图片|报表|量(?:了|不|好|完)|打卡机|工作服|更衣|澡堂|停车场|钢筋|模板|水泥|脚手|保险|年检|保养|维修|抢修|报修|[程征财采销生售营政技业市工质品设运安]部(?!分)|[一-鿿]{2}科(?![学技目普])|分公司|通知[书单]|补偿|征[迁拆收地]|棚[户改]|拆迁|签约|协议|开会|参会|出差|审[厂图计核]|验[厂收]|客诉|看板|点检|招聘|简历|应聘|面试|实习|工资|奖金|入账|进度|标段|路过[^，,。]{0,6}(?:局|所|现场|工地|公司|项目)"
 )
 # What colleagues say to one another: thanks, wishes, being ill, and what they share.
 _AMONG_COLLEAGUES = re.compile(
-    "辛苦|拜[个了]?[早晚]?年|谢谢(?:大家|各位|同事|领导|弟兄|兄弟)|感谢|恭喜|祝贺|欢迎(?!选购|光临|咨询|进店|品尝)|快乐|安康|节哀|保重|注意安全|报个?平安|(?:立|记)[了一]?功|好样|佩服|退休|转正|入职|请(?:大家|各位|同事|弟兄|兄弟|全科|部门)们?[吃喝]"
-    "|喜[糖酒]|[放在](?:茶水间|冰箱|前台|门卫|门房|值班室|工位|桌上|柜子)|[随拿]便[拿抓吃]|先?拿[来去]用|借[我给]?(?:用|去|个|把|一下)|住院|手术|发烧|感冒|没睡好|报平安|大家吃好|先不聊|说正事|谁(?:有|带|见过?|拿|看[到见])了?[^，,。]{0,10}"
-    "(?:伞|模板|钥匙|充电|U盘|工牌|水杯|眼镜|安全帽|工具|表|资料|文件)"
+    "辛苦|谢谢[^，,。]{0,4}们|你嫂子|拜[个了]?[早晚]?年|谢谢(?:大家|各位|同事|领导|弟兄|兄弟)|感谢|恭喜|祝贺|欢迎(?!选购|光临|咨询|进店|品尝)|快乐|安康|节哀|保重|注意安全|报个?平安|(?:立|记)[了一]?功|好样|佩服|退休|转正|入职|请(?:大家|各位|同事|弟兄|兄弟|全科|部门)们?[吃喝]"
+    "|喜[糖酒]|[放在](?:茶水间|冰箱|前台|门卫|门房|值班室|工位|桌上|柜子)|[随拿]便[拿抓吃]|先?拿[来去]用|借[我给]?(?:用|去|个|把|一下)|住院|手术(?!值)|发[烧热]|感冒|咳嗽|嗓子|哑了|崴|扭[了伤到]|骨折|拉肚子|[打挂]了?针|医务室|陪护|看病|复查|没睡好|生了|待产|产假|母[女子]平安|添了?[丁个]|当[爷奶外]|当[爸妈]|结婚|婚[礼假]|奔丧|丧假|去世|走了半|回家过年|锦旗|报平安|大家吃好|先不聊|说正事|谁(?:有|带|见过?|拿|看[到见])了?[^，,。]{0,10}"
+    "(?:伞|药|创可贴|纸巾|胶带|笔|打气筒|模板|钥匙|充电|U盘|工牌|水杯|眼镜|安全帽|工具|表|资料|文件)"
 )
 # What people talk of at leisure, whatever else they say with it.
 _LEISURE = re.compile(
     "有没有[人谁一想]|有人(?:一起|想|玩|会|要|约|去)|一[起块](?:去|玩|吃|看|打)|约[个不吗一]|走起|推荐|[求想]看|好[看玩笑吃喝]|房[价子]|股[市票]|基金|彩票|明星|[剧追电]剧|那[集部]|综艺|电影(?!票)|视频(?!会|监|巡|号)|游戏|开黑|球[赛星场]|国足|欧冠|世界杯|[NnCc][Bb][Aa]"
     "|牌|麻将|钓|旅[游行]|海[边岛]|滑雪|露营|爬山|蹦迪|酒吧|夜店|[唱K][Kk歌]|KTV|烧烤|撸串|火锅|奶茶|减肥|瘦[了身]|星座|运势|[小黑白花我]猫|猫[咪粮砂]|[遛我养]狗|宠物|裙|口红|护肤|面膜|化妆|发型|祛痘|淘宝|拼多多|京东|直播|双十一|种草|囤"
-    "|抖音|快手|男朋友|女朋友|对象|相亲|离婚|小三|[婆我]婆|我?老[公婆](?!生|要生|住院|手术)|媳妇(?!理解|住院)|带娃|奶粉|幼儿园|学区|装修|新(?:车|手机|买)|转发|投[个一]?票|助力|晒[晒一个]|梦[见到]|遛弯|无聊|睡觉|聊(?:五毛|会|天)|唠|八卦|吃瓜|诗|谜|秘方|养生"
+    "|抖音|快手|男朋友|女朋友|对象|相亲|离婚|小三|[婆我]婆|带娃|奶粉|幼儿园|学区|装修|新(?:车|手机|买)|转发|投[个一]?票|助力|晒[晒一个]|梦[见到]|遛弯|无聊|睡觉|聊(?:五毛|会|天)|唠|八卦|吃瓜|诗|谜|秘方|养生"
     "|养[多花鱼]|多肉|菜市场|猪肉|菜价|外卖|下馆子|吃(?:啥|什么|碗)|喝酒|约饭|随(?:多少|礼)|份子|许愿|流星|月亮(?!都|出)|短视频|小说|相声|段子|歌[词手]|演唱会|粉丝|偶像|十年对比|自拍|美美|闺[女蜜]|儿子|女儿(?!中考|高考|住院|发烧)|自家|私[我聊信]|包邮|优惠|打折|团购|[在跟]团|拼[单团的]|盲盒|自驾|邻居家|扫地机"
 )
+# What was done about people and their leisure by those on duty.
+_DEALT_WITH = re.compile("劝[走离返阻]|巡河|泄洪|占道|制止|拦[下住]|清[退离]|报警|拉上来|抓走|救[了起上下]")
 # What hints at leisure, or at one's own house, where nothing speaks of work: single characters for whole fields of words.
 _PRIVATE = re.compile(
     "[吃喝娃孩猫狗龟鸟鱼虾蟹宠花草茶酒菜肉饭面饼糕糖果瓜蛋汤粥饿胖瘦丑帅裙裤鞋妆衣帽包镯戒剧影集番歌曲舞琴画诗书玩逛戏牌棋球赛跑泳骑健瑜拳跳梦睡醒觉恋婚嫁娶爱帖赞奖瘾囤买卖贵穷富赚亏涨跌贷哈嘿嘻霞彩虹景岛滩庙佛签卦属命]"
@@ -55,6 +57,9 @@ _QUOTATION = re.compile(
 )
 # What is wrong with a lot, and what follows for it.
 _DEFECT = re.compile("不良|划伤|毛[边刺]|缺料|色差|退[货回了]|返工|返修|报废|来料|客诉|漏检|抽检|复检|停线|隔离")
+# Who looks for people to work with, and what only those offer who look for people to bet.
+_HIRES = re.compile("招聘|内推|简历|应聘|面试|入职|试用期|岗位")
+_BETS = re.compile("赌|注|盘口|赔率|彩|日结|兼职|平台|稳赚|返水|提现|上分|充值|跟单|牌局|开局")
 # Quoting is work; passing it on, or calling it secret, is not.
 _KEPT = re.compile(
     "内部|保密|机密|秘密|绝密|外[传泄]|泄露|透露|透个?底|底[价牌]|[未没]有?(?:公开|公布|披露|公告|对外)|先别|[别要][往对跟和]|还没|[转发卖传拷]给|给了|截图|截个图|名单|朋友|同[学行]"
@@ -92,7 +97,7 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
 
     What is stuck, bare, burnt or beaten there is a part; a price per piece is no secret among those who negotiate it.
     So is what is wrong with a lot. A house and its sites are talked of alike, and who is sent to fill in a form is not
-    threatened. Idle talk is what has nothing to do with either.
+    threatened. Whoever hires makes no bet. Idle talk is what has nothing to do with either.
     """
     read = simplified(text[:_READ])
     if category == "off_topic":
@@ -100,6 +105,8 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
     if category == "rumour":
         seen = _WORKSHOP.search(read) or (score < EVEN and _HOUSE.search(read) and not _HARM.search(read))
         return bool(seen) and not _HEARSAY.search(read)
+    if category == "gambling" and _HIRES.search(read) and not _BETS.search(read):
+        return True
     if score >= SURE:
         return False
     if category == "abuse":
@@ -127,7 +134,12 @@ def _is_on_duty(text: str, score: float) -> bool:
     if score < SURE and _DUE.search(text):
         return True
     if _LEISURE.search(text):
-        return False
+        return deals_with_others(text)
     if score < SURE or (score < CERTAIN and not _PRIVATE.search(text)):
         return True
     return bool(_AT_WORK.search(text) or _AMONG_COLLEAGUES.search(text))
+
+
+def deals_with_others(text: str) -> bool:
+    """Say whether those on duty tell what they did about others, whatever these were at: 劝走了几个钓鱼的."""
+    return _DEALT_WITH.search(text[:_READ]) is not None

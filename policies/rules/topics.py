@@ -25,6 +25,7 @@ from policies.rules.content import (
     is_complaint,
     weigh,
 )
+from policies.rules.shop_floor import deals_with_others
 from policies.schema import Span
 
 # Code points of one text in which words are looked for; what a message is about stands at its beginning.
@@ -131,6 +132,9 @@ class TopicAllowed(Rule):
         if not weighed:
             return
         best = max(weighed, key=lambda one: (one.certain, one.score))
+        # A strong word has no cut.
+        if best.category == "off_topic" and best.cut is not None and deals_with_others(own_text(case.seen)):
+            return
         called = any(one.certain and one.category in SOLICITED for one in weighed)
         if params.own_offers and case.sender_id in case.directory.people:
             called = called and case.directory.is_stranger(case.sender_id or "")
@@ -260,7 +264,7 @@ class TopicVenue(Rule):
     def _belongs_elsewhere(self, case: Case, params: VenueParams) -> str | None:
         if params.matters and (not params.asking or _asks_or_complains(case)):
             matter = _first_of(_elsewhere(params), own_text(case.seen))
-            if matter:
+            if matter and not _is_told_of(case):
                 return f"涉及{matter[0]}的事宜"
         for category in params.categories if params.complaints or not is_complaint(case.signals) else ():
             if weigh(case, category):
@@ -305,6 +309,22 @@ _DOUBTING = "[没未少漏错][算发给扣到]|算[错漏少]|多扣|扣[多错
 _REQUESTS = re2.compile(
     "发我|发给我|给我|帮我|帮忙|麻烦|看一?下|看看|查一?下|改一?下|确认一?下|你[那这]边|你的|找你|问你|跟你|和你|回我|私我|有空|在吗|方便|哪去了|什么时候"
 )
+
+
+# What was settled, laid down or is told to all asks for nothing: 加班费按双倍算, 换岗手续走完了.
+_SETTLED = re2.compile(
+    r"(?:已经?|都|全)(?:安排|办|处理|解决|批|谈|发|补|到账|核对|报)|(?:安排|办|处理|解决|谈|补)好了?|(?:办|走|批|补|发)完了?|[发补批]下来了|批了|到账了"
+    r"|按[^，,。\n]{0,8}(?:算|计|发|执行|双倍|倍|标准)|随[^，,。\n]{0,4}(?:一起)?发|标准[^，,。\n]{0,6}(?:贴|见|在)|名单[^，,。\n]{0,4}(?:报|交|贴)|通知(?:里|上|见)"
+)
+_WANTS = re2.compile(
+    r"[?？吗呢]|谁管|怎么|为什么|为啥|凭什么|[没未少漏错]|不对|多扣|我要|我想|给我|要求(?:调岗|换岗|公司|厂)|说法|什么时候"
+)
+
+
+def _is_told_of(case: Case) -> bool:
+    """Say whether a matter is only told of, as settled or as it is done, and nothing is wanted."""
+    text = readable(own_text(case.seen)[:_READ])
+    return _SETTLED.search(text) is not None and _WANTS.search(text) is None
 
 
 def _asks_or_complains(case: Case) -> bool:

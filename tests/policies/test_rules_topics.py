@@ -8,7 +8,7 @@ import pytest
 from cases import DAY, GROUP, HOUR, MINUTE, PEOPLE, House, found
 from measuring import sees
 
-from models import Attachment, Fact, Mention, MessageRef, Person, Signal
+from models import Attachment, Evidence, Fact, Mention, MessageRef, Person, Signal
 from policies.rules import RULES, Case
 from policies.rules.topics import named
 
@@ -105,6 +105,17 @@ def test_in_working_hours_only(at: int, found_: bool) -> None:
     assert breaks("楼下新开麻辣烫,中午走起", said={"at": at})
 
 
+def test_those_on_duty_tell_what_others_were_at() -> None:
+    text = "坝上钓鱼的三个人劝离了"
+    weak = Signal("keywords@test", "off_topic", 0.5, (Evidence("keywords", "off_topic", matched="钓鱼"),))
+    case = off_topic(House(), text)
+    case.signals = (*case.signals, weak)
+    assert not found("topic.allowed", case)
+    case = off_topic(House(), "坝上钓鱼三缺一,来不来")
+    case.signals = (*case.signals, weak)
+    assert found("topic.allowed", case)
+
+
 def test_a_declared_activity_suspends_the_rule() -> None:
     params = {"suspended_by": "activity"}
     house = House()
@@ -157,6 +168,19 @@ def venue(text: str | None, house: House | None = None, /, *, said: dict[str, An
 )
 def test_questions_that_go_to_an_office(text: str, told: list[str]) -> None:
     assert venue(text, **PAY) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("十月的加班费按一点五倍发,名单已报", False),
+        ("奖金批下来了,跟着工资一起", False),
+        ("加班费已经发了,可少了两天", True),
+        ("奖金批下来了,怎么不见我的", True),
+    ],
+)
+def test_what_is_settled_is_only_told_of(text: str, asks: bool) -> None:
+    assert bool(venue(text, asking=False, **PAY)) == asks
 
 
 def test_the_office_speaks_of_its_own_matters() -> None:

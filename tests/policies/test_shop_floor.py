@@ -72,6 +72,8 @@ def test_a_sure_score_is_left_to_itself() -> None:
         ("同事老姚做了奶奶,恭喜", 0.97, True),
         ("腊月里给各位拜年啦", 0.98, True),
         ("桥那头塌了一角,我拍了", 0.99, True),
+        ("闸口下象棋的大爷都劝离了,准备打牌的也走了", 0.99, True),
+        ("二科老姜的爱人住院,他这两天不来", 0.98, True),
         ("梯子架在东墙", 0.75, True),
         ("值班的有没有人想开黑", 0.9, False),
         ("晚班收工走一波,老地方撸串", 0.9, False),
@@ -95,3 +97,8 @@ def test_what_colleagues_say_beside_their_work_is_no_idle_talk(text: str, score:
 )
 def test_what_is_wrong_with_a_lot_is_no_secret_among_those_who_make_it(text: str, work: bool) -> None:
     assert speaks_of_work(text, "leak", 0.7) == work
+
+
+def test_whoever_hires_makes_no_bet() -> None:
+    assert speaks_of_work("车间缺两个钳工,老乡里有合适的内推一下,奖一千", "gambling", 0.97)
+    assert not speaks_of_work("招聘跟单员,稳赚,日结一千", "gambling", 0.97)
