@@ -81,8 +81,11 @@ _NUMBER = re.compile(r"\d{7}")
 _TAUGHT = re.compile("(?:防诈骗?|防骗|反诈骗?)(?:培训|宣[讲传]|知识|课|讲座|要点)|[都全]是骗|就是(?:诈骗|骗)")
 # Only heard of, in words that begin small talk as well; and what nobody may spread unproven however he came by it.
 _HEARD = frozenset({"听说", "据说", "听讲", "听人说", "听人讲", "有人说"})
+_HEARD_OF = re.compile("^[^，,。]{0,6}(?:听|据)[^，,。]{0,4}(?:说|讲)")
 _GRAVE = re.compile(
-    "领导|[局厂处科部院校]长|老板|要走|奖金|工资|[裁辞降扣欠倒搬卖抓查死病毒炸塌涨免撤封断抢囤债罚骗偷贪炒垮亏]|走人|调[走离到任]|换[人领老]|停[产工业薪水电发]|合并|收购|事故|出事|取消|不发|没[发了钱]|跑路|离婚|小三|情人|关系|回扣|举报|处分|提拔|内定|缩编|编制|分家|破产|解散|上市|转让|外包|拆|散"
+    "裁[员人掉减]|辞[退职掉]|[要被]裁|降(?![温雨雪尘噪本]|下来)|[被要]扣|扣[了钱工奖绩分发]|欠|倒闭|搬[走迁到去]|卖(?:给|掉|地|厂|楼)|[被要]卖|被[抓查停免撤拿带封]|抓[了走人]|查[了封出他她]|死(?![机锁角板])|[生得重传]病|病[了毒倒人]|中毒|有毒|投毒|[爆被]炸|炸了|塌"
+    "|涨[价薪钱租]|免[去职掉]|撤[职换掉销]|封[了城路村]|断[货供粮缴]|抢[购光着]|囤|负债|债|罚[款钱了]|骗|偷|贪|垮|亏[损了空]|走人|要走|调[走离到任]|换[人领老]|停[产工业薪]|合并|收购|事故|出事|取消|不发|没[发了钱]|跑路|离[了婚]|小三|情人|有一腿|关系|回扣"
+    "|举报|处分|提拔|内定|缩编|编制|分家|破产|解散|上市|转让|外包|拆[迁分掉]|工资|奖金|年终|补偿|领导|(?<!部门)[局厂处科院校]长|老板|怀孕|自杀|打架|坐牢|过期|假的|造假|作假|黄了|[要都]散|散伙|超标|污染|不合格|泄|害|有问题|不[做干给让批招准够续收]|砍|赔|没救|撑不"
 )
 # What is heard of and stands on paper before the sender.
 _AT_HAND = re.compile(
@@ -313,7 +316,8 @@ def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score
         bought = buys_for_the_house(text) and not has(signals, "solicitation")
         return bool(reached or paid or bought or shared) or has(signals, "identity_number") or _leads_to_work(signals)
     if category == "rumour":
-        return bool(_AT_HAND.search(text[:READ]) and not _UNSURE.search(text[:READ]))
+        heard = score < SURE and _HEARD_OF.search(text[:READ]) and not _GRAVE.search(text[:READ])
+        return bool((heard or _AT_HAND.search(text[:READ])) and not _UNSURE.search(text[:READ]))
     if category == "reputation":
         return _PUBLICITY.search(text[:READ]) is not None
     if category == "porn":
