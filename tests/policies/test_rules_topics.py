@@ -177,6 +177,7 @@ def test_questions_that_go_to_an_office(text: str, told: list[str]) -> None:
         ("奖金批下来了,跟着工资一起", False),
         ("加班费已经发了,可少了两天", True),
         ("奖金批下来了,怎么不见我的", True),
+        ("要求补奖金的老沈已经谈好了", False),
     ],
 )
 def test_what_is_settled_is_only_told_of(text: str, asks: bool) -> None:
