@@ -34,6 +34,8 @@ from streams.topics import (
 
 # A notice makes receipts expected for this long; they never count as flooding.
 RECEIPTS_EXPECTED: Millis = 15 * 60 * 1000
+# What is measured of time that passes.
+_NOTHING_SAID: tuple[Sequence[Any], tuple[frozenset[Any], int]] = (), (frozenset(), 0)
 
 
 class Screen:
@@ -78,7 +80,13 @@ class Screen:
 
     def measure(self, records: Sequence[Record]) -> None:
         """Measure what was decoded and was not yet measured, all in one batch; `handle` does so by itself for its chunk."""
-        fresh = [one for one in records if one.measured is None and isinstance(one.decoded, Observation)]
+        fresh = []
+        for one in records:
+            if one.measured is None and isinstance(one.decoded, Observation):
+                if one.decoded.type == "clock.tick":
+                    one.measured = _NOTHING_SAID
+                else:
+                    fresh.append(one)
         if fresh:
             seen = [one.decoded for one in fresh]
             measured = zip(self.classifiers.measure(seen), self._read(seen), strict=True)
@@ -192,10 +200,17 @@ class Screen:
         return about is not None and about.supervisor is not None and about.supervisor == case.sender_id
 
     def _fire(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, until: Millis) -> None:
-        for deadline in due_deadlines(case, until):
-            case.state.deadlines.pop(deadline.id, None)
+        deadlines = case.state.deadlines
+        due = due_deadlines(case, until)
+        while due:
+            deadline, *due = due
+            deadlines.pop(deadline.id, None)
+            left = len(deadlines)
             then = Case(case.seen, (), deadline.due_at, case.view, case.basis)
             self._publish(effects, record, then, pack, judge_due(then, pack, deadline))
+            if len(deadlines) != left:
+                # What it has set may be due before the others.
+                due = due_deadlines(case, until)
 
     def _publish(self, effects: Effects, record: Record, case: Case, pack: CompiledPack, found: Judgement) -> None:
         """Findings on the message and findings on a state of affairs are separate verdicts: only the former have an id."""

@@ -73,7 +73,9 @@ class ScreenHost(JudgingHost):
             for (ticks, edition), abreast in turn.items():
                 if ticks:
                     for some in abreast:
-                        self._open.setdefault(some[0].partition, _Ticks()).open(some)
+                        ticks = self._open.setdefault(some[0].partition, _Ticks())
+                        for one in some:
+                            ticks.open(one, (edition, edition.screen.calendar.local_day(one.appended_at)))
                 else:
                     await self._catch_up_with_ticks(edition, abreast)
                     self.agent = edition.screen
@@ -98,7 +100,7 @@ class ScreenHost(JudgingHost):
         turn: list[tuple[Record, str]] = []
         for (partition, _, limit), dues in zip(asked, found, strict=True):
             ticks = self._open[partition]
-            fresh = [(due, tick, key) for key, due in dues if (tick := ticks.first_for(key, due))]
+            fresh = [(due, tick, key) for key, due in dues if (tick := ticks.next_for(key, due))]
             ticks.stuck = len(dues) - len(fresh)
             if fresh:
                 ticks.close(before=fresh[0][0])
@@ -156,7 +158,7 @@ class ScreenHost(JudgingHost):
             reached = [
                 (tick, (partition, key))
                 for (partition, key), due in zip(asked, found, strict=True)
-                if due is not None and (tick := self._open[partition].first_for(key, due))
+                if due is not None and (tick := self._open[partition].next_for(key, due))
             ]
             await self._reach([(tick, key) for tick, (_, key) in reached])
             asked = [place for _, place in reached]
@@ -354,38 +356,53 @@ class ScreenHost(JudgingHost):
 
 
 class _Ticks:
-    """Ticks of one partition that may not have reached all its groups, oldest first, at least one.
+    """Ticks of one partition that may not have reached all its groups yet, oldest first, at least one.
 
     `reached`: by group, the offset of the last one that it was given. `stuck`: how many groups were found due that have had
     all of these ticks; they wait for the next one.
     """
 
     def __init__(self) -> None:
-        self._ticks: deque[Record] = deque()
+        # Each with the edition and the local day by which it is judged.
+        self._ticks: deque[tuple[Record, tuple[Edition, str]]] = deque()
         self.reached: dict[str, int] = {}
         self.stuck = 0
 
-    def open(self, ticks: Iterable[Record]) -> None:
-        self._ticks.extend(ticks)
+    def open(self, tick: Record, judged_by: tuple[Edition, str]) -> None:
+        self._ticks.append((tick, judged_by))
 
     @property
     def first(self) -> int:
         """The offset of the oldest."""
-        return self._ticks[0].offset
+        return self._ticks[0][0].offset
 
     @property
     def last(self) -> Millis:
         """The latest append time: nothing beyond is due. The broker's clock may have been set back."""
-        return max(one.appended_at for one in self._ticks)
+        return max(one.appended_at for one, _ in self._ticks)
 
-    def first_for(self, key: str, due: Millis) -> Record | None:
-        """The first tick that a group is due for and was not given."""
+    def next_for(self, key: str, due: Millis) -> Record | None:
+        """The first tick that a group is due for and was not given, or one of those that follow it.
+
+        Nothing was said in the group between open ticks, or it was given those before. So the last of several that are
+        judged in the same way brings what they would bring together; but a new day is begun at its own first tick.
+        """
         after = self.reached.get(key, -1)
-        return next((one for one in self._ticks if one.appended_at >= due and one.offset > after), None)
+        found: Record | None = None
+        way: tuple[Edition, str] | None = None
+        for tick, judged_by in self._ticks:
+            if found is None:
+                if tick.appended_at >= due and tick.offset > after:
+                    found, way = tick, judged_by
+            elif judged_by != way:
+                break
+            elif tick.appended_at >= found.appended_at:
+                found = tick
+        return found
 
     def close(self, *, before: Millis) -> None:
         """Nothing is due any more before that time; the newest stays."""
-        while len(self._ticks) > 1 and self._ticks[0].appended_at < before:
+        while len(self._ticks) > 1 and self._ticks[0][0].appended_at < before:
             self._ticks.popleft()
 
 
