@@ -162,7 +162,8 @@ def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
         return False
     # Of what somebody else is asked by name, others may know whether it is so; the rest is his to say.
     kinds = [one for one in asked["for"] if one == "whether"] if named else asked["for"]
-    next_said = bool(asked["for"]) and not named and case.now - asked.get("at", 0) <= _AT_ONCE
+    soon = not asked.get("heard") or case.now - asked.get("at", 0) <= _AT_ONCE
+    next_said = bool(asked["for"]) and not named and soon
     to_the_point = is_to_the_point(
         text, kinds, asked["about"], brief=not named, next_said=next_said, aside=_is_aside(case)
     )
@@ -236,6 +237,7 @@ _GRATEFUL = re2.compile(
 )
 _SETTLED = re2.compile(
     r"解决了|已经?(解决|恢复|到账|好了|办好|处理好)|没问题了|不用了|没事了"
+    r"|^[^\p{L}\p{N}]*[哦噢喔啊嗯哈额呃]*[，,\s]*(看到|找到|想起来|有|是我(自己)?[^，,。]{0,8}|我[^，,。]{0,4}(看|找)到)了|自己(找|弄|查|搞)(到|好|明白)了"
     r"|^好了|又?能(登|用|打开|转)[^。，,\n]{0,2}了|(到账|通过|恢复)了|不用管"
 )
 
@@ -394,7 +396,7 @@ def _asks(text: str, department: str) -> bool:
 
 # A name stands at the very beginning of what is said to somebody.
 _LONGEST_CALL = 20
-# What is said so soon after a question answers it, in milliseconds, unless it is visibly about something else.
+# What is said first after a question, or so soon in milliseconds, answers it unless it is visibly about something else.
 _AT_ONCE = 30 * 60_000
 # From this trained score on a message is rather talk of no work.
 _IDLY = 0.75

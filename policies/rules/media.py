@@ -313,7 +313,10 @@ class CopyrightParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """`megabytes`: a book as a file of at least this size was likely scanned. `own_words`: what names one's own works."""
 
     megabytes: float = 20
-    own_words: tuple[str, ...] = ("我司", "本公司", "自编", "自制", "内训", "内部培训", "讲义", "授权", "已购", "正版")
+    own_words: tuple[str, ...] = (
+        "我司", "本公司", "本单位", "我单位", "本院", "我院", "我局", "我厂", "自编", "自制", "内训", "内部培训", "讲义", "授权",
+        "已购", "正版",
+    )  # fmt: skip
 
 
 class Copyright(Rule):
@@ -376,9 +379,11 @@ _WORK = re2.compile(
 _COPY = re2.compile(
     r"(?i)扫描版|扫描本|影印|高清版?|完整版|全本|全书|整本|全套|无水印|去水印|电子版|pdf版|未删减|资源|百度网盘|提取码|免费分享|合集|打包|\.(?:epub|mobi|azw3?|djvu)\b"
 )
-_CRACKED = re2.compile(r"(?i)破解版|破解补丁|注册机|免激活|激活工具|keygen|盗版|\bcrack(?:ed)?\b|绿色破解|永久激活")
+_CRACKED = re2.compile(
+    r"(?i)破解[^，,。、\s]{0,5}版|破解补丁|注册机|免激活|激活工具|keygen|盗版|\bcrack(?:ed)?\b|绿色破解|永久激活"
+)
 _OFFERS_CRACKED = re2.compile(
-    r"(?:破解版|注册机|免激活|永久激活)[^。！？!?\n]{0,12}(?:安装包|自己装|自取|免费|下载|发大家|发群|群文件|拿去用|链接|要的|私我)"
+    r"(?:破解[^，,。、\s]{0,5}版|盗版|注册机|免激活|永久激活)[^。！？!?\n]{0,12}(?:[传放甩丢][^，,。]{0,3}群|随便[下拿装用]|谁要|自己下|安装包|自己装|自取|免费|下载|发大家|发群|群文件|拿去用|链接|要的|私我)"
 )
 _ABOUT = re2.compile(
     "检查|排查|自查|删除|禁止|严禁|不得|不要|请勿|清查|卸载|打击|杜绝|抵制|禁用|侵权|采购|购买|征订|清单|目录|申请|预算"

@@ -101,7 +101,7 @@ def test_who_is_asked_by_name_answers_and_others_only_to_the_point(by: str, text
     ("at", "text", "late"),
     [
         (10, "拧到底再回半圈", False),
-        (90, "拧到底再回半圈", True),
+        (90, "拧到底再回半圈", False),
         (10, "隔壁仓库在卸钢卷", True),
         (10, "阳台上的昙花开了", True),
     ],
@@ -109,6 +109,28 @@ def test_who_is_asked_by_name_answers_and_others_only_to_the_point(by: str, text
 def test_what_is_said_soon_after_a_question_answers_it(at: int, text: str, late: bool) -> None:
     said: list[Said] = [(0, "keeper", "旁通阀要不要关?"), (at * MINUTE, "finance", text)]
     assert unanswered(*said, until=3 * HOUR) == late
+
+
+@pytest.mark.parametrize(
+    ("other", "late"), [("今天食堂吃饺子", True), ("阳台上的昙花开了", True), ("旁通阀我去关", False)]
+)
+def test_later_only_what_is_to_the_point_answers(other: str, late: bool) -> None:
+    said: list[Said] = [(0, "keeper", "旁通阀要不要关?"), (5 * MINUTE, "leader", other)]
+    assert unanswered(*said, (HOUR, "finance", "半圈就行不通"), until=3 * HOUR) == late
+
+
+@pytest.mark.parametrize(
+    ("text", "late"), [("哦找到了,在工具箱底下", False), ("啊是我自己放错柜了", False), ("我再翻翻", True)]
+)
+def test_who_finds_the_answer_himself_waits_no_more(text: str, late: bool) -> None:
+    assert unanswered((0, "keeper", "游标卡尺谁拿了?"), (MINUTE, "keeper", text), until=3 * HOUR) == late
+
+
+@pytest.mark.parametrize(
+    ("text", "late"), [("雨大路滑,请各位注意安全", False), ("请各位注意安全帽有没有戴好,晚上报我", True)]
+)
+def test_a_leaders_good_wishes_want_no_answer(text: str, late: bool) -> None:
+    assert unanswered((0, "leader", text), until=3 * HOUR) == late
 
 
 @pytest.mark.parametrize(
