@@ -16,6 +16,11 @@ from streams.metrics import Metrics
 
 _log = logging.getLogger("xunqun.dispatch")
 
+# Calls under way at once; and seconds that a round waits for its calls. A receiver that hangs is left under way, so that it
+# holds up its own group and no other.
+_AT_ONCE = 50
+_ROUND_SECONDS = 1.0
+
 
 class InStore(Protocol):
     """Does the store's work off the event loop, and again until the store can."""
@@ -43,19 +48,36 @@ class Dispatcher:
         self._in_store = in_store
         self._budgets = budgets
         self._held: dict[str, str] = {}
+        #: By task, the id of its action.
+        self._under_way: dict[asyncio.Task[None], str] = {}
 
     async def recover(self) -> None:
         """Take up what a former process left half done. Call before the first round."""
         repeatable = {call for call in CALLS if self._actuator.idempotent(call)}
-        await self._in_store(outbox.recover, self._store, repeatable)
+        mine = frozenset(self._under_way.values())
+        await self._in_store(partial(outbox.recover, but=mine), self._store, repeatable)
 
     async def round(self) -> int:
-        """Carry out what can go out now; how many actions were tried."""
+        """Begin what can go out now, and wait for it a second at most; how many actions were begun."""
         now = await self._in_store(outbox.store_time, self._store, self._clock())
-        actions = await self._in_store(partial(outbox.claim, budgets=self._budgets), self._store, now)
+        free = _AT_ONCE - len(self._under_way)
+        claim = partial(outbox.claim, budgets=self._budgets, limit=free)
+        actions = await self._in_store(claim, self._store, now) if free else []
         self._tell(await self._in_store(outbox.held_by_brakes, self._store))
-        await asyncio.gather(*map(self._carry_out, actions))
+        self._under_way |= {asyncio.create_task(self._carry_out(one)): one.id for one in actions}
+        if actions:
+            await asyncio.wait(self._under_way, timeout=_ROUND_SECONDS)
+        for task in [one for one in self._under_way if one.done()]:
+            del self._under_way[task]
+            task.result()
         return len(actions)
+
+    async def close(self) -> None:
+        """Give up the calls under way: `recover` finds them. Call before the connector is closed."""
+        for one in self._under_way:
+            one.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._under_way.clear()
 
     def _tell(self, held: dict[str, str]) -> None:
         """Raise the alarm for what a brake holds since the last look, and say when it goes on."""

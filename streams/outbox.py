@@ -202,18 +202,18 @@ def done_by_hand(store: CaseStore, action_id: str, *, by: str, at: Millis) -> No
     _publish_outcome(store, _ACTION.decode(row.body), "confirmed", at, detail)
 
 
-def recover(store: CaseStore, idempotent: frozenset[str] | set[str]) -> int:
+def recover(store: CaseStore, idempotent: frozenset[str] | set[str], *, but: frozenset[str] = frozenset()) -> int:
     """After a crash: what was `sending` is tried again where the call is idempotent, else it is `unconfirmed`.
 
     Where several dispatchers share an outbox, only what one of them has had in hand for longer than its lease: call it
-    now and then, since one that ended may not come back.
+    now and then, since one that ended may not come back. `but` are the actions that the caller has in hand itself.
     """
     with store.transaction() as connection:
         _take_turns(connection)
         abandoned = [outbox.c.status == "sending"]
         if store.lease:
             abandoned.append(outbox.c.next_try_at <= store.log_time())
-        rows = connection.execute(sa.select(outbox).where(*abandoned)).all()
+        rows = [row for row in connection.execute(sa.select(outbox).where(*abandoned)).all() if row.id not in but]
         for row in rows:
             action = _ACTION.decode(row.body)
             if action.call in idempotent:

@@ -187,13 +187,16 @@ class Service(DeskCalls):
                 await asyncio.wait_for(self._news.wait(), _POLL_SECONDS)
 
     async def _dispatch(self) -> None:
-        while True:
-            if await self._dispatcher.round():
-                self._news.set()
-                continue
-            self._sendable.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._sendable.wait(), 1.0)
+        try:
+            while True:
+                if await self._dispatcher.round():
+                    self._news.set()
+                    continue
+                self._sendable.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._sendable.wait(), 1.0)
+        finally:
+            await self._dispatcher.close()
 
     async def _keep_time(self) -> None:
         rounds = 0

@@ -308,19 +308,25 @@ class Worker:
                 else SimulatedActuator()
             )
             dispatcher = Dispatcher(self.cases, actuator, self.metrics, _now, self._in_cases, budgets=settings.budgets)
-            looked = purged = float("-inf")
-            while True:
-                if time.monotonic() - looked > _RECOVER_SECONDS:
-                    # Another dispatcher may have died with actions in hand: they are taken up when its lease is over.
-                    await dispatcher.recover()
-                    looked = time.monotonic()
-                if time.monotonic() - purged > _PURGE_SECONDS:
-                    # Dead letters and evidence go after their time; Kafka removes its records by itself.
-                    past = self.settings.retention_days * 86_400_000
-                    await self._in_cases(partial(desk.purge, now=_now(), keep_text=past), self.cases)
-                    purged = time.monotonic()
-                if not await dispatcher.round():
-                    await asyncio.sleep(0.3)
+            try:
+                await self._rounds(dispatcher)
+            finally:
+                await dispatcher.close()
+
+    async def _rounds(self, dispatcher: Dispatcher) -> None:
+        looked = purged = float("-inf")
+        while True:
+            if time.monotonic() - looked > _RECOVER_SECONDS:
+                # Another dispatcher may have died with actions in hand: they are taken up when its lease is over.
+                await dispatcher.recover()
+                looked = time.monotonic()
+            if time.monotonic() - purged > _PURGE_SECONDS:
+                # Dead letters and evidence go after their time; Kafka removes its records by itself.
+                past = self.settings.retention_days * 86_400_000
+                await self._in_cases(partial(desk.purge, now=_now(), keep_text=past), self.cases)
+                purged = time.monotonic()
+            if not await dispatcher.round():
+                await asyncio.sleep(0.3)
 
     async def _in_cases(self, work: Callable[..., Any], *arguments: Any) -> Any:
         while True:
