@@ -794,6 +794,8 @@ def test_what_is_measured_as_idle_answers_only_what_it_takes_up() -> None:
     asked, about = asked_for("模温机几点能修好?"), gist("模温机几点能修好?")
     assert not is_to_the_point("晚上八点唱歌去", asked, about, aside=True)
     assert is_to_the_point("模温机别想了，唱歌去吧", asked, about, aside=True)
+    assert is_to_the_point("昨儿通宵焊好的", asked, about, aside=True)
+    assert not is_to_the_point("昨儿通宵打牌", asked, about, aside=True)
 
 
 @pytest.mark.parametrize(
