@@ -58,6 +58,15 @@ _CUES = {
         "|[0-9一二三五]百|\\d+(?:元|块)|上岸|导师|平台"
     ),
 }
+# Scolding and threats that somebody is told to his face ask whatever the score is that asks at all.
+_TO_HIS_FACE = {
+    "abuse": re.compile(
+        "[你您][这那]?(?:个|种|副|张)?[^，,。!！?？]{0,4}(?:脑|脸|嘴|妈|爹|猪|狗|东西|玩意|德行|德性|智商|情商|算老|算哪|算什么|配不?配|也配|眼[瞎睛]|耳朵[聋是]|白[吃长活]|摆设|废|蠢|笨|傻|贱)"
+    ),
+    "violence": re.compile(
+        "[你他她谁][^，,。!！?？]{0,6}(?:腿|手[剁打砍折断]|脑袋|狗命|全家|打断|[砍捅揍宰]|弄[死残]|后悔|好看)"
+    ),
+}
 # Who thanks others for their trouble complains of nothing.
 _KINDLY = {
     "negative_emotion": re.compile(
@@ -71,8 +80,9 @@ def is_borne_out(text: str, category: str, score: float) -> bool:
     cue = _CUES.get(category)
     if cue is None or score >= (CERTAIN if category in _NAMED else SURE):
         return True
-    if score < EVEN:
-        return False
     read = simplified(text[:_READ])
+    if score < EVEN:
+        direct = _TO_HIS_FACE.get(category)
+        return direct is not None and direct.search(read) is not None
     kindly = _KINDLY.get(category)
     return cue.search(read) is not None and not (kindly and kindly.search(read))

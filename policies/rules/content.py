@@ -93,6 +93,10 @@ _AT_HAND = re.compile(
 )
 _UNSURE = re.compile("真假|[别勿][^，,。]{0,3}(?:说|传|讲)|压[着下]|瞒|内部消息|小道|扩散|速转|可靠")
 _TOLD_TO = re.compile("您|你的|点击|转[到入]|安全账户|请[将把]|不是骗|并非骗")
+_MY_OWN = re.compile(
+    "我(?:这|们|手[上里])?(?:儿|里|边)?(?:有|才是?|是|的|做的)[^，,。!！?？]{0,6}(?:靠谱|正规|稳|真|官方|渠道|路子|平台|内部|资源|项目|单子)[^。!！?？\n]{0,20}(?:私|加|找|联系|扫|滴滴|扣)"
+)
+_QUOTED_OR_REPORTED = re.compile('有人|举报|踢|移出|撤回|报警|民警|派出所|反诈|[“「『"]|[:：]')
 _PURCHASING = re.compile("[比询议]价|比选|[招投中]标|请购|三家|报价单")
 # Praise that is meant; 你真厉害 may be anything.
 _PRAISE = re.compile("点赞|辛苦了|表扬|好样的|了不起|👍|值得(?:学习|表扬)|手艺|干净|整整齐齐|利索")
@@ -255,7 +259,7 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     strong = any(one.score >= 1.0 for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
-    warned = has(read_here, "warning")
+    warned = has(read_here, "warning") and not (category in SOLICITED and _offers_better(own_text(case.seen)[:READ]))
     called = read == 2 and not warned and category in SOLICITED and has(read_here, "solicitation")
     # A bank's own offer calls as well: bets are called for only where nothing else that is offered so is likelier.
     called = called and not (category == "gambling" and _is_likelier(read_here, trained))
@@ -337,6 +341,11 @@ def _is_gossip(signals: Sequence[Signal], score: float) -> bool:
     """Say whether what somebody has heard is likelier small talk: 听说楼下新开了家店."""
     off_topic = (one.score for one in signals if one.category == "off_topic" and one.classifier.startswith("trained"))
     return score < EVEN and max(off_topic, default=0.0) > score
+
+
+def _offers_better(text: str) -> bool:
+    """Say whether who warns of others' offers makes one of his own: 网上的都是骗,我这有靠谱的,想做私我."""
+    return _MY_OWN.search(text) is not None and not _QUOTED_OR_REPORTED.search(text)
 
 
 def _is_small_talk(text: str, plain: Sequence[Signal]) -> bool:

@@ -210,6 +210,8 @@ def test_numbers_with_digits_left_out_count_where_the_pack_says_so(text: str, ot
         ("把小王的身份证正反面发群里,我要订票", ["private"]),
         ("张姐工资条我截图发这了", ["private"]),
         ("给大家看看小刘昨晚喝醉的丑照", ["private"]),
+        ("采购小郭离了两次婚,前妻又来要钱", ["private"]),
+        ("人家儿子坐过牢,少来往", ["private"]),
         ("郑敏得了抑郁症,你们说话小心点", ["private"]),
         ("陈志强得了抑郁症", []),
         ("我昨天体检结果出来了,一切正常", []),
