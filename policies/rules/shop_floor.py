@@ -17,7 +17,7 @@ _READ = 2000
 _WORKSHOP = re.compile(
     "注塑|射嘴|模[仁具芯胚]|顶针|脱模|冲[床头压]|皮带|轴[承套]|主轴|齿轮|联轴器|来料|卡料|料[号筒斗]|不良[品率]|良率|焊[盘接点机]|回流焊|贴片|点胶|丝印|保险丝|螺[丝栓母]"
     "|调机|换[型模]|机台|[0-9一二三四五六七八九十A-Za-z]号?机(?![会密票])|产线|拉线|工[位装艺序]|治具|夹具|报废|返[工修]|毛刺|漏检|客诉|8D|背光|灯[珠条]|导光板|偏光片"
-    "|滤[袋筒芯]|除尘|风机|[水油真]泵|泵[站房]|阀门|液压|气[缸管路]|传感器|光栅|急停|配电|电[机柜缸]|马达|叉车|行车(?!记录)|吊[装具]|气瓶|爆破片|图纸|试产|打样|样[品件机]|设备|机器(?!人)|机组|机械[手臂]|胶[头管嘴枪]|输送带|传送带|包材|料[箱盘带架]"
+    "|滤[袋筒芯]|除尘|风机|[水油真]泵|泵[站房]|阀门|液压|气[缸管路]|传感器|光栅|急停|配电|电[机柜缸]|马达|叉车|行车(?!记录)|吊[装具]|气瓶|爆破片|图纸|试产|打样|样[品件机]|设备|机器(?!人)|机组|机械[手臂]|胶[头管嘴枪]|输送带|传送带|包材|料[箱盘带架]|参数|气泡|压力[降升表机值上下不]|贴合|首件|批次|切片|全检|[风钢套]管|电缆|吊[钩篮]|刀[头具片粒]|床身|[车铣磨]床|数控|砂轮|压机"
     "|备件|仪表|管[道路线]|护目镜|防护服|安全带|PLC|CNC|SMT|BOM|IQC|老爷机"
 )
 # What those who keep programs running speak of.
@@ -42,6 +42,8 @@ _LEISURE = re.compile(
     "|抖音|快手|男朋友|女朋友|对象|相亲|离婚|小三|[婆我]婆|带娃|奶粉|幼儿园|学区|装修|新(?:车|手机|买)|转发|投[个一]?票|助力|晒[晒一个]|梦[见到]|遛弯|无聊|睡觉|聊(?:五毛|会|天)|唠|八卦|吃瓜|诗|谜|秘方|养生"
     "|养[多花鱼]|多肉|菜市场|猪肉|菜价|外卖|下馆子|吃(?:啥|什么|碗)|喝酒|约饭|随(?:多少|礼)|份子|许愿|流星|月亮(?!都|出)|短视频|小说|相声|段子|歌[词手]|演唱会|粉丝|偶像|十年对比|自拍|美美|闺[女蜜]|儿子|女儿(?!中考|高考|住院|发烧)|自家|私[我聊信]|包邮|优惠|打折|团购|[在跟]团|拼[单团的]|盲盒|自驾|邻居家|扫地机|来不来|凑一?[桌局]|组个?[局团]|搭子|理发|美[发甲容]|八字|算[命卦]|财运|茅台|驾校|科目?[二三]挂?了?|金鱼|盆栽|纹身|足浴|汗蒸|夜跑|考级|兴趣班|鬼故事|神曲|首付|买了?套?房|租房|夜市|[新开]的?(?:烧烤|饭|面|火锅|串串|奶茶)"
 )
+# Who treats his colleagues to something.
+_TREATS = re.compile("请(?:大家|各位|全[组科班部队员]|弟兄们?|兄弟们?|同事们?|你们)[^，,。]{0,3}[吃喝](?!瓜)")
 # What was done about people and their leisure by those on duty.
 _DEALT_WITH = re.compile("劝[走离返阻]|巡河|泄洪|占道|制止|拦[下住]|清[退离]|报警|拉上来|抓走|救[了起上下]")
 # What hints at leisure, or at one's own house, where nothing speaks of work: single characters for whole fields of words.
@@ -57,6 +59,16 @@ _QUOTATION = re.compile(
 )
 # What is wrong with a lot, and what follows for it.
 _DEFECT = re.compile("不良|划伤|毛[边刺]|缺料|色差|退[货回了]|返工|返修|报废|来料|客诉|漏检|抽检|复检|停线|隔离")
+# What is called out where things are moved, halted or mended, and what those want who call others to resist.
+_CALLS_TO_WORK = re.compile(
+    "抬|搬|卸|装车|撤[出到离]|疏散|别(?:[动碰合站推按]|开[^工门])|别让[^，,。]{0,4}[碰动按进开]|不[要准许能][动碰开合站进]|挂牌|叫停|全检|返[工修]|挑选|换[货新滤]|派人|上线|收[工尾]|赶[工进]|订单|交付|盘点|打扫|清场|排队"
+)
+_RESISTS = re.compile(
+    "堵|围|闹|砸|拦|罢工[吧啦!！]?$|集体|抗|说法|领导|老板|公司|厂门|总部|政府|上访|工资|[欠加涨发降]薪|[给发加涨]钱|不干|别干|签字|曝光|他急|瘫痪|赔死|谁敢|叛徒|孙子|好看|到底|奖金|加班|上班|交货|停[工机业]|咱们|作对|后果|轮流|搬空|卸了|糊他|起哄|躺在|夜里|看他|一起[停走请]"
+)
+# What machines and loads do to things, and nearly to people.
+_ACCIDENT = re.compile("[打砸撞挖钻扎划刮压擦碰](?:穿|断|破|坏|漏|伤|烂|不动)|差点|掉下来|崩[了出飞]|咬[人住了]")
+_AIMED = re.compile("你|他[^们们的]|她|敢|等着|弄死|揍|砍|捅死|收拾|后悔|小心点|算账")
 # Who looks for people to work with, and what only those offer who look for people to bet.
 _HIRES = re.compile("招聘|内推|简历|应聘|面试|入职|试用期|岗位")
 _BETS = re.compile("赌|注|盘口|赔率|彩|日结|兼职|平台|稳赚|返水|提现|上分|充值|跟单|牌局|开局")
@@ -97,7 +109,8 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
 
     What is stuck, bare, burnt or beaten there is a part; a price per piece is no secret among those who negotiate it.
     So is what is wrong with a lot. A house and its sites are talked of alike, and who is sent to fill in a form is not
-    threatened. Whoever hires makes no bet. Idle talk is what has nothing to do with either.
+    threatened; machines break and hurt without meaning it. Whoever hires makes no bet. Idle talk is what has nothing to
+    do with either.
     """
     read = simplified(text[:_READ])
     if category == "off_topic":
@@ -107,6 +120,10 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
         return bool(seen) and not _HEARSAY.search(read)
     if category == "gambling" and _HIRES.search(read) and not _BETS.search(read):
         return True
+    if category == "incitement" and calls_to_work(read):
+        return True
+    if category == "violence" and _ACCIDENT.search(read) and (_WORKSHOP.search(read) or _SITE.search(read)):
+        return not _AIMED.search(read) and not _THREAT.search(read)
     if score >= SURE:
         return False
     if category == "abuse":
@@ -141,5 +158,13 @@ def _is_on_duty(text: str, score: float) -> bool:
 
 
 def deals_with_others(text: str) -> bool:
-    """Say whether those on duty tell what they did about others, whatever these were at: 劝走了几个钓鱼的."""
-    return _DEALT_WITH.search(text[:_READ]) is not None
+    """Say whether those on duty tell what they did about others, whatever these were at (劝走了几个钓鱼的), or somebody
+    treats all to something."""
+    read = text[:_READ]
+    return _DEALT_WITH.search(read) is not None or _TREATS.search(read) is not None
+
+
+def calls_to_work(text: str) -> bool:
+    """Say whether a call to all is one to move, halt or mend something: 谁也别合闸,里面有人."""
+    read = simplified(text[:_READ])
+    return _CALLS_TO_WORK.search(read) is not None and _RESISTS.search(read) is None

@@ -105,3 +105,20 @@ def test_what_is_wrong_with_a_lot_is_no_secret_among_those_who_make_it(text: str
 def test_whoever_hires_makes_no_bet() -> None:
     assert speaks_of_work("车间缺两个钳工,老乡里有合适的内推一下,奖一千", "gambling", 0.97)
     assert not speaks_of_work("招聘跟单员,稳赚,日结一千", "gambling", 0.97)
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "work"),
+    [
+        ("要他们老总明早派人过来返修", "incitement", True),
+        ("各位一起把旧柜子搬到后院", "incitement", True),
+        ("谁也别合闸,不给说法不复工", "incitement", False),
+        ("都停机,把厂门堵上", "incitement", False),
+        ("铣床刀具崩飞,差点伤人", "violence", True),
+        ("电缆让挖机挖断了,好险", "violence", True),
+        ("你的铣床我给砸坏,等着", "violence", False),
+        ("今晚就把那姓周的腿打断", "violence", False),
+    ],
+)
+def test_what_is_called_out_and_breaks_where_machines_run_is_no_offence(text: str, category: str, work: bool) -> None:
+    assert speaks_of_work(text, category, 0.85) == work
