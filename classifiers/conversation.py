@@ -639,6 +639,10 @@ _TAKES_UP = _compile(
 _HELPS = _compile(
     "下午|明[天早]|先|试|喊|叫|走|绕|重[启装新]|[换修停切关]|检查|复位|派|师傅|厂家|问题|原因|看到|知道|明白|拍|发[我张个]|报修|备[机件用]|上报"
 )
+# Who begins so right after a question answers it, whatever he tells besides: 有，食堂刚送来两桶。
+_YES_OR_NO = _compile(
+    r"(?:[还都]?有|[还都]?没有?|不?是|对|不?能|[不可]?以?行|可以|不?会|不?在|不?要|不?用|[还都]?没|[修换装发交送批签寄领清测查改关开停拆])[的了啊呢呀哦]?(?:[,，。.!！\s]|$)"
+)
 # What is said all day long and answers nobody.
 _IDLE = _compile(
     r"^(?:早|早上好|[上下]午好|晚安|哈+|呵+|嘿+|嘻+|[6６]+|辛苦了?|好累|累|下班|吃饭|开饭|周末愉快|节日快乐|恭喜|加油|顶|牛|厉害|路过|同问|\+1|我也|一样|急|在线等|[唉哎哇哦噢]+)+\W*$"
@@ -683,6 +687,8 @@ def is_to_the_point(
     `aside`: it is measured as talk of no work.
     """
     plain = _read(text)
+    if next_said and _YES_OR_NO.match(plain):
+        return True
     if _IDLE.search(plain):
         return False
     if _TAKES_UP.search(plain) or not gist(text).isdisjoint(about):
