@@ -213,6 +213,28 @@ def test_what_waits_for_the_compacted_topic_is_bounded_while_nothing_is_committe
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(("second", "looks"), [(2 * MINUTE, 1), (24 * HOUR, 2)])
+def test_of_ticks_of_one_day_that_are_open_together_a_group_is_given_the_last(stack, second, looks):
+    log = Log()
+    log.says(0, QUESTION, 0, by=0)
+    log.says(0, QUESTION, MINUTE, by=1)
+    log.ticks(2 * HOUR + MINUTE // 2)
+    log.ticks(2 * HOUR + second)
+
+    async def run():
+        async with Screening(stack.redis) as at:
+            await at.host.handle([log.read(0, 2)])
+            await at.works_off()
+            before = await at.states.version("screen", ["jsonl:g0"])
+            await at.host.handle([log.read(2, 2)])
+            await at.works_off()
+            after = await at.states.version("screen", ["jsonl:g0"])
+            assert after["jsonl:g0"] - before["jsonl:g0"] == looks
+            assert at.unanswered() == ["g0", "g0"]
+
+    asyncio.run(run())
+
+
 def a_day(seed: int) -> Log:
     """Questions and answers in all groups, clocks that are wrong, and ticks; several deadlines of a group fall due at once."""
     numbers, log, at = random.Random(seed), Log(), 0
