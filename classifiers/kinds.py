@@ -91,6 +91,7 @@ _VOUCHER = _compile_re2(
     rf"|(?:发|送|赠|分享)(?:给?大家|给?各位)?(?:了)?[一二三两几0-9]{{0,3}}[个张些波份点]?.{{0,8}}{_NOUN}.{{0,6}}(?:给大家|给各位|大家|各位|卡密|自取|请笑纳|来[领抢]|[快速][领抢]|每人一张|一人一张|收下|乐呵)"
     rf"|(?:给|送)(?:大家|各位|你|您|领导|兄弟们|同事们|小伙伴们?)(?:都)?(?:发|送|准备|备|安排|寄|带)?(?:了|来)?[一二三两几0-9]{{0,3}}[个张些波份点]?.{{0,8}}{_NOUN}"
     rf"|{_NOUN}.{{0,20}}(?:https?://|卡密\s*[:：是]?\s*[0-9A-Za-z]|卡密\s*[:：是]|券码\s*[:：]|兑换码\s*[:：]|卡号\s*[:：].{{0,30}}密码)"
+    rf"|(?:点(?:这里?|此|击|开|链接)|[扫戳][一下面这个]{{0,2}}[的个这]?(?:二维)?码|[扫戳]这)[^，,。]{{0,3}}[领兑抢]取?[^，,。]{{0,6}}{_NOUN}|{_NOUN}.{{0,16}}先到先[用得领]"
     rf"|(?:领|免费领|点击领取|来领|快领)[取个张]{{0,2}}.{{0,8}}{_NOUN}.{{0,10}}(?:https?://|[!！]|手慢|先到)"
 )
 # Budgets, rules, questions, reports: words of those who talk about it. None of them is said while handing out.
@@ -106,7 +107,9 @@ _TALK = _compile_re2(
 )
 
 # An offer looks like a question: 谁要? Where somebody has it from is no talk about it either.
-_OFFERED = _compile_re2(r"(?:谁|哪位|有没有人|有人)(?:需?要|用得[上着])[吗嘛]?[?？]?|工会(?:福利|发的)")
+_OFFERED = _compile_re2(
+    r"(?:谁|哪位|有没有人|有人)(?:需?要|用得[上着])[吗嘛]?[?？]?|工会(?:福利|发的)|(?:老板|平台|商家|店家|官方)[发送](?:福利|好礼|礼物)"
+)
 
 # Of these a client's own line is free: its wish may say nearly everything, but not these. Typed behind the emoticon of
 # the same name, they show that it is one.
