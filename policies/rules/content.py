@@ -15,7 +15,7 @@ from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.rules.borne_out import is_borne_out
 from policies.rules.purchasing import buys_for_the_house
-from policies.rules.shop_floor import speaks_of_work
+from policies.rules.shop_floor import calls_to_work, ends_well, speaks_of_work
 from policies.schema import Budget, Span
 
 NAMES = {
@@ -56,6 +56,12 @@ MEASURED = frozenset(TRAINED_CATEGORIES) | {
 }  # fmt: skip
 # Words by which somebody calls others to buy, join or write to him tell of these; anywhere else they are plain talk.
 SOLICITED = frozenset({"ads", "fraud", "gambling"})
+# What a text tells, whatever weak words or scores find in it: that it scolds nobody, resists nobody, ends well.
+_HARMLESS: dict[str, Callable[[str], bool]] = {
+    "abuse": scolds_nobody,
+    "incitement": calls_to_work,
+    "negative_emotion": ends_well,
+}
 # What others warn of in the words of those who do it: beside a warning they prove nothing.
 WARNED_OF = SOLICITED | {"porn"}
 # A budget says how rare a score is among normal messages, not what it says of this one. Below the first a trained score
@@ -63,7 +69,17 @@ WARNED_OF = SOLICITED | {"porn"}
 # no single word beside it makes it certain; below the third it is never certain by itself.
 ASK, EVEN, SURE = 0.3, 0.5, 0.8
 # Below this one weak word of a category that everyday talk is full of asks nobody.
-FAINT = {"ads": 0.2, "fraud": 0.2, "gambling": 0.2, "rumour": 0.1}
+FAINT = {
+    "ads": 0.2,
+    "fraud": 0.2,
+    "gambling": 0.2,
+    "rumour": 0.1,
+    "negative_emotion": 0.1,
+    "incitement": 0.1,
+    "quarrel": 0.15,
+    "reputation": 0.2,
+    "off_topic": 0.3,
+}
 # Happenings of one kind that are remembered of a group.
 MOST_REMEMBERED = 60
 # Somebody else's words; a single word in quotation marks may be anybody's.
@@ -244,7 +260,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
         return None
     read_here = [one for one in case.signals if one.forwarded is forwarded]
-    if category == "abuse" and all(one.score < 1.0 for one in plain) and scolds_nobody(own_text(case.seen)[:READ]):
+    harmless = _HARMLESS.get(category)
+    if harmless and all(one.score < 1.0 for one in plain) and harmless(own_text(case.seen)[:READ]):
         return None
     if not plain and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
         return None

@@ -138,3 +138,16 @@ def test_a_score_alone_does_not_take_numbers_news_and_publicity_for_an_offence(
     text: str, category: str, accused: bool
 ) -> None:
     assert weighed(text, category) == accused
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "accused"),
+    [
+        ("没人管的那口老井,咱们今天淘干净了", "negative_emotion", False),
+        ("拼了,今夜把沥青摊完", "incitement", False),
+        ("罢课罢工都试过,抄家伙上,一起堵他的门", "incitement", True),
+        ("混日子算了,干得再多也白干", "negative_emotion", True),
+    ],
+)
+def test_one_weak_word_and_next_to_no_score_ask_nobody(text: str, category: str, accused: bool) -> None:
+    assert weighed(text, category) == accused

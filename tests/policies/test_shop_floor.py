@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.rules.shop_floor import speaks_of_work
+from policies.rules.shop_floor import calls_to_work, ends_well, speaks_of_work
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,22 @@ def test_whoever_hires_makes_no_bet() -> None:
 )
 def test_what_is_called_out_and_breaks_where_machines_run_is_no_offence(text: str, category: str, work: bool) -> None:
     assert speaks_of_work(text, category, 0.85) == work
+
+
+@pytest.mark.parametrize(
+    ("text", "well"),
+    [
+        ("心累了一个月,好在今晚顺利并网", True),
+        ("崩溃三回,总算搞定了", True),
+        ("熬到天亮,值了", True),
+        ("总算熬完了,可奖金又没影", False),
+        ("心累,真不想干了", False),
+    ],
+)
+def test_hardship_that_was_worth_it_is_no_venting(text: str, well: bool) -> None:
+    assert ends_well(text) == well
+
+
+def test_who_keeps_others_from_danger_incites_nobody() -> None:
+    assert calls_to_work("别让他进泵井,先测气体")
+    assert not calls_to_work("别让他进门,堵到发工资为止")
