@@ -783,6 +783,9 @@ def test_an_answer_is_to_the_point_and_other_talk_is_not(question: str, answer: 
         ("酸梅汤还剩没剩?", "还有,食堂方才又抬来一桶", "食堂的酸梅汤太甜"),
         ("值守那屋空调修没修?", "修了,但今天天气真热", "今天天气真热"),
         ("色母还够用几班?", "撑死两班", "我老公又忘了带伞"),
+        ("浮筒要不要换大号", "原样就成", "我姐刚办了张健身卡"),
+        ("订书钉还有吗", "二楼柜子顶上一盒", "二楼走廊刷漆呢"),
+        ("滤池几格在反冲?", "东边仨", "热搜上那个明星塌房了"),
     ],
 )
 def test_what_is_said_next_is_an_answer_unless_it_is_an_aside(question: str, answer: str, other: str) -> None:
