@@ -74,7 +74,7 @@ FAINT = {
     "fraud": 0.2,
     "gambling": 0.2,
     "rumour": 0.1,
-    "negative_emotion": 0.1,
+    "negative_emotion": 0.15,
     "incitement": 0.1,
     "quarrel": 0.15,
     "reputation": 0.2,

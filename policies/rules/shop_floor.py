@@ -35,6 +35,9 @@ _AMONG_COLLEAGUES = re.compile(
     "|喜[糖酒]|[放在](?:茶水间|冰箱|前台|门卫|门房|值班室|工位|桌上|柜子)|[随拿]便[拿抓吃]|先?拿[来去]用|借[我给]?(?:用|去|个|把|一下)|住院|手术(?!值)|发[烧热]|感冒|咳嗽|嗓子|哑了|崴|扭[了伤到]|骨折|拉肚子|[打挂]了?针|医务室|陪护|看病|复查|没睡好|生了|待产|产假|母[女子]平安|添了?[丁个]|当[爷奶外]|当[爸妈]|结婚|婚[礼假]|奔丧|丧假|去世|走了半|回家过年|锦旗|报平安|大家吃好|先不聊|说正事|谁(?:有|带|见过?|拿|看[到见])了?[^，,。]{0,10}"
     "(?:伞|药|创可贴|纸巾|胶带|笔|打气筒|模板|钥匙|充电|U盘|工牌|水杯|眼镜|安全帽|工具|表|资料|文件)"
 )
+# A short laugh at what another said is no talk of one's own.
+_LAUGHS = re.compile(r"[哈嘿嘻呵]{2,}(?!.*(?:[我咱][家妈爸]|老[公婆]|孩子|娃|同学))")
+_BRIEF = 12
 # What people talk of at leisure, whatever else they say with it.
 _LEISURE = re.compile(
     "有没有[人谁一想]|有人(?:一起|想|玩|会|要|约|去)|一[起块](?:去|玩|吃|看|打)|约[个不吗一]|走起|推荐|[求想]看|好[看玩笑吃喝]|房[价子]|股[市票]|基金|彩票|明星|[剧追电]剧|那[集部]|综艺|电影(?!票)|视频(?!会|监|巡|号)|游戏|开黑|球[赛星场]|国足|欧冠|世界杯|[NnCc][Bb][Aa]"
@@ -44,7 +47,7 @@ _LEISURE = re.compile(
 )
 # Hardship that was worth it, and what was no good after all.
 _ENDS_WELL = re.compile(
-    "(?:但|不过|可是?|好在|还好|幸好|终于|总算|最后|今天真?)[^。！!？?\n没不白又凭]{0,8}(?:值[得了]|成了|过了|通了|合龙|投产|兑现|到账|搞定|顺利|踏实|稳了|好了|完成|拿下|修好|赶上|交付|上线|高兴|开心|有盼头)|值了\\W*$"
+    "(?:但|不过|可是?|好在|还好|幸好|终于|总算|最后|今天真?)[^。！!？?\n没不白又凭]{0,8}(?:值[得了]|成了|过了|通了|合龙|投产|兑现|到账|搞定|顺利|踏实|稳了|好了|完成|拿下|修好|赶上|交付|上线|高兴|开心|有盼头)|第一[个名]|先进集体|冠军|头名|奖状|值了\\W*$"
 )
 _ENDS_ILL = re.compile(
     "(?:但|不过|可是?|结果|还是|凭)[^。！!？?\n]{0,12}[没不白又坑骗]|不干|没劲|没意思|没盼头|糊弄|压榨|黑心|[破狗烂]公司"
@@ -86,7 +89,7 @@ _KEPT = re.compile(
 )
 # Threats and calls have somebody they are made to or against.
 _AT_SOMEBODY = re.compile(
-    "[你他她]|老板|领导|厂长|主任|经理|大[家伙]|兄弟|一[起块]|[都全]别|[都全]不|集体|谁[敢不来去开]|咱|我们|弄死|揍|砍|捅死"
+    "[你他她]|老板|领导|厂长|主任|经理|大[家伙]|兄弟|一起|一块(?![都也儿板])|[都全]别|[都全]不|集体|谁[敢不来去开]|咱|我们|弄死|揍|砍|捅死"
 )
 # What somebody saw is no rumour; what he heard may be.
 _HEARSAY = re.compile(
@@ -158,6 +161,8 @@ def _is_on_duty(text: str, score: float) -> bool:
     if _LEISURE.search(text):
         return deals_with_others(text)
     if _SITE.search(text):
+        return True
+    if _LAUGHS.match(text) and len(text) <= _BRIEF:
         return True
     if score < SURE or (score < CERTAIN and not _PRIVATE.search(text)):
         return True
