@@ -31,8 +31,6 @@ from policies.rules.shop_floor import calls_to_work, ends_well, speaks_of_work
         ("敢再来,我让他核对核对我的厉害", "violence", False),
         ("我让他横着出去", "violence", False),
         ("最迟周三中午给我", "off_topic", True),
-        ("嘿嘿,晚上加个荷包蛋", "off_topic", True),
-        ("嘿嘿,我家娃又长个了", "off_topic", False),
         ("旧服务器一块都没剩,全敲了", "incitement", True),
         ("今夜两个人在工地守着,蚊子当夜宵", "off_topic", True),
         ("最晚那场电影谁去", "off_topic", False),
@@ -145,3 +143,8 @@ def test_hardship_that_was_worth_it_is_no_venting(text: str, well: bool) -> None
 def test_who_keeps_others_from_danger_incites_nobody() -> None:
     assert calls_to_work("别让他进泵井,先测气体")
     assert not calls_to_work("别让他进门,堵到发工资为止")
+
+
+@pytest.mark.parametrize(("text", "idle"), [("嘿嘿,晚上加个荷包蛋", False), ("嘿嘿,我家娃又长个了", True)])
+def test_a_short_laugh_is_no_idle_talk(text: str, idle: bool) -> None:
+    assert speaks_of_work(text, "off_topic", 0.97) != idle
