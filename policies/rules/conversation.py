@@ -198,7 +198,9 @@ def _tells_of_an_issue(text: str) -> bool:
     # Who finds the manners of the staff good complains of nothing.
     told = _PRAISED.sub("", told) if "态度" in told else told
     told = _THANKED.sub("", told) if "麻烦" in told or "急" in told else told
-    return bool(_ISSUE.search(told)) and not _SETTLED.search(told)
+    if not _ISSUE.search(told) or _SETTLED.search(told):
+        return False
+    return not _IN_HAND.search(told) or bool(_WANTS_MORE.search(told))
 
 
 # Of a message this much is read for issues.
@@ -231,6 +233,11 @@ _PRAISED = re2.compile(
 _THANKED = re2.compile(
     r"^(收到|好的?|谢谢|感谢)[了啦，,！!~ ]{0,2}麻烦(你们?|您)[们]?了[。！!~]?$|不(是很|太)?(着急|急着)"
 )
+# Who tells of trouble and what is done about it asks nothing, unless nothing came of it.
+_IN_HAND = re2.compile(
+    "(已经?|正在|我们|我这?边?)[^。！!？?\n]{0,10}(拦下|处理|整改|返工|挑选|补发|换[上了好]|修[好上了]|派人|安排|跟进|上报|报修|隔离|停[用机]|挂牌)"
+)
+_WANTS_MORE = re2.compile("谁|请|麻烦|帮|急|[?？吗呢]|没人|还没|一直|[几两三四五]次|催|怎么|不见|没来|没动静|没用|又")
 # What an asker says who has got his answer.
 _GRATEFUL = re2.compile(
     r"^[^\p{L}\p{N}]*(好的?|行|嗯+|OK|ok|哦+)?[，,！!~\s]*(谢谢|多谢|感谢|谢了|谢啦|太好了|太感谢|辛苦|懂了|明白|了解|原来|有了|拿到了|找到了|看到了|收到|搞定)"

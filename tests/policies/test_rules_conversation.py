@@ -316,6 +316,8 @@ def test_who_thanks_after_others_spoke_waits_no_more(between: str | None, text: 
     ("text", "starts"),
     [
         ("网银突然登不上,急着发工资", True),
+        ("有故障的那台终端我们已停用挂牌", False),
+        ("有故障的那台终端我已经报修三次,没人来", True),
         ("你们昨天柜台排队太久,很失望", True),
         ("请问对公账户怎么开?", True),
         ("转账一直没到账", True),
