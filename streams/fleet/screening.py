@@ -161,7 +161,7 @@ class ScreenHost(JudgingHost):
                 if due is not None and (tick := self._open[partition].next_for(key, due))
             ]
             await self._reach([(tick, key) for tick, (_, key) in reached])
-            asked = [place for _, place in reached]
+            asked = [place for tick, place in reached if tick.offset < self._open[place[0]].newest]
 
     async def _reach(self, turn: Sequence[tuple[Record, str]]) -> None:
         """Let each tick pass in a group. It is the broker's clock that passes; no sender's can hurry it."""
@@ -375,6 +375,11 @@ class _Ticks:
     def first(self) -> int:
         """The offset of the oldest."""
         return self._ticks[0][0].offset
+
+    @property
+    def newest(self) -> int:
+        """The offset of the last one."""
+        return self._ticks[-1][0].offset
 
     @property
     def last(self) -> Millis:
