@@ -4,7 +4,7 @@
                                [--json]
 
 A stack of its own (deploy/local/stack.py, free ports, a temporary folder) is started and removed again. Every part has topics
-of its own with 16 partitions, and `observations` is filled before a worker starts. Texts are those of DIR as in real_input.py,
+of its own with 4 partitions, and `observations` is filled before a worker starts. Texts are those of DIR as in real_input.py,
 else the project's own: everyday work talk with 1 offence in 1,000, or with --hard 5 in 100 and between them mostly what only
 looks like one. Messages go to 200 groups with 50 members each, one every two seconds
 in each group, the last one about now.
@@ -72,7 +72,7 @@ STACK = ROOT / "deploy" / "local" / "stack.py"
 PEERS = ROOT / "benchmarks" / "peers"
 PACK = "xianchuang"
 # As many as `xunqun topics create` makes.
-PARTITIONS = 16
+PARTITIONS = 4
 OFFENCES = 0.05
 # Of the messages whose waiting time is taken; in everyday talk there would be two a second.
 TIMED = 0.02

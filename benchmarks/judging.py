@@ -10,7 +10,7 @@ one; one every ten minutes in each group. Observations are decoded and measured 
 Five ways side by side, chunk by chunk, so that a slow moment of the machine slows all of them:
 `base` is `Screen.handle` under packs whose clauses bind nothing, `stateless` binds the rules that look at one message
 alone, `all` every rule, both with the states in memory. `embedded` is the embedded host with its SQLite store, `redis` is
-`ScreenHost` with a Redis of its own (deploy/local/stack.py) and 16 partitions, which publishes to nobody and settles after
+`ScreenHost` with a Redis of its own (deploy/local/stack.py) and 4 partitions, which publishes to nobody and settles after
 every chunk; both load, compare, encode and save the states that changed. Of those two, a `base` runs beside them as well: what
 is `added` is the difference, rules and state together.
 
