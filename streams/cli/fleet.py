@@ -129,7 +129,9 @@ def _serve_ingest(settings: "Settings", shown: bool = False) -> None:
 def create(
     partitions: Annotated[
         int,
-        typer.Option("--partitions", min=1, max=10_000, help="Of each topic; never changed later. Two for each worker."),
+        typer.Option(
+            "--partitions", min=1, max=10_000, help="Of each topic; never changed later. Two for each worker."
+        ),
     ] = 4,
     replication: Annotated[
         int, typer.Option("--replication", min=1, max=5, help="Copies of each; 3 in production.")
