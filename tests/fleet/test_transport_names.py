@@ -4,6 +4,7 @@ When a test fails here after an upgrade: read the new source of that name, put r
 tests/fleet/test_transport.py before the versions are changed in pyproject.toml and here.
 """
 
+import asyncio
 import inspect
 import tomllib
 from collections.abc import Iterator
@@ -278,3 +279,31 @@ async def test_settings_arrive_in_aiokafka() -> None:
     assert client._max_poll_records == transport.AHEAD * reading.batch
     assert (client._fetch_min_bytes, client._fetch_max_wait_ms) == transport.FETCH_QUIET
     assert [assignor.name for assignor in client._partition_assignment_strategy] == ["range"]
+
+
+def test_a_connection_that_uvloop_has_lost_is_a_lost_connection() -> None:
+    class Lost:
+        def write(self, data: bytes) -> None:
+            raise RuntimeError("unable to perform operation on a transport; the handler is closed")
+
+        def close(self) -> None:
+            """Closed already."""
+
+    class Request:
+        def prepare(self, versions: Any) -> Any:
+            return self
+
+        def build_request_header(self, **given: Any) -> Any:
+            return self
+
+        def encode(self) -> bytes:
+            return b""
+
+    async def run() -> None:
+        connection = aiokafka.conn.AIOKafkaConnection("127.0.0.1", 9)
+        connection._writer = Lost()
+        with pytest.raises(aiokafka.errors.KafkaConnectionError, match=r"127\.0\.0\.1:9 broken"):
+            connection.send(Request())
+        assert not connection.connected()
+
+    asyncio.run(run())
