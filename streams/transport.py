@@ -19,14 +19,15 @@ from typing import Any, ClassVar
 
 import aiokafka
 import faust
-from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaConnectionError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+import streams.kafka_connections  # noqa: F401
 
 Partitions = Callable[[set[TP]], Awaitable[None]]
 
@@ -48,22 +49,6 @@ LEAVE = 3.0
 # In batches' worth of records: the most that one look takes, and what may wait for the handler before the next look. By looks of
 # one batch, going to and from aiokafka's thread cost a third of the throughput.
 AHEAD = 4
-
-
-_write = AIOKafkaConnection.send
-
-
-def _send(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
-    # Of a connection that was lost a moment ago uvloop raises RuntimeError, where asyncio's own loop has OSError, the only one
-    # that aiokafka knows: the task that looks for brokers would end, and nothing be read ever again.
-    try:
-        return _write(self, request, expect_response)
-    except RuntimeError as error:
-        self.close(reason=CloseReason.CONNECTION_BROKEN)
-        raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
-
-
-AIOKafkaConnection.send = _send
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+import streams.kafka_connections  # noqa: F401
 from models.observation import Millis
 from streams.errors import Unavailable
 from streams.topics import (

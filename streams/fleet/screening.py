@@ -433,6 +433,7 @@ def _source(chunk: Chunk) -> str:
 
 def _set_aside(agent: Screen, record: Record, error: Exception) -> Effects:
     effects = set_aside(agent, record, error)
+    # It counts among what could not be used, not among what was judged.
     record.decoded = effects.records[0][2]
     return effects
 
