@@ -1,11 +1,13 @@
 """Records a second through the fleet's transport, beside bare aiokafka and stock Faust, from the same topic.
 
-    python benchmarks/transport.py [--json] [--brokers HOST:PORT] [--messages 200000] [--rounds 3]
+    python benchmarks/transport.py [--json] [--brokers HOST:PORT] [--messages 400000] [--rounds 7]
 
 Without brokers a Kafka is started on free ports in a temporary folder (deploy/local/stack.py) and ended afterwards. The topic has
 4 partitions of JSON records of about 300 bytes. Each reader is a process of its own on uvloop with an empty handler and its usual
 commits; its time goes from the first record, or chunk, to the last, and what came first is not counted. Stock Faust (one event
-a record, settings as they come) reads a tenth of the records. Figures are medians of the rounds, in which the readers take turns.
+a record, settings as they come) reads a tenth of the records. The readers take turns, all with a collector at rest as in a
+worker; speeds are medians of the rounds, and so are the ratios, each within its round: a machine's speed may change from one
+minute to the next.
 """
 
 import argparse
@@ -28,6 +30,7 @@ import faust
 import uvloop
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from streams.loading import rest_collector
 from streams.transport import Chunk, Reading, batch_app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,6 +126,7 @@ async def fill(brokers: str, topic: str, messages: int) -> None:
 
 async def report(reader: str, brokers: str, topic: str, group: str, messages: int) -> None:
     """Print the reader's figure and end this process."""
+    rest_collector()
     print(await READERS[reader](brokers, topic, group, messages), flush=True)
     # Without an orderly end, which stock Faust would not come to.
     os._exit(0)
@@ -187,17 +191,22 @@ def compare(brokers: str, messages: int, rounds: int, folder: str) -> dict[str, 
         "messages": messages,
         "rounds": rounds,
         **{f"{reader}_per_s": round(figure) for reader, figure in per_second.items()},
-        "ours_to_aiokafka": round(per_second["ours"] / per_second["aiokafka"], 2),
-        "ours_to_stock": round(per_second["ours"] / per_second["stock_faust"], 1),
+        "ours_to_aiokafka": round(within(found["ours"], found["aiokafka"]), 2),
+        "ours_to_stock": round(within(found["ours"], found["stock_faust"]), 1),
     }
+
+
+def within(ours: Sequence[float], others: Sequence[float]) -> float:
+    """The median of the ratios of each round."""
+    return statistics.median(one / other for one, other in zip(ours, others, strict=True))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Records a second through the fleet's transport.")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--brokers", help="HOST:PORT of a Kafka that runs; without it one is started")
-    parser.add_argument("--messages", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--messages", type=int, default=400_000)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--reader", choices=READERS, help=argparse.SUPPRESS)
     parser.add_argument("--topic", help=argparse.SUPPRESS)
     given = parser.parse_args()
