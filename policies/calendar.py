@@ -56,6 +56,11 @@ class WorkingCalendar:
             self._day = start, end, day
         return day
 
+    def day_began(self, at: Millis) -> Millis:
+        """When the local day of a time began."""
+        self.local_day(at)
+        return self._day[0]
+
     def after(self, start: Millis, span: Span) -> Millis:
         """Say when `span` has passed since `start`. Working days end at the end of that day, local time."""
         end = start + int(span.days * DAY)

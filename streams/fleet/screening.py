@@ -1,5 +1,6 @@
 """The host of screen: the one owner of its groups' states."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +29,9 @@ _FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 32, 16, 500
 _BESIDE = 4
 # Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, the longest unused go.
 _MOST_HELD = 16 << 20
-# States that go to the compacted topic at once; where so many wait for it, they do not wait for the next commit.
-_SETTLED_AT_ONCE = 64
+# States that go to the compacted topic at once; where so many wait for it, they do not wait for the next commit. Where the
+# most wait, nothing more is judged until they are there.
+_SETTLED_AT_ONCE, _MOST_UNSETTLED = 64, 512
 
 
 class ScreenHost(JudgingHost):
@@ -47,6 +49,8 @@ class ScreenHost(JudgingHost):
         self._bytes = 0
         # By group, the state that was saved and is not on the compacted topic yet; by place, the proof of a stretch.
         self._unsettled: dict[str | tuple[int, int], Record] = {}
+        self._settling = asyncio.Lock()
+        self._beside: asyncio.Task[None] | None = None
         # By partition, what was judged since the last commit, and its first record.
         self._stretches: dict[int, tuple[Record, Stretch]] = {}
         # By partition, ticks that may not have reached every group yet.
@@ -75,7 +79,7 @@ class ScreenHost(JudgingHost):
                     for some in abreast:
                         ticks = self._open.setdefault(some[0].partition, _Ticks())
                         for one in some:
-                            ticks.open(one, (edition, edition.screen.calendar.local_day(one.appended_at)))
+                            ticks.open(one, (edition, edition.screen.calendar.day_began(one.appended_at)))
                 else:
                     await self._catch_up_with_ticks(edition, abreast)
                     self.agent = edition.screen
@@ -111,10 +115,18 @@ class ScreenHost(JudgingHost):
             await self._reach(turn)
             fit = round(len(turn) * _TURN_SECONDS / (time.thread_time() - began))
             self._groups_a_turn = max(_LEAST_GROUPS, min(fit, 2 * self._groups_a_turn, _MOST_GROUPS))
-        if len(self._unsettled) >= _SETTLED_AT_ONCE:
-            # Nothing is committed while ticks are open.
-            await self.settle()
+        await self._settle_beside()
         return bool(self._open)
+
+    async def _settle_beside(self) -> None:
+        """Nothing is committed while ticks are open: what they change would pile up. No message waits for Kafka meanwhile."""
+        if self._beside is not None and (self._beside.done() or len(self._unsettled) >= _MOST_UNSETTLED):
+            # Not `await` of the task: who cancels this would cancel it.
+            await asyncio.wait({self._beside})
+            self._beside.result()
+            self._beside = None
+        if self._beside is None and len(self._unsettled) >= _SETTLED_AT_ONCE:
+            self._beside = asyncio.create_task(self.settle())
 
     def is_unfinished(self, topic: str, partition: int, end: int) -> bool:
         ticks = self._open.get(partition) if topic == OBSERVATIONS else None
@@ -125,18 +137,19 @@ class ScreenHost(JudgingHost):
 
         Many states in parts, for others wait meanwhile.
         """
-        for partition, (first, stretch) in self._stretches.items():
-            if stretch.count:
-                proof = record_of(VIEWS, first.key, Rows([stretch.row()]), first.appended_at)
-                self._unsettled[partition, first.offset] = proof
-        self._stretches.clear()
-        waiting = list(self._unsettled.items())
-        for start in range(0, len(waiting), _SETTLED_AT_ONCE):
-            some = waiting[start : start + _SETTLED_AT_ONCE]
-            await self._publish([record for _, record in some])
-            for name, record in some:
-                if self._unsettled.get(name) is record:
-                    del self._unsettled[name]
+        async with self._settling:
+            for partition, (first, stretch) in self._stretches.items():
+                if stretch.count:
+                    proof = record_of(VIEWS, first.key, Rows([stretch.row()]), first.appended_at)
+                    self._unsettled[partition, first.offset] = proof
+            self._stretches.clear()
+            waiting = list(self._unsettled.items())
+            for start in range(0, len(waiting), _SETTLED_AT_ONCE):
+                some = waiting[start : start + _SETTLED_AT_ONCE]
+                await self._publish([record for _, record in some])
+                for name, record in some:
+                    if self._unsettled.get(name) is record:
+                        del self._unsettled[name]
 
     def forget(self) -> None:
         """Another owner may have gone on from here: nothing at hand can be trusted."""
@@ -363,12 +376,12 @@ class _Ticks:
     """
 
     def __init__(self) -> None:
-        # Each with the edition and the local day by which it is judged.
-        self._ticks: deque[tuple[Record, tuple[Edition, str]]] = deque()
+        # Each with the edition by which it is judged, and when its local day began.
+        self._ticks: deque[tuple[Record, tuple[Edition, Millis]]] = deque()
         self.reached: dict[str, int] = {}
         self.stuck = 0
 
-    def open(self, tick: Record, judged_by: tuple[Edition, str]) -> None:
+    def open(self, tick: Record, judged_by: tuple[Edition, Millis]) -> None:
         self._ticks.append((tick, judged_by))
 
     @property
@@ -390,15 +403,18 @@ class _Ticks:
         """The first tick that a group is due for and was not given, or one of those that follow it.
 
         Nothing was said in the group between open ticks, or it was given those before. So the last of several that are
-        judged in the same way brings what they would bring together; but a new day is begun at its own first tick.
+        judged in the same way brings what they would bring together; but a day is begun at its own first tick, for since then
+        stands what is found wrong.
         """
         after = self.reached.get(key, -1)
         found: Record | None = None
-        way: tuple[Edition, str] | None = None
+        way: tuple[Edition, Millis] | None = None
         for tick, judged_by in self._ticks:
             if found is None:
                 if tick.appended_at >= due and tick.offset > after:
                     found, way = tick, judged_by
+                    if due <= way[1]:
+                        break
             elif judged_by != way:
                 break
             elif tick.appended_at >= found.appended_at:

@@ -6,17 +6,21 @@ tests/fleet/test_transport.py before the versions are changed in pyproject.toml 
 
 import asyncio
 import inspect
+import sys
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka.codec import zstd_encode
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.app.base import App, BootStrategy
 from faust.events import Event
 from faust.streams import Stream
@@ -30,6 +34,7 @@ from mode.threads import QueueServiceThread, ServiceThread
 from mode.utils.queues import FlowControlEvent
 
 from streams import transport
+from streams.fleet import kafka
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
@@ -307,3 +312,24 @@ def test_a_connection_that_uvloop_has_lost_is_a_lost_connection() -> None:
         assert not connection.connected()
 
     asyncio.run(run())
+
+
+def test_batches_are_packed_at_the_level_that_the_producer_asks_for(monkeypatch):
+    """aiokafka has no setting for it, so the function is replaced where its batches look it up."""
+    module = sys.modules[DefaultRecordBatchBuilder.__module__]
+    zstd = 4
+    text = b" ".join(b"%d" % (number * number % 9973) for number in range(20_000))
+
+    def size() -> int:
+        batch = DefaultRecordBatchBuilder(2, zstd, False, -1, -1, 0, 1 << 20)
+        batch.append(0, 1, b"k", text, [])
+        return len(batch.build())
+
+    assert kafka.Producer
+    ours = size()
+    sizes = {}
+    for level in (1, 3, 19):
+        monkeypatch.setattr(module, "zstd_encode", partial(zstd_encode, level=level))
+        sizes[level] = size()
+    assert ours == sizes[1]
+    assert len(set(sizes.values())) == 3
