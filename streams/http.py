@@ -426,7 +426,8 @@ class _Routes:
     async def show_metrics(self, request: web.Request) -> web.Response:
         # The service sets its gauges when it counts for its status. A store that hangs must not hide the counters.
         with suppress(Exception):
-            await asyncio.wait_for(self._service.status(), GAUGES_TIMEOUT)
+            async with asyncio.timeout(GAUGES_TIMEOUT):
+                await self._service.status()
         body, content_type = self._metrics.exposition()
         return web.Response(body=body, headers={"Content-Type": content_type})
 

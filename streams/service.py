@@ -183,8 +183,7 @@ class Service(DeskCalls):
             if ticked:
                 continue
             self._news.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _POLL_SECONDS)
+            await _wait(self._news, _POLL_SECONDS)
 
     async def _dispatch(self) -> None:
         try:
@@ -193,8 +192,7 @@ class Service(DeskCalls):
                     self._news.set()
                     continue
                 self._sendable.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._sendable.wait(), 1.0)
+                await _wait(self._sendable, 1.0)
         finally:
             await self._dispatcher.close()
 
@@ -241,3 +239,13 @@ class Service(DeskCalls):
                 why = f"{loop.__name__.strip('_')} failed: {type(error).__name__} at {place}"
                 self._broken[loop.__name__] = (time.monotonic(), why)
                 await asyncio.sleep(_STORE_RETRY_SECONDS)
+
+
+async def _wait(event: asyncio.Event, most: float) -> None:
+    """Wait for an event, or so many seconds.
+
+    Python 3.11's `wait_for` swallows a cancellation in whose moment the event is set: the service would never end.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(most):
+            await event.wait()

@@ -151,3 +151,19 @@ async def test_an_action_on_which_the_connector_breaks_is_tried_again(tmp_path, 
         assert service.ready() == (True, [])
     assert [one.call for one in actuator.asked] == ["notify", "notify"]
     assert len({one.id for one in actuator.asked}) == 1
+
+
+@pytest.mark.parametrize("moment", range(6))
+async def test_a_service_ends_whatever_comes_at_that_moment(host, moment):
+    """A wait that is over in the moment in which it is cancelled must not take the cancellation for its own."""
+    service = Service(host, SimulatedActuator(), Metrics(), tick_seconds=0.05)
+    await service.start()
+    await until_ready(service, True)
+    while host.backlog() or not service._news._waiters:
+        await asyncio.sleep(0.01)
+    service._news.set()
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(service.stop())
+    await asyncio.wait({stopping}, timeout=10)
+    assert stopping.done()
