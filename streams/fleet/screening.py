@@ -81,10 +81,11 @@ class ScreenHost(JudgingHost):
                         for one in some:
                             ticks.open(one, (edition, edition.screen.calendar.day_began(one.appended_at)))
                 else:
-                    await self._catch_up_with_ticks(edition, abreast)
+                    ahead = await self._catch_up_with_ticks(edition, abreast)
                     self.agent = edition.screen
-                    await self._judge(abreast)
+                    await self._judge([[*ahead.get(some[0].partition, ()), *some] for some in abreast])
                     for some in abreast:
+                        self._note_reached(ahead.get(some[0].partition, ()))
                         self._prove(some)
 
     def _kind(self, record: Record) -> tuple[bool, Edition]:
@@ -158,23 +159,33 @@ class ScreenHost(JudgingHost):
         self._open.clear()
         self._stretches.clear()
 
-    async def _catch_up_with_ticks(self, edition: Edition, chunks: Iterable[Chunk]) -> None:
-        """Let open ticks reach the groups of these chunks, which come after them: a group has one order."""
+    async def _catch_up_with_ticks(self, edition: Edition, chunks: Iterable[Chunk]) -> dict[int, list[Record]]:
+        """Let open ticks reach the groups of these chunks, which come after them: a group has one order.
+
+        Not the last of them, where it is judged as the chunks are: it is given, by partition, to be judged in one go with what
+        is said, so that the state is loaded and saved once.
+        """
         asked = [
             (chunk[0].partition, key)
             for chunk in chunks
             if chunk[0].topic == OBSERVATIONS and chunk[0].partition in self._open
             for key in sorted(edition.screen.keys(chunk))
         ]
+        ahead: dict[int, list[Record]] = {}
         while asked:
             found = await self._patiently(lambda asked=asked: self._states.due_at(asked))
-            reached = [
-                (tick, (partition, key))
-                for (partition, key), due in zip(asked, found, strict=True)
-                if due is not None and (tick := self._open[partition].next_for(key, due))
-            ]
-            await self._reach([(tick, key) for tick, (_, key) in reached])
-            asked = [place for tick, place in reached if tick.offset < self._open[place[0]].newest]
+            first: list[tuple[Record, str]] = []
+            for (partition, key), due in zip(asked, found, strict=True):
+                ticks = self._open[partition]
+                if due is None or not (tick := ticks.next_for(key, due)):
+                    continue
+                if tick.offset == ticks.newest and self._editions.at(tick.appended_at) is edition:
+                    ahead.setdefault(partition, []).append(_tick_of(tick, key))
+                else:
+                    first.append((tick, key))
+            await self._reach(first)
+            asked = [(tick.partition, key) for tick, key in first if tick.offset < self._open[tick.partition].newest]
+        return ahead
 
     async def _reach(self, turn: Sequence[tuple[Record, str]]) -> None:
         """Let each tick pass in a group. It is the broker's clock that passes; no sender's can hurry it."""
@@ -185,8 +196,12 @@ class ScreenHost(JudgingHost):
         for edition, chunks in editions.items():
             self.agent = edition.screen
             await self._judge(list(chunks.values()))
-        for tick, key in turn:
-            self._open[tick.partition].reached[key] = tick.offset
+            for some in chunks.values():
+                self._note_reached(some)
+
+    def _note_reached(self, ticks: Iterable[Record]) -> None:
+        for one in ticks:
+            self._open[one.partition].reached[one.key] = one.offset
 
     async def _judge(self, chunks: Sequence[Chunk]) -> None:
         """Judge chunks of different partitions together; those that share a group, after one another."""
