@@ -284,9 +284,8 @@ class Receipts(Rule):
         if who is None or case.is_robot:
             return ()
         running = place.deadlines(case)
-        for open_one in running:
-            if who not in open_one.data["answered"] and _takes_note(case, open_one):
-                open_one.data["answered"].append(who)
+        for noted in _noted(case, [one for one in running if who not in one.data["answered"]]):
+            noted.data["answered"].append(who)
         if self._asks(case, params) and not any(one.cause == case.seen.origin_id for one in running):
             if len(running) >= MOST_OPEN:
                 del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
@@ -365,21 +364,28 @@ def _silent(case: Case, person: Person, deadline: Deadline) -> Finding:
     )
 
 
-def _takes_note(case: Case, notice: Deadline) -> bool:
-    """Say whether a message acknowledges a notice, or answers it."""
-    text, about = own_text(case.seen), notice.data.get("about")
-    # A notice that was issued before its gist was kept.
-    if about is None:
-        return True
-    if not text.strip():
-        return case.seen.type == "file.uploaded" or case.seen.kind not in _NO_WORDS
-    if takes_note(text):
-        return True
-    if case.does(is_question):
-        return False
-    replies = case.seen.reply_to is not None and case.seen.reply_to.id == notice.cause
+def _noted(case: Case, notices: list[Deadline]) -> list[Deadline]:
+    """Which notices a message acknowledges, or answers; whatever is said counts for one whose gist was not kept yet."""
+    if not notices:
+        return []
+    text = own_text(case.seen)
+    said = bool(text.strip())
+    shows = case.seen.type == "file.uploaded" or case.seen.kind not in _NO_WORDS
+    if takes_note(text) if said else shows:
+        return notices
+    if not said or case.does(is_question):
+        return [one for one in notices if one.data.get("about") is None]
     own_name = case.person is not None and case.person.name in text
-    return replies or own_name or notice.subject in _mentioned(case) or not gist(text).isdisjoint(about)
+    reply_to = case.seen.reply_to.id if case.seen.reply_to else None
+    mentioned, words = _mentioned(case), gist(text)
+
+    def meets(notice: Deadline) -> bool:
+        about = notice.data.get("about")
+        if about is None or own_name or notice.cause == reply_to or notice.subject in mentioned:
+            return True
+        return not words.isdisjoint(about)
+
+    return list(filter(meets, notices))
 
 
 def _addressed(case: Case, text: str) -> list[str]:
