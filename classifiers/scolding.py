@@ -16,6 +16,11 @@ _OR_OF_THING = re.compile(rf"^(?:的|这|那|个|破|鬼|老|烂){{0,2}}{_THING}
 # A thing that somebody made or keeps is scolded with him.
 _MADE_BY = re.compile("^[^,，。]{0,4}(?:做|写|设计|开发|搞|弄|管|维护|负责)")
 _PERSON = re.compile("[你您他她@]")
+# Whose head it was says "I", or the mistake that is put right beside it.
+_MISTAKE = "(?:写|填|打|发|看|算|记|说|弄|装|拿|走|忘|搞)(?:错|反|漏|岔)"
+_OWN_HEAD = re.compile(
+    rf"我(?:今天|刚才?|刚刚|昨[天晚])?脑[子袋]|{_MISTAKE}.{{0,20}}脑[子袋]|脑[子袋].{{0,20}}(?:{_MISTAKE}|我[重改马])"
+)
 _ALONE = re.compile(
     "(?<!你以为)我(?:这|的)(?:个|破|猪)?(?:脑子|记性|眼神|手)|我(?:自己)?(?:真|就|简直)?是(?:个|一个|头|猪)"
     rf"|死(?:了)?我(?!们)|(?:破|鬼|烂|垃圾|[这那](?:[个台套](?!人)[^\W你他她]{{0,3}})?破?){_THING}|(?:狗日|见鬼|该死|操蛋)的(?:破|鬼)?{_THING}"
@@ -36,4 +41,9 @@ def insults_nobody(before: str, after: str) -> bool:
 
 def scolds_nobody(text: str) -> bool:
     """Say whether a text scolds its sender or a thing, and names nobody else: 我这破记性, 这破软件又卡死."""
-    return _ALONE.search(text) is not None and _SOMEBODY.search(text) is None
+    return owns_up(text) or (_ALONE.search(text) is not None and _SOMEBODY.search(text) is None)
+
+
+def owns_up(text: str) -> bool:
+    """Say whether somebody has his own head for a mistake, and names nobody else: 写错了，脑子被门夹了."""
+    return _OWN_HEAD.search(text) is not None and _SOMEBODY.search(text) is None

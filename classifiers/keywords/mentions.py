@@ -3,7 +3,7 @@
 import re
 
 from classifiers.keywords.matching import Hit
-from classifiers.scolding import insults_nobody
+from classifiers.scolding import insults_nobody, owns_up
 
 # Words of notices, warnings and reports. Hardly anybody who offers, threatens or insults writes them just before.
 _BEFORE = re.compile(
@@ -56,7 +56,14 @@ def is_mention(folded: str, hit: Hit) -> bool:
     # Whoever tells of a stolen account adds that its messages are not to be believed.
     if hit.category == "account_compromise":
         return _OF_ANYBODY.search(before) is not None
-    return _AFTER.search(after) is not None or (hit.category == "abuse" and insults_nobody(before, after))
+    if hit.category == "abuse" and (insults_nobody(before, after) or _is_own_head(folded, hit)):
+        return True
+    return _AFTER.search(after) is not None
+
+
+def _is_own_head(folded: str, hit: Hit) -> bool:
+    around = folded[max(0, hit.start - 2 * _REACH) : hit.end + 2 * _REACH]
+    return "脑" in folded[hit.start : hit.end] and owns_up(around)
 
 
 def _is_quoted(before: str, after: str) -> bool:

@@ -13,7 +13,9 @@ from field import Field
 BROKEN = Path(__file__).with_name("broken_worker.py")
 
 
-@pytest.mark.parametrize("name", ["kill-worker", "hanging-worker", "second-worker", "broker-away", "redis-empty", "poison"])
+@pytest.mark.parametrize(
+    "name", ["kill-worker", "hanging-worker", "second-worker", "broker-away", "redis-empty", "poison"]
+)
 async def test_the_answer_is_that_of_a_replay(stack, topic_prefix, tmp_path, name):
     fault, workers, scene = RUNS[name]
     field = scene(stack, tmp_path, topic_prefix)
