@@ -236,7 +236,7 @@ _THANKED = re2.compile(
     r"^(收到|好的?|谢谢|感谢)[了啦，,！!~ ]{0,2}麻烦(你们?|您)[们]?了[。！!~]?$|不(是很|太)?(着急|急着)"
 )
 _FAVOUR = re2.compile("麻烦|帮忙|尽快")
-_OF_ALL = re2.compile("各位|大家|同事们|所有人|全体|[互相]相|朋友圈|转发|点赞|投[个一]?票|涨[涨点]?[人粉]")
+_OF_ALL = re2.compile("各位|大家|同事们|所有人|全体|互相|相互|朋友圈|转发|点赞|投[个一]?票|涨[涨点]?[人粉]")
 # Who tells of trouble and what is done about it asks nothing, unless nothing came of it.
 _IN_HAND = re2.compile(
     "(已经?|正在|我们|我这?边?)[^。！!？?\n]{0,10}(拦下|处理|整改|返工|挑选|补发|换[上了好]|修[好上了]|派人|安排|跟进|上报|报修|隔离|停[用机]|挂牌)"

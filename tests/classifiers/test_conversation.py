@@ -588,6 +588,16 @@ NO_INSTRUCTIONS = (
 )
 
 
+@pytest.mark.parametrize("text", ["要得", "要得嘞", "可以的", "没得问题", "阔以"])
+def test_a_nod_in_dialect_is_a_receipt(text: str) -> None:
+    assert is_receipt(text)
+
+
+@pytest.mark.parametrize("text", ["需要得多", "可以的话发我一份", "要得那么急"])
+def test_what_only_holds_such_a_nod_is_none(text: str) -> None:
+    assert not is_receipt(text)
+
+
 @pytest.mark.parametrize("text", RECEIPTS)
 def test_an_acknowledgement_is_a_receipt(text: str) -> None:
     assert is_receipt(text)
@@ -764,6 +774,7 @@ def test_plain_talk_is_worth_no_question() -> None:
         ("叉车年检的合格证下来了吗", "等车管所签", "阳台的茉莉开得真好"),
         ("夜班巡检记录归档没有", "发邮箱了", "隔壁楼的玉兰开得正好"),
         ("喷码机缺墨报警怎么清", "看说明最后一页", "隔壁的猫生了三只"),
+        ("七号行车又啃轨了，归谁来修？", "起重班管", "4号炉出钢温度1640，成分都在线"),
     ],
 )
 def test_an_answer_is_to_the_point_and_other_talk_is_not(question: str, answer: str, other: str) -> None:
@@ -785,6 +796,7 @@ def test_an_answer_is_to_the_point_and_other_talk_is_not(question: str, answer: 
         ("色母还够用几班?", "撑死两班", "我老公又忘了带伞"),
         ("浮筒要不要换大号", "原样就成", "我姐刚办了张健身卡"),
         ("订书钉还有吗", "二楼柜子顶上一盒", "二楼走廊刷漆呢"),
+        ("吊篮谁来验?", "机电科派老钱", "5号泵轴温六十二，都在线"),
         ("滤池几格在反冲?", "东边仨", "热搜上那个明星塌房了"),
     ],
 )
@@ -855,6 +867,8 @@ def test_what_is_remembered_of_a_text_cannot_be_read() -> None:
         ("我们班组三人参加", True),
         ("👌", True),
         ("这就安排下去", True),
+        ("要得，我留", True),
+        ("留我", True),
         ("在几楼?", False),
         ("为什么又是周末啊", False),
         ("没收到附件", False),

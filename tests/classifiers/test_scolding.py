@@ -20,7 +20,13 @@ def test_who_owns_a_mistake_scolds_himself(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["你脑子被门夹了，日期又填错", "这也能写错，他脑子被门夹了", "脑子被门夹了才这么排班", "表格填错了，谁排的？"],
+    [
+        "你脑子被门夹了，日期又填错",
+        "这也能写错，他脑子被门夹了",
+        "脑子被门夹了才这么排班",
+        "表格填错了，谁排的？",
+        "又填错，脑子被门夹了吧",
+    ],
 )
 def test_whose_head_is_not_told_may_be_anybodys(text):
     assert not owns_up(text)

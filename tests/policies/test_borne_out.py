@@ -31,6 +31,10 @@ from policies.rules.borne_out import CERTAIN, EVEN, SURE, is_borne_out
         ("你算什么", "abuse", EVEN, True),
         ("你这脑袋是摆设?", "abuse", EVEN - 0.1, True),
         ("催得真紧", "off_topic", EVEN, True),
+        ("小祝把三号膜组的压差抄回来", "gambling", EVEN, False),
+        ("压大还是压小", "gambling", EVEN, True),
+        ("有老钱盯着,炉子都不敢偷懒", "rumour", EVEN, False),
+        ("这事大家都不敢说", "rumour", EVEN, True),
     ],
 )
 def test_a_score_needs_a_word_of_what_it_reads(text: str, category: str, score: float, asked: bool) -> None:

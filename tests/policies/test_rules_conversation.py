@@ -400,6 +400,20 @@ def test_an_issue_is_asked_about_only_where_the_clause_means_it() -> None:
     assert told("deadline.reply", {**TWO_HOURS, "asked": ["issue"], "types": ["company"]}, trouble, until=DAY) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("各位走的时候麻烦把灯关了", False),
+        ("推文上线啦,帮忙转发涨涨人气", False),
+        ("麻烦各位看下,系统登不上了", True),
+        ("麻烦帮我看下这笔款", True),
+    ],
+)
+def test_a_favour_asked_of_everybody_is_no_issue(text: str, asks: bool) -> None:
+    after = told("deadline.reply", {**TWO_HOURS, "asked": ["issue"]}, [(0, "member", text)], until=DAY)
+    assert bool(after) == asks
+
+
 def two_ask(answer: dict[str, Any]) -> list[str]:
     house = House(people=CUSTOMERS)
     for number, who in enumerate(("c1", "c2")):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from cases import DAY, GROUP, MEMBER, OWNER, PEOPLE, START, House, faults, overdue
+from cases import DAY, GROUP, MEMBER, OWNER, PEOPLE, START, House, faults, found, overdue
 
 from models import Change, Fact, Fleet, Group, Person
 from policies.directory import Directory
@@ -663,3 +663,18 @@ def test_only_the_fault_that_was_reminded_of_and_still_stands_has_consequences(
     )
     found = overdue("fault.unmended", house.sees("早", at=1), of="clause-0")
     assert [one.subject.id for one in found] == (["member"] if removed else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("我又拉了个施工协调群,扫码进", True),
+        ("群我建好了,叫现场快反,进的私我", True),
+        ("小群建好咯,搞外墙的都在", True),
+        ("防汛值守群建好了,名单见附件", False),
+        ("按会议要求,群我们建好了", False),
+        ("群里建好了共享表格", False),
+    ],
+)
+def test_who_founds_a_group_of_his_own_says_so(text: str, own: bool) -> None:
+    assert bool(found("registry.announced", House().sees(text), by="单位领导")) == own
