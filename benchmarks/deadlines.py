@@ -31,6 +31,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ from fleet import PACK, PARTITIONS, Place, Verdicts, cpu_seconds, own_stack, own
 from rich.console import Console
 from rich.progress import Progress
 
+from classifiers.conversation import asked_for
 from models import Account, Fleet, Group, Person, digest
 from models.observation import Millis
+from policies.deadlines import Deadline
 from policies.directory import Directory
 from policies.judge import CompiledPack
-from policies.state import Deadline, GroupState
+from policies.rules.conversation import packed_gist
+from policies.state import GroupState
 from streams.agents import Screen
 from streams.embedded import Embedded
 from streams.fleet.kafka import Producer
@@ -82,8 +86,18 @@ def fleet(groups: int) -> Fleet:
     return Fleet(people=people, groups=listed)
 
 
-def state(bound: Mapping[str, Any], group: int, given: argparse.Namespace, at: Millis, today: str) -> GroupState:
-    """A group with all its deadlines, of which some fall due in the seconds from `at` on, evenly over all groups."""
+@cache
+def remembered(text: str) -> tuple[str, tuple[str, ...]]:
+    return packed_gist(text), asked_for(text)
+
+
+def state(
+    bound: Mapping[str, Any], group: int, given: argparse.Namespace, at: Millis, today: str, work: Sequence[str]
+) -> GroupState:
+    """A group with all its deadlines, of which some fall due in the seconds from `at` on, evenly over all groups.
+
+    What is remembered of each question and notice is that of a text of `work`, as the rules remember it.
+    """
     asker = f"u{group}-0"
     found = GroupState(audited_on=today)
     due, step = given.due, given.within * 1000 / given.due
@@ -91,14 +105,12 @@ def state(bound: Mapping[str, Any], group: int, given: argparse.Namespace, at: M
         rule = "deadline.reply" if number < OPEN // 2 else "deadline.receipt"
         due_at = at + int((number + group % 97 / 97) * step) if number < due else at + DAY + number
         cause = digest("om", group, number)
-        data: dict[str, Any] = (
-            {"asker": asker, "at": at - DAY} if rule == "deadline.reply" else {"answered": [], "asked": []}
-        )
+        about, sought = remembered(work[(group * OPEN + number) % len(work)])
+        data: dict[str, Any] = {"about": about}
+        if rule == "deadline.reply":
+            data |= {"at": at - DAY, "for": sought}
         where = bound[rule]
-        name = digest("d", f"jsonl:g{group}", where.clause_id, where.index, asker, cause, due_at)
-        found.deadlines[name] = Deadline(
-            id=name, clause=where.clause_id, binding=where.index, subject=asker, cause=cause, due_at=due_at, data=data
-        )  # fmt: skip
+        found.deadlines.add(where.place.key, Deadline(due_at, asker, cause, data))
     return found
 
 
@@ -180,7 +192,7 @@ def embedded(given: argparse.Namespace, work: Sequence[str]) -> tuple[dict[str, 
             today = screen.calendar.local_day(at)
             for first in range(0, given.groups, AT_ONCE):
                 some = {
-                    f"jsonl:g{n}": state(bindings(screen), n, given, at, today)
+                    f"jsonl:g{n}": state(bindings(screen), n, given, at, today, work)
                     for n in range(first, min(given.groups, first + AT_ONCE))
                 }
                 with store.transaction(durable=False):
@@ -284,7 +296,7 @@ async def in_fleet(given: argparse.Namespace, stack: Any, work: Sequence[str], p
             places = await _places(at, given.groups)
             await _settled(states, given.groups, places, today)
             async with working(at, w1="screen") as (worker,):
-                due_at = await _open_deadlines(states, screen, given, places, today)
+                due_at = await _open_deadlines(states, screen, given, places, today, work)
                 verdicts = Judgements(at)
                 await verdicts.start()
                 await asyncio.sleep(max(0.0, due_at / 1000 - BEFORE - time.time()))
@@ -326,7 +338,12 @@ async def _settled(states: RedisStates, groups: int, places: Sequence[int], toda
 
 
 async def _open_deadlines(
-    states: RedisStates, screen: Screen, given: argparse.Namespace, places: Sequence[int], today: str
+    states: RedisStates,
+    screen: Screen,
+    given: argparse.Namespace,
+    places: Sequence[int],
+    today: str,
+    work: Sequence[str],
 ) -> Millis:
     """Write the deadlines under a worker that runs and has seen nothing of these groups; when they fall due."""
     keys = [f"jsonl:g{n}" for n in range(given.groups)]
@@ -336,7 +353,7 @@ async def _open_deadlines(
         versions = await states.version("screen", some)
         changes = []
         for number, key in enumerate(some, first):
-            one = state(bindings(screen), number, given, due_at, today)
+            one = state(bindings(screen), number, given, due_at, today, work)
             changes.append(
                 Change(
                     key,

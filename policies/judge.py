@@ -10,11 +10,12 @@ import msgspec
 
 from models import Cause, Mode, Unavailable, Violation, digest
 from models.observation import Millis
+from policies.deadlines import Deadline
 from policies.rules import RULES, Case, Finding, Rule, consequence
 from policies.rules.base import Place
 from policies.rules.content import prune_episodes
 from policies.schema import Binding, Clause, Pack
-from policies.state import Deadline, GroupState, StandingFault
+from policies.state import StandingFault
 
 # A deadline waits this long for records that are still on their way before it is judged.
 ALLOWED_LATENESS: Millis = 0
@@ -55,7 +56,7 @@ class CompiledPack:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
-        self.bound: dict[tuple[str, int], Bound] = {}
+        self.bound: dict[str, Bound] = {}  # by the key of its place
         # What its rules ask of the words of a message, with the words that each question needs.
         self.cues: dict[Hashable, str] = {}
         self.by_category: dict[str, list[Bound]] = defaultdict(list)
@@ -84,7 +85,7 @@ class CompiledPack:
         self.cues |= cues or {}
         asks, heeds = frozenset(cues or ()), rule.heeds(params)
         bound = Bound(clause_id, index, clause, binding, rule, params, rule.reads(params), asks, heeds, place)
-        self.bound[clause_id, index] = bound
+        self.bound[place.key] = bound
         if rule.standing:
             self.standing.append(bound)
         if isinstance(params, consequence.ConsequenceParams) and params.drafts:
@@ -154,10 +155,10 @@ def _without_doubled(found: Judgement) -> Judgement:
     return found
 
 
-def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
+def judge_due(case: Case, pack: CompiledPack, place: str, deadline: Deadline) -> Judgement:
     """Let the rule that set a deadline look again, now that it is reached. The case's `now` is the due time."""
     found = Judgement()
-    bound = pack.bound.get((deadline.clause, deadline.binding))
+    bound = pack.bound.get(place)
     if bound is None or _is_over(case):
         return found
     if deadline.cause == _LOOK:
@@ -166,40 +167,42 @@ def judge_due(case: Case, pack: CompiledPack, deadline: Deadline) -> Judgement:
         return _with_consequences(found, case, pack)
     for finding in bound.rule.due(case, bound.params, deadline):
         about = finding.episode or deadline.subject
-        violation_id = digest("v", case.view.key, deadline.clause, about, deadline.cause, deadline.due_at)
-        cause = finding.cause or Cause("deadline", deadline.id)
+        violation_id = digest("v", case.view.key, bound.clause_id, about, deadline.cause, deadline.due_at)
+        cause = finding.cause or Cause("deadline", _deadline_id(case, bound, deadline))
         _add(found, case, bound, finding, violation_id, cause=cause)
     return _with_consequences(found, case, pack)
 
 
-def due_deadlines(case: Case, now: Millis) -> list[Deadline]:
-    """The deadlines reached by `now`, oldest first. What happens in the very millisecond of a deadline is still in time."""
+def _deadline_id(case: Case, bound: Bound, one: Deadline) -> str:
+    return digest("d", case.view.key, bound.clause_id, bound.index, one.subject, one.cause, one.due_at)
+
+
+def due_deadlines(case: Case, now: Millis) -> list[tuple[str, Deadline]]:
+    """The deadlines reached by `now`, oldest first, with their places. What happens in the millisecond of one is in time."""
     passed = now + (case.seen.type == "clock.tick")
-    return sorted(case.state.deadlines.before(passed - ALLOWED_LATENESS), key=lambda one: (one.due_at, one.id))
+    return sorted(case.state.deadlines.before(passed - ALLOWED_LATENESS), key=_by_due)
+
+
+def _by_due(due: tuple[str, Deadline]) -> tuple[Any, ...]:
+    place, one = due
+    return one.due_at, place, one.subject, one.cause
 
 
 def _called(case: Case, pack: CompiledPack) -> Sequence[Bound]:
     """The rules that may have something to say on an observation: of words alone nearly none."""
     if case.cues is None or not pack.asked or not case.is_plain:
         return pack.by_type.get(case.seen.type, ())
-    cues, waiting = case.cues, _waiting(case.state)
+    cues, waiting = case.cues, case.state.deadlines.places
     heard = {one.category for one in case.signals} if case.signals else _NOBODY
     more = [
         one
         for one in pack.asked
-        if not one.asks.isdisjoint(cues)
-        or (heard and not one.heeds.isdisjoint(heard))
-        or (waiting and (one.clause_id, one.index) in waiting)
+        if not one.asks.isdisjoint(cues) or (heard and not one.heeds.isdisjoint(heard)) or one.place.key in waiting
     ]
     return [*pack.unasked, *more] if more else pack.unasked
 
 
 _NOBODY: frozenset[str] = frozenset()
-
-
-def _waiting(state: GroupState) -> set[tuple[str, int]]:
-    """The bindings that have set deadlines; nearly always none."""
-    return {(one.clause, one.binding) for one in state.deadlines.values()} if state.deadlines else set()
 
 
 def _see(found: Judgement, case: Case, called: Iterable[Bound]) -> None:
@@ -239,7 +242,7 @@ def _judge_standing(found: Judgement, case: Case, pack: CompiledPack) -> None:
     for subject in subjects:
         for bound in pack.standing:
             findings = {one.subject.id: one for one in bound.rule.faults(case, bound.params, subject)}
-            _close_mended(case, bound, subject, findings)
+            _close_mended(case, bound, subject, findings, pack)
             for finding in findings.values():
                 _open_fault(found, case, bound, finding, pack)
             # What comes due within the day is looked at then; the rest, when its day begins.
@@ -274,19 +277,23 @@ _CHANGES = frozenset(
 
 
 def _fault_key(bound: Bound, subject: str) -> str:
-    return f"{bound.clause_id}|{bound.index}|{subject}"
+    return f"{bound.place.key}|{subject}"
 
 
-def _close_mended(case: Case, bound: Bound, subject: str | None, findings: dict[str, Finding]) -> None:
-    prefix = f"{bound.clause_id}|{bound.index}|"
+def _close_mended(
+    case: Case, bound: Bound, subject: str | None, findings: dict[str, Finding], pack: CompiledPack
+) -> None:
+    prefix = _fault_key(bound, "")
     for key, fault in case.state.faults.items():
         if not fault.open or not key.startswith(prefix):
             continue
         who = key[len(prefix) :]
         if who not in findings and subject in (None, who):
             fault.open = False
-            for name in [one.id for one in case.state.deadlines.values() if one.data.get("fault") == key]:
-                del case.state.deadlines[name]
+            for later in pack.unmended:
+                for reminded in later.place.deadlines(case):
+                    if reminded.data.get("fault") == key:
+                        later.place.end(case, reminded)
 
 
 def _open_fault(found: Judgement, case: Case, bound: Bound, finding: Finding, pack: CompiledPack) -> None:

@@ -1,114 +1,14 @@
 """What is remembered of one group between observations, and the view of the group that follows from it."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-import msgspec
 from msgspec import Raw, Struct, field
 
 from models import Fleet, Group
 from models.observation import Millis, Observation
+from policies.deadlines import Deadlines
 from policies.directory import Directory
-
-
-# Python need not look for cycles among them: a group may have a hundred, and `data` holds plain values.
-class Deadline(Struct, kw_only=True, array_like=True, gc=False):
-    """A date on which a rule looks again. `clause` and `binding` say whose it is; `cause` what set it.
-
-    Encoded as an array in this order: a new field goes to the end, with a default.
-    """
-
-    due_at: Millis
-    id: str
-    clause: str
-    binding: int
-    subject: str
-    cause: str
-    data: dict[str, Any] = {}
-
-
-class _DueAt(Struct, array_like=True):
-    """What is read of a deadline first."""
-
-    due_at: Millis
-
-
-_DUE_AT = msgspec.json.Decoder(_DueAt)
-_ONE = msgspec.json.Decoder(Deadline)
-_SOME = msgspec.json.Decoder(list[Deadline])
-
-
-class Deadlines(MutableMapping[str, Deadline]):
-    """Open deadlines by id, earliest first, and of those due together the one that was set first.
-
-    They are read when somebody asks: time that passes in a group is about a few of a hundred.
-    """
-
-    __slots__ = ("_kept",)
-
-    def __init__(self, kept: list[Any]) -> None:
-        """`kept` is in order, those that were not read yet (`Raw`) at the end; it is changed in place."""
-        self._kept = kept
-
-    @property
-    def next_due(self) -> Millis | None:
-        if not self._kept:
-            return None
-        first = self._kept[0]
-        return first.due_at if type(first) is Deadline else _DUE_AT.decode(first).due_at
-
-    def before(self, time: Millis) -> list[Deadline]:
-        """Those that are due before a time."""
-        found: list[Deadline] = []
-        for index, one in enumerate(self._kept):
-            if type(one) is not Deadline:
-                if _DUE_AT.decode(one).due_at >= time:
-                    break
-                one = self._kept[index] = _ONE.decode(one)
-            elif one.due_at >= time:
-                break
-            found.append(one)
-        return found
-
-    def _read(self) -> list[Deadline]:
-        if self._kept and type(self._kept[-1]) is not Deadline:
-            first = next(index for index, one in enumerate(self._kept) if type(one) is not Deadline)
-            self._kept[first:] = _SOME.decode(b"[" + b",".join(self._kept[first:]) + b"]")
-        return self._kept
-
-    def _place(self, name: str) -> int:
-        """Where it is; KeyError. What ends is mostly among the first."""
-        for index, one in enumerate(self._kept):
-            if type(one) is not Deadline:
-                break
-            if one.id == name:
-                return index
-        else:
-            raise KeyError(name)
-        self._read()
-        return self._place(name)
-
-    def __getitem__(self, name: str) -> Deadline:
-        found: Deadline = self._kept[self._place(name)]
-        return found
-
-    def __setitem__(self, name: str, one: Deadline) -> None:
-        self.pop(name, None)
-        self._kept.insert(bisect_right(self._read(), one.due_at, key=lambda other: other.due_at), one)
-
-    def __delitem__(self, name: str) -> None:
-        del self._kept[self._place(name)]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([one.id for one in self._read()])
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def values(self) -> list[Deadline]:  # type: ignore[override]
-        """As they are now: who goes through them may end some."""
-        return list(self._read())
 
 
 class StandingFault(Struct, kw_only=True):
@@ -143,8 +43,7 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     shown_roles: dict[str, str] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-    # The first fleets kept them by id, each as a mapping.
-    _deadlines: list[Raw] | dict[str, dict[str, Any]] = field(default_factory=list, name="deadlines")
+    _deadlines: dict[str, list[Raw]] = field(default_factory=dict, name="deadlines")
     faults: dict[str, StandingFault] = field(default_factory=dict)
     invited: dict[str, str] = field(default_factory=dict)
     brought: dict[str, str] = field(default_factory=dict)
@@ -160,14 +59,9 @@ class GroupState(Struct, kw_only=True, omit_defaults=True):
     message_days: int = 0
     lately: dict[str, list[tuple[Millis, str, str]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if isinstance(self._deadlines, dict):
-            some = sorted((Deadline(**one) for one in self._deadlines.values()), key=lambda one: one.due_at)
-            self._deadlines = cast(list[Raw], some)
-
     @property
     def deadlines(self) -> Deadlines:
-        return Deadlines(cast(list[Any], self._deadlines))
+        return Deadlines(cast(dict[str, list[Any]], self._deadlines))
 
     def keep(self, what: str, happened: list[tuple[Millis, str, str]]) -> None:
         """Remember what a rule counts, oldest first; what is empty takes no room. The rule says how much is enough."""

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct
 
 from classifiers.conversation import Act
-from models import Cause, Evidence, Observation, Person, Signal, Subject, digest
+from models import Cause, Evidence, Observation, Person, Signal, Subject
 from models.observation import Millis
 from policies.calendar import WorkingCalendar
+from policies.deadlines import Deadline
 from policies.directory import Directory
-from policies.state import Deadline, GroupState, GroupView
+from policies.state import GroupState, GroupView
 
 
 @dataclass(frozen=True)
@@ -180,27 +182,34 @@ class Place:
     clause: str
     binding: int
 
+    @cached_property
+    def key(self) -> str:
+        return f"{self.clause}|{self.binding}"
+
     def set_deadline(
-        self, case: Case, *, subject: str, cause: str, due_at: Millis, data: dict[str, Any] | None = None
+        self,
+        case: Case,
+        *,
+        subject: str,
+        cause: str,
+        due_at: Millis,
+        data: dict[str, Any] | None = None,
+        most: int | None = None,
     ) -> None:
-        """Ask to look again at `due_at`. Its id follows from clause, subject, cause and due time."""
-        name = digest("d", case.view.key, self.clause, self.binding, subject, cause, due_at)
-        case.state.deadlines[name] = Deadline(
-            id=name,
-            clause=self.clause,
-            binding=self.binding,
-            subject=subject,
-            cause=cause,
-            due_at=due_at,
-            data=data or {},
-        )
+        """Ask to look again at `due_at`.
+
+        Where `most` are open already, the earliest gives way.
+        """
+        if most is not None and len(running := self.deadlines(case)) >= most:
+            self.end(case, running[0])
+        case.state.deadlines.add(self.key, Deadline(due_at, subject, cause, data or {}))
+
+    def end(self, case: Case, one: Deadline) -> None:
+        case.state.deadlines.end(self.key, one)
 
     def deadlines(self, case: Case) -> list[Deadline]:
-        """Those that were set here and are open; nearly always none."""
-        waiting = case.state.deadlines
-        if not waiting:
-            return []
-        return [one for one in waiting.values() if one.clause == self.clause and one.binding == self.binding]
+        """Those that were set here and are open, earliest first; nearly always none."""
+        return case.state.deadlines.of(self.key)
 
 
 def own_text(seen: Observation) -> str:

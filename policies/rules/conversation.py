@@ -1,6 +1,7 @@
 """Rules on answers that are owed: replies to questions and receipts for instructions."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from array import array
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import re2
@@ -19,11 +20,11 @@ from classifiers.conversation import (
     takes_note,
     waives_reply,
 )
-from models import Cause, Evidence, Person, Subject
+from models import Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES
+from policies.deadlines import Deadline
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.schema import Span
-from policies.state import Deadline
 
 # A group can owe this many answers at once; the oldest gives way.
 MOST_OPEN = 50
@@ -69,32 +70,31 @@ class Reply(Rule):
         if case.sender_id is None or case.is_robot or not case.view.is_of(params.types, params.except_types):
             return ()
         running = place.deadlines(case)
-        waits = any(one.data.get("asker") == case.sender_id for one in running)
+        own = [one for one in running if one.subject == case.sender_id]
+        others = [one for one in running if one.subject != case.sender_id] if own else running
         asker = not params.askers or _is_one_of(case, params.askers)
-        if running and not (asker and params.askers):
-            for answered in _answered(case, running, anyhow=bool(params.askers)):
-                del case.state.deadlines[answered.id]
-        if waits and not case.does(is_question):
+        if others and not (asker and params.askers):
+            for answered in _answered(case, others, anyhow=bool(params.askers)):
+                place.end(case, answered)
+        if own and not case.does(is_question):
             told = own_text(case.seen)[:READ]
             settled = _SETTLED.search(told) is not None
             grateful = not settled and _GRATEFUL.search(told) is not None
-            for own in [one for one in running if one.data.get("asker") == case.sender_id]:
+            for one in own:
                 # Thanks before anybody spoke are thanks in advance.
-                if settled or (grateful and own.data.get("heard")):
-                    case.state.deadlines.pop(own.id, None)
-        for other in running:
-            if other.data.get("asker") != case.sender_id:
-                other.data["heard"] = True
+                if settled or (grateful and one.data.get("heard")):
+                    place.end(case, one)
+        for one in others:
+            one.data["heard"] = True
         # Whoever asks again asks the same: one answer serves.
-        if asker and not waits and self._asks(case, params):
-            if len(running) >= MOST_OPEN:
-                case.state.deadlines.pop(min(running, key=lambda one: one.due_at).id, None)
+        if asker and not own and self._asks(case, params):
             place.set_deadline(
                 case,
                 subject=case.sender_id,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={"asker": case.sender_id, "at": case.now, "to": _called(case), **_sought(own_text(case.seen))},
+                data=_sought(case),
+                most=MOST_OPEN,
             )
         return ()
 
@@ -113,7 +113,6 @@ class Reply(Rule):
             subject=case.group_subject,
             explanation="工作布置或问询在规定时间内无人回应",
             evidence=(Evidence(signal="deadline", category="reply", why=f"未获回应的消息：{deadline.cause}"),),
-            cause=Cause("deadline", deadline.id),
             mend=params.interim or None,
             category="reply",
         )
@@ -131,24 +130,23 @@ def _is_one_of(case: Case, tags: tuple[str, ...]) -> bool:
     return "customer" in tags and (external or bool(case.directory.people))
 
 
-def _answered(case: Case, running: list[Deadline], *, anyhow: bool) -> list[Deadline]:
+def _answered(case: Case, others: list[Deadline], *, anyhow: bool) -> list[Deadline]:
     """Which open questions of others a message answers: those it is addressed to, else all asked before it that it meets.
 
     `anyhow`: whatever is said is an answer, as the staff's words are to customers who wait for them.
     """
     seen = case.seen
-    asked = [one for one in running if one.data["asker"] != case.sender_id and one.data.get("at", 0) <= case.now]
+    asked = [one for one in others if one.data["at"] <= case.now]
     to = _mentioned(case)
     reply_to = seen.reply_to.id if seen.reply_to else None
-    direct = [one for one in asked if one.cause == reply_to or one.data["asker"] in to]
+    direct = [one for one in asked if one.cause == reply_to or one.subject in to]
     return direct or [one for one in asked if anyhow or _meets(case, one.data, to)]
 
 
 def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
     """Say whether a message that is addressed to no asker answers a question all the same."""
     named = asked.get("to") or ()
-    # A question that was asked before its gist was kept.
-    if "about" not in asked or case.sender_id in named:
+    if case.sender_id in named:
         return True
     text = own_text(case.seen)
     if not text.strip():
@@ -158,17 +156,18 @@ def _meets(case: Case, asked: dict[str, Any], to: set[str]) -> bool:
     told = {case.directory.people[one].name for one in named if one in case.directory.people}
     if any(one in text for one in told):
         return True
-    if case.does(is_question) or (case.does(is_notice) and gist(text).isdisjoint(asked["about"])):
+    if case.does(is_question) or (case.does(is_notice) and gist(text).isdisjoint(_about(asked))):
         return False
     # Of what somebody else is asked by name, others may know whether it is so; the rest is his to say.
-    kinds = [one for one in asked["for"] if one == "whether"] if named else asked["for"]
-    soon = not asked.get("heard") or case.now - asked.get("at", 0) <= _AT_ONCE
-    next_said = bool(asked["for"]) and not named and soon
+    sought = asked.get("for", ())
+    kinds = [one for one in sought if one == "whether"] if named else sought
+    soon = not asked.get("heard") or case.now - asked["at"] <= _AT_ONCE
+    next_said = bool(sought) and not named and soon
     to_the_point = is_to_the_point(
-        text, kinds, asked["about"], brief=not named, next_said=next_said, aside=_is_aside(case)
+        text, kinds, _about(asked), brief=not named, next_said=next_said, aside=_is_aside(case)
     )
     # Where nothing in particular is asked for, as in an assignment, taking it on answers.
-    return (not to or to <= set(named)) and (to_the_point or (not asked["for"] and takes_note(text)))
+    return (not to or to <= set(named)) and (to_the_point or (not sought and takes_note(text)))
 
 
 def _is_aside(case: Case) -> bool:
@@ -187,9 +186,31 @@ def _mentioned(case: Case) -> set[str]:
     return {case.directory.subject(case.seen.platform, one.id) for one in case.seen.mentions or () if one.id}
 
 
-def _sought(text: str) -> dict[str, list[Any]]:
-    """What is remembered of a question or notice, to know an answer by: nothing that could be read."""
-    return {"for": list(asked_for(text)), "about": sorted(gist(text))}
+def _sought(case: Case) -> dict[str, Any]:
+    """What is remembered of a question, to know an answer by: nothing that could be read."""
+    text = own_text(case.seen)
+    return {"at": case.now} | _kept({"to": _called(case), "for": asked_for(text), "about": packed_gist(text)})
+
+
+def _announced(case: Case) -> dict[str, Any]:
+    """What is remembered of a notice."""
+    text = own_text(case.seen)
+    return _kept({"asked": _addressed(case, text), "about": packed_gist(text)})
+
+
+def _kept(data: dict[str, Any]) -> dict[str, Any]:
+    """What says something: a group may have a hundred of these."""
+    return {name: value for name, value in data.items() if value}
+
+
+def packed_gist(text: str) -> str:
+    """What a text is about, as it is kept with a deadline; empty where it is about nothing in particular."""
+    return array("H", sorted(gist(text))).tobytes().hex()
+
+
+def _about(data: Mapping[str, Any]) -> Sequence[int]:
+    """The gist of what was asked or announced."""
+    return array("H", bytes.fromhex(data.get("about", "")))
 
 
 def _tells_of_an_issue(text: str) -> bool:
@@ -288,21 +309,17 @@ class Receipts(Rule):
         if who is None or case.is_robot:
             return ()
         running = place.deadlines(case)
-        for noted in _noted(case, [one for one in running if who not in one.data["answered"]]):
-            noted.data["answered"].append(who)
+        owing = [one for one in running if one.subject != who and who not in one.data.get("answered", ())]
+        for noted in _noted(case, owing):
+            noted.data.setdefault("answered", []).append(who)
         if self._asks(case, params) and not any(one.cause == case.seen.origin_id for one in running):
-            if len(running) >= MOST_OPEN:
-                del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
             place.set_deadline(
                 case,
                 subject=who,
                 cause=case.seen.origin_id,
                 due_at=case.calendar.after(case.now, params.within),
-                data={
-                    "answered": [],
-                    "asked": _addressed(case, own_text(case.seen)),
-                    "about": sorted(gist(own_text(case.seen))),
-                },
+                data=_announced(case),
+                most=MOST_OPEN,
             )
         return ()
 
@@ -326,7 +343,6 @@ class Receipts(Rule):
                 subject=Subject("message", deadline.cause),
                 explanation=f"未在规定时间内回复：{named}（共 {len(missing)} {'个部门' if params.by == 'department' else '人'}）",
                 evidence=(Evidence(signal="deadline", category="receipt", why=f"未全部回复的消息：{deadline.cause}"),),
-                cause=Cause("deadline", deadline.id),
                 category="receipt",
             )
 
@@ -334,7 +350,7 @@ class Receipts(Rule):
         return case.does(is_notice) or case.directory.is_leader(case.person) or case.sender_role != "member"
 
     def _missing(self, case: Case, params: ReceiptParams, deadline: Deadline) -> list[str]:
-        answered, asked = set(deadline.data["answered"]), deadline.data.get("asked") or ()
+        answered, asked = set(deadline.data.get("answered", ())), deadline.data.get("asked", ())
         people, owing = self._people(case, deadline)
         if params.by == "department":
             # Who gives an instruction speaks for his own department, unless it is the one that he asks.
@@ -345,13 +361,13 @@ class Receipts(Rule):
         return [one.name for one in self._silent_people(case, deadline)]
 
     def _silent_people(self, case: Case, deadline: Deadline) -> list[Person]:
-        answered = deadline.data["answered"]
+        answered = deadline.data.get("answered", ())
         _, owing = self._people(case, deadline)
         return [one for one in owing if one.id not in answered and one.id != deadline.subject]
 
     def _people(self, case: Case, deadline: Deadline) -> tuple[list[Person], list[Person]]:
         """The staff in the group, and those of them who are asked."""
-        asked = deadline.data.get("asked") or ()
+        asked = deadline.data.get("asked", ())
         people = [case.directory.people[one] for one in sorted(case.view.members) if one in case.directory.people]
         people = [one for one in people if one.status in ("active", "probation")]
         return people, [one for one in people if not asked or one.id in asked or one.department in asked]
@@ -362,14 +378,13 @@ def _silent(case: Case, person: Person, deadline: Deadline) -> Finding:
         subject=Subject("member", person.id),
         explanation="群内通知未在规定时间内回应，请回复“收到”或以其他方式表示知悉",
         evidence=(Evidence(signal="deadline", category="receipt", why=f"未回复的消息：{deadline.cause}"),),
-        cause=Cause("deadline", deadline.id),
         episode=person.id,
         category="receipt",
     )
 
 
 def _noted(case: Case, notices: list[Deadline]) -> list[Deadline]:
-    """Which notices a message acknowledges, or answers; whatever is said counts for one whose gist was not kept yet."""
+    """Which notices a message acknowledges, or answers."""
     if not notices:
         return []
     text = own_text(case.seen)
@@ -378,18 +393,16 @@ def _noted(case: Case, notices: list[Deadline]) -> list[Deadline]:
     if takes_note(text) if said else shows:
         return notices
     if not said or case.does(is_question):
-        return [one for one in notices if one.data.get("about") is None]
-    own_name = case.person is not None and case.person.name in text
+        return []
+    if case.person is not None and case.person.name in text:
+        return notices
     reply_to = case.seen.reply_to.id if case.seen.reply_to else None
     mentioned, words = _mentioned(case), gist(text)
-
-    def meets(notice: Deadline) -> bool:
-        about = notice.data.get("about")
-        if about is None or own_name or notice.cause == reply_to or notice.subject in mentioned:
-            return True
-        return not words.isdisjoint(about)
-
-    return list(filter(meets, notices))
+    return [
+        one
+        for one in notices
+        if one.cause == reply_to or one.subject in mentioned or not words.isdisjoint(_about(one.data))
+    ]
 
 
 def _addressed(case: Case, text: str) -> list[str]:

@@ -9,12 +9,12 @@ from typing import Literal
 import re2
 from msgspec import Struct, field
 
-from models import Cause, Evidence, Person, Subject
+from models import Evidence, Person, Subject
 from models.observation import MESSAGE_TYPES, Millis
+from policies.deadlines import Deadline
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.rules.roster import known_as, shown_name
 from policies.schema import Span
-from policies.state import Deadline
 
 # A group can wait for this many joiners at once; the oldest gives way.
 MOST_JOINERS = 200
@@ -167,11 +167,8 @@ class Joiner(Rule):
             return
         if not case.view.is_of(params.types, params.except_types):
             return
-        running = place.deadlines(case)
-        if len(running) >= MOST_JOINERS:
-            del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
         due_at = case.calendar.after(case.now, params.within)
-        place.set_deadline(case, subject=who, cause=case.seen.origin_id, due_at=due_at)
+        place.set_deadline(case, subject=who, cause=case.seen.origin_id, due_at=due_at, most=MOST_JOINERS)
 
     def due(self, case: Case, params: JoinerParams, deadline: Deadline) -> Iterable[Finding]:
         who = deadline.subject
@@ -185,7 +182,6 @@ class Joiner(Rule):
             evidence=(
                 Evidence(signal="deadline", category="duty", why=f"入群后{worded(params.within)}内没有相应记录"),
             ),
-            cause=Cause("deadline", deadline.id),
             category="duty",
         )
 
@@ -196,7 +192,7 @@ _INTRODUCES = re2.compile(r"我是|我叫|本人|自我介绍|新(来|人|同事
 def _drop(case: Case, place: Place, who: str | None) -> None:
     for one in place.deadlines(case):
         if one.subject == who:
-            del case.state.deadlines[one.id]
+            place.end(case, one)
 
 
 class AcknowledgedParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

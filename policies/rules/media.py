@@ -7,12 +7,12 @@ import re2
 from msgspec import Struct, field
 
 from classifiers.conversation import is_receipt
-from models import Attachment, Cause, Evidence, Subject, digest
+from models import Attachment, Evidence, Subject, digest
 from models.observation import MESSAGE_TYPES, Millis
+from policies.deadlines import Deadline
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.content import weigh
 from policies.schema import Span
-from policies.state import Deadline
 
 # The last people of a group who said something; who is pushed out by more of them spoke too long ago to explain a picture.
 _SPEAKERS = 30
@@ -66,7 +66,7 @@ class NeedsText(Rule):
         elif has_words(case):
             _note_speaker(case, who)
             for open_one in _series(case, place, who):
-                del case.state.deadlines[open_one.id]
+                place.end(case, open_one)
         elif _is_picture(case) and seen.reply_to is None and case.sender_role not in params.exempt_roles:
             self._wait(case, params, place, who)
         return ()
@@ -92,7 +92,6 @@ class NeedsText(Rule):
             evidence=(
                 Evidence(signal="media", category="image", why=f"{shown} 张图片前后均无本人说明：{deadline.cause}"),
             ),
-            cause=Cause("deadline", deadline.id),
             category="image",
         )
 
@@ -129,7 +128,7 @@ def _take_back(case: Case, place: Place) -> None:
         if of is not None and of.id in shown:
             shown.remove(of.id)
             if not shown:
-                del case.state.deadlines[open_one.id]
+                place.end(case, open_one)
 
 
 class TextFirstParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from models import Evidence, Group, Person, Subject
 from models.observation import MESSAGE_TYPES, Millis
+from policies.deadlines import Deadline
 from policies.directory import Directory
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.rules.names import core_of, shows_work, simplified
 from policies.schema import Span
-from policies.state import Deadline, pack_name
+from policies.state import pack_name
 
 FIELD_NAMES = {
     "filed_at": "备案时间",

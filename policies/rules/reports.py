@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from models import Cause, Evidence
 from models.observation import MESSAGE_TYPES
+from policies.deadlines import Deadline
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
 from policies.schema import Span
-from policies.state import Deadline
 
 # A group can have this many reports open at once; the oldest gives way.
 MOST_OPEN = 50
@@ -62,20 +62,19 @@ class ReportIntake(Rule):
             cause = None if seen.is_message else Cause("report", seen.id)
             yield self._finding(case, params, "群内反映问题" if seen.is_message else "收到成员举报", cause)
         else:
-            running = place.deadlines(case)
-            if len(running) >= MOST_OPEN:
-                del case.state.deadlines[min(running, key=lambda one: one.due_at).id]
             due_at = case.calendar.after(case.now, params.within)
             # The report's id only: who filed it is not remembered.
             data = {"open": True} if seen.is_message else None
-            place.set_deadline(case, subject=case.view.group.id, cause=seen.origin_id, due_at=due_at, data=data)
+            place.set_deadline(
+                case, subject=case.view.group.id, cause=seen.origin_id, due_at=due_at, data=data, most=MOST_OPEN
+            )
 
     def _stated(self, case: Case, params: ReportParams, place: Place) -> None:
         fact = case.seen.fact
         if fact and fact.name == params.handled and self._counts(case):
             for one in place.deadlines(case):
                 if fact.ref in (None, one.cause):
-                    del case.state.deadlines[one.id]
+                    place.end(case, one)
 
     def _answered(self, case: Case, place: Place) -> None:
         """Close what was said openly, where the management says that it is seen to, or replies to it."""
@@ -83,7 +82,7 @@ class ReportIntake(Rule):
         sees_to = _SEES_TO.search(readable(own_text(case.seen)[:READ])) is not None
         for one in place.deadlines(case):
             if one.data.get("open") and (sees_to or one.cause == reply_to):
-                del case.state.deadlines[one.id]
+                place.end(case, one)
 
     def _counts(self, case: Case) -> bool:
         """Say whether the statement was taken note of: not everybody may state facts."""
@@ -91,9 +90,9 @@ class ReportIntake(Rule):
         return fact is not None and bool(case.view.fact(fact.name)) and case.state.stated.get(fact.name) == case.now
 
     def due(self, case: Case, params: ReportParams, deadline: Deadline) -> Iterable[Finding]:
-        yield self._finding(case, params, "成员举报在规定时间内没有处理记录", Cause("deadline", deadline.id))
+        yield self._finding(case, params, "成员举报在规定时间内没有处理记录")
 
-    def _finding(self, case: Case, params: ReportParams, what: str, cause: Cause | None) -> Finding:
+    def _finding(self, case: Case, params: ReportParams, what: str, cause: Cause | None = None) -> Finding:
         about = f"（{params.about}）" if params.about else ""
         by = f"请{params.investigate}核查，结果经批准后公布" if params.investigate else "请核实"
         kept = "举报人受制度保护，不显示、不查问" if params.masked else "举报人信息已隐去"

@@ -203,11 +203,11 @@ class Screen:
         deadlines = case.state.deadlines
         due = due_deadlines(case, until)
         while due:
-            deadline, *due = due
-            deadlines.pop(deadline.id, None)
+            (place, deadline), *due = due
+            deadlines.end(place, deadline)
             left = len(deadlines)
             then = Case(case.seen, (), deadline.due_at, case.view, case.basis)
-            self._publish(effects, record, then, pack, judge_due(then, pack, deadline))
+            self._publish(effects, record, then, pack, judge_due(then, pack, place, deadline))
             if len(deadlines) != left:
                 # What it has set may be due before the others.
                 due = due_deadlines(case, until)

@@ -27,8 +27,8 @@ _FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 32, 16, 500
 # One partition after the other, because a batch that is published costs as much with one record as with many; of each other
 # one only so many groups, for where little is due it is soon done everywhere.
 _BESIDE = 4
-# Bytes of states at hand, as they are stored; as values they take some five times as much. Beyond, the longest unused go.
-_MOST_HELD = 16 << 20
+# Bytes of states at hand, as they are stored. Beyond, the longest unused go.
+_MOST_HELD = 64 << 20
 # States that go to the compacted topic at once; where so many wait for it, they do not wait for the next commit. Where the
 # most wait, nothing more is judged until they are there.
 _SETTLED_AT_ONCE, _MOST_UNSETTLED = 64, 512
@@ -261,7 +261,6 @@ class ScreenHost(JudgingHost):
             held.version, held.stored = version, one.value
             held.applied = {**held.applied, one.source: one.offset}
         for chunk, effects in brought:
-            self._hold_values(effects)
             self.counted(chunk, effects)
         for one in changes:
             self._to_settle(one.key, one.partition, one.next_due)
@@ -345,17 +344,9 @@ class ScreenHost(JudgingHost):
         return whole
 
     def _taken(self, key: str) -> Any:
-        """A state as a value, handed out once: an agent may change it, and may then fail."""
+        """A state as a value. None is kept: an agent may change it and fail, and among many Python looks long for cycles."""
         held = self._held.get(key)
-        if held is None:
-            return None
-        value, held.value = held.value, None
-        return self._decoder.decode(held.stored) if value is None else value
-
-    def _hold_values(self, effects: Effects) -> None:
-        for key, value in effects.state.items():
-            if key in self._held:
-                self._held[key].value = value
+        return self._decoder.decode(held.stored) if held is not None else None
 
     def _is_applied(self, record: Record, source: str) -> bool:
         held = self._held.get(record.key)
@@ -443,12 +434,12 @@ class _Ticks:
 
 
 class _Held:
-    """A state at hand: as it is stored, and the value that an agent left behind."""
+    """A state at hand, as it is stored."""
 
-    __slots__ = ("applied", "stored", "value", "version")
+    __slots__ = ("applied", "stored", "version")
 
-    def __init__(self, version: int, stored: bytes, applied: dict[str, int], value: Any = None) -> None:
-        self.version, self.stored, self.applied, self.value = version, stored, applied, value
+    def __init__(self, version: int, stored: bytes, applied: dict[str, int]) -> None:
+        self.version, self.stored, self.applied = version, stored, applied
 
 
 def _is_ahead(mine: Mapping[str, int], theirs: Mapping[str, int]) -> bool:

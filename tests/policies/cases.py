@@ -94,8 +94,8 @@ def faults(rule: str, case: Case, subject: str | None = None, **params: Any) -> 
 def overdue(rule: str, case: Case, **params: Any) -> list[Finding]:
     """What a rule says of the deadlines that are over at the time of the case; they are done with then."""
     told: list[Finding] = []
-    for deadline in due_deadlines(case, case.now):
-        del case.state.deadlines[deadline.id]
+    for place, deadline in due_deadlines(case, case.now):
+        case.state.deadlines.end(place, deadline)
         told += RULES[rule].due(case, _read(rule, params), deadline)
     return told
 

@@ -19,9 +19,9 @@ def judged(house: House, pack: CompiledPack, text: str | None = "早", **given: 
     """Everything found when the group sees this, of dates that passed and of what it is itself."""
     case = house.sees(text, **given)
     late: list[Violation] = []
-    for deadline in due_deadlines(case, case.now):
-        del case.state.deadlines[deadline.id]
-        late += judge_due(case, pack, deadline).violations
+    for place, deadline in due_deadlines(case, case.now):
+        case.state.deadlines.end(place, deadline)
+        late += judge_due(case, pack, place, deadline).violations
     return late + judge(case, pack).violations
 
 

@@ -187,7 +187,7 @@ def test_nobody_owes_an_answer_that_was_waived_or_to_a_robot() -> None:
     house = House()
     case = house.sees(QUESTION, by="bot", scope="robot")
     assert found("deadline.reply", case) == []
-    assert house.state.deadlines == {}
+    assert not house.state.deadlines
 
 
 ONE_DAY: dict[str, Any] = {"within": {"working_days": 1}}
@@ -419,7 +419,7 @@ def two_ask(answer: dict[str, Any]) -> list[str]:
     for number, who in enumerate(("c1", "c2")):
         found("deadline.reply", house.sees(QUESTION, by=who, at=number, id=f"q-{who}"), **HALF_AN_HOUR)
     found("deadline.reply", house.sees("下午三点前", by="finance", at=MINUTE, **answer), **HALF_AN_HOUR)
-    return sorted(one.subject for one in house.state.deadlines.values())
+    return sorted(one.subject for _, one in house.state.deadlines)
 
 
 def test_an_answer_to_one_of_two_leaves_the_other_open() -> None:
@@ -435,7 +435,7 @@ def test_what_was_sent_before_a_question_is_no_answer_however_late_it_arrives() 
     found("deadline.reply", house.sees("早上好", by="finance", at=HOUR - 1), **TWO_HOURS)
     assert len(house.state.deadlines) == 1
     found("deadline.reply", house.sees("下午三点前", by="finance", at=HOUR), **TWO_HOURS)
-    assert house.state.deadlines == {}
+    assert not house.state.deadlines
 
 
 def test_an_answer_that_arrives_after_the_judgement_changes_nothing() -> None:
@@ -448,7 +448,7 @@ def test_open_questions_are_bounded() -> None:
     for number in range(60):
         found("deadline.reply", house.sees(QUESTION, by=f"guest{number}", at=number), **HALF_AN_HOUR)
     assert len(house.state.deadlines) == 50
-    assert "jsonl:guest9" not in {one.subject for one in house.state.deadlines.values()}
+    assert "jsonl:guest9" not in {one.subject for _, one in house.state.deadlines}
 
 
 def test_the_notice_says_what_will_do_for_now() -> None:

@@ -50,7 +50,7 @@ def told(case: Case, pack: CompiledPack, *, all_rules: bool) -> list[tuple[str, 
         for bound in called
         for one in bound.rule.see(case, bound.params, bound.place)
     ]
-    return [*found, *((one.clause, str(one.due_at)) for one in case.state.deadlines.values())]
+    return [*found, *((place, str(one.due_at)) for place, one in case.state.deadlines)]
 
 
 @pytest.mark.parametrize("slug", PACKS)

@@ -228,7 +228,7 @@ def test_strangers_owe_it_too_and_customers_and_the_watching_account_do_not() ->
     house = House()
     watcher: dict[str, Any] = {"type": "member.joined", "by": "owner", "target": "bot", "account": "bot"}
     assert found("duty.joiner", house.sees(**watcher), **TRAINING) == []
-    assert house.state.deadlines == {}
+    assert not house.state.deadlines
 
 
 def test_joiners_of_other_types_of_groups_owe_nothing() -> None:

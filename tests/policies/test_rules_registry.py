@@ -8,9 +8,10 @@ import pytest
 from cases import DAY, GROUP, MEMBER, OWNER, PEOPLE, START, House, faults, found, overdue
 
 from models import Change, Fact, Fleet, Group, Person
+from policies.deadlines import Deadline
 from policies.directory import Directory
 from policies.lint import lint_fleet
-from policies.state import Deadline, StandingFault
+from policies.state import StandingFault
 
 
 def a_group(**given: Any) -> Group:
@@ -658,9 +659,7 @@ def test_only_the_fault_that_was_reminded_of_and_still_stands_has_consequences(
 ) -> None:
     house = House()
     house.state.faults["f"] = StandingFault(violation_id=violation, since=START, open=open_)
-    house.state.deadlines["d"] = Deadline(
-        id="d", clause="clause-1", binding=0, subject="member", cause="v1", due_at=START, data={"fault": "f"}
-    )
+    house.state.deadlines.add("clause-1|0", Deadline(START, "member", "v1", {"fault": "f"}))
     found = overdue("fault.unmended", house.sees("早", at=1), of="clause-0")
     assert [one.subject.id for one in found] == (["member"] if removed else [])
 
