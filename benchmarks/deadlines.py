@@ -1,12 +1,12 @@
 """A million open deadlines, a tenth of which fall due at once: how fast they are judged, and how long messages wait meanwhile.
 
-    python benchmarks/deadlines.py [--groups 10000] [--due 10] [--within 1] [--fleet-rate 500] [--embedded-rate 200]
+    python benchmarks/deadlines.py [--groups 10000] [--due 10] [--within 1] [--fleet-rate 100] [--embedded-rate 200]
         [--only fleet] [--json]
 
 States of 10,000 groups under pack xianchuang hold 100 deadlines each, 50 for replies and 50 for receipts, as many as the
 rules allow. 10 of each group fall due within one second (`--within`), the others in a day; each that is due brings a finding,
 but where its asker says that it is settled, as a few of the texts do. Messages go to groups at random, one on schedule after the
-other; 5 in 100 are one advert that is certain to bring a verdict, and of
+other; 25 in 100 are one advert that is certain to bring a verdict, and of
 these is told how long it takes from when the message was due to be sent until its verdict is there: `before`, the ten
 seconds in which nothing is due, and `meanwhile`, from the due time until the last deadline was judged.
 
@@ -65,7 +65,7 @@ BEFORE, MOST_SECONDS = 10.0, 120.0
 TICK_SECONDS, BY_TICK = 5.0, 2 * OPEN
 # Milliseconds from the start of writing the states to the due time: what always passes, and what a group takes.
 LEAD, LEAD_OF_GROUP = 15_000, 3
-OFFENCES, ADVERT = 0.05, "面膜内部代理价，拉三个下线返现"
+OFFENCES, ADVERT = 0.25, "面膜内部代理价，拉三个下线返现"
 DAY: Millis = 86_400_000
 AT_ONCE = 250
 encode = msgspec.json.Encoder().encode
@@ -393,7 +393,7 @@ def main() -> None:
         "--due", type=int, default=10, help="deadlines of a group that fall due at once, at most 50 (10)"
     )
     parser.add_argument("--within", type=float, default=1, help="seconds over which they fall due (1)")
-    parser.add_argument("--fleet-rate", type=int, default=500, help="messages a second in the fleet (500)")
+    parser.add_argument("--fleet-rate", type=int, default=100, help="messages a second in the fleet (100)")
     parser.add_argument("--embedded-rate", type=int, default=200, help="messages a second in one process (200)")
     parser.add_argument("--seconds", type=float, default=25, help="how long messages come after the due time (25)")
     parser.add_argument("--only", choices=["embedded", "fleet"], help="one of the two hosts")

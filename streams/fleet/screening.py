@@ -22,13 +22,13 @@ from streams.topics import AGAIN, OBSERVATIONS, VIEWS, Effects, Record, Rows, re
 
 # Seconds of CPU that a turn of open ticks may take, for messages wait meanwhile; and how many groups it reaches, over all
 # partitions: at first, then as many as fit, within bounds. What is saved in one step stops Redis meanwhile.
-_TURN_SECONDS = 0.04
-_FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 32, 16, 500
+_TURN_SECONDS = 0.016
+_FIRST_GROUPS, _LEAST_GROUPS, _MOST_GROUPS = 16, 8, 500
 # One partition after the other, because a batch that is published costs as much with one record as with many; of each other
 # one only so many groups, for where little is due it is soon done everywhere.
 _BESIDE = 4
 # Bytes of states at hand, as they are stored. Beyond, the longest unused go.
-_MOST_HELD = 64 << 20
+_MOST_HELD = 32 << 20
 # States that go to the compacted topic at once; where so many wait for it, they do not wait for the next commit. Where the
 # most wait, nothing more is judged until they are there.
 _SETTLED_AT_ONCE, _MOST_UNSETTLED = 64, 512
