@@ -162,11 +162,13 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
     match seen.type:
         case "member.invited" if target and sender:
             state.invited[target] = sender
-        case "member.joined" if target:
-            state.joined[target] = now
-            state.left.pop(target, None)
-            if sender and sender != target and directory.is_stranger(target):
-                state.brought[target] = sender
+        case "member.joined" if target or sender:
+            # Who joins by himself may stand as the sender alone.
+            joiner = target or sender or ""
+            state.joined[joiner] = now
+            state.left.pop(joiner, None)
+            if sender and sender != joiner and directory.is_stranger(joiner):
+                state.brought[joiner] = sender
         case "member.left" | "member.removed" if target or sender:
             gone = target or sender or ""
             state.left[gone] = now

@@ -95,8 +95,10 @@ class Case(Struct):
 
     @property
     def target_id(self) -> str | None:
-        target = self.seen.target
-        return self.directory.subject(self.seen.platform, target.id) if target else None
+        """Whom an event is about; who joins by himself may stand as its sender alone."""
+        seen = self.seen
+        target = seen.target or (seen.sender if seen.type == "member.joined" else None)
+        return self.directory.subject(seen.platform, target.id) if target else None
 
     @property
     def sender_role(self) -> str:

@@ -62,6 +62,12 @@ def test_a_stranger_is_in_the_group_once_he_joins_or_posts() -> None:
         assert surplus(house) == []
 
 
+def test_who_joins_by_himself_may_stand_as_the_sender_alone() -> None:
+    house = House()
+    house.sees(type="member.joined", by="guest")
+    assert surplus(house) == ["jsonl:guest"]
+
+
 def test_a_late_message_does_not_bring_a_stranger_back() -> None:
     house = House()
     house.sees("大家好", by="guest")
