@@ -15,7 +15,7 @@ from models.signal import TRAINED_CATEGORIES
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.rules.borne_out import is_borne_out
 from policies.rules.purchasing import buys_for_the_house
-from policies.rules.shop_floor import calls_to_work, ends_well, speaks_of_work
+from policies.rules.shop_floor import calls_to_work, denies, ends_well, forbids_telling, speaks_of_work
 from policies.schema import Budget, Span
 
 NAMES = {
@@ -61,6 +61,8 @@ _HARMLESS: dict[str, Callable[[str], bool]] = {
     "abuse": scolds_nobody,
     "incitement": calls_to_work,
     "negative_emotion": ends_well,
+    "rumour": denies,
+    "leak": forbids_telling,
 }
 # What others warn of in the words of those who do it: beside a warning they prove nothing.
 WARNED_OF = SOLICITED | {"porn"}

@@ -70,6 +70,26 @@ _QUOTATION = re.compile(
 # What is wrong with a lot, and what follows for it.
 _DEFECT = re.compile("不良|划伤|毛[边刺]|缺料|色差|退[货回了]|返工|返修|报废|来料|客诉|漏检|抽检|复检|停线|隔离")
 # What is called out where things are moved, halted or mended, and what those want who call others to resist.
+_DENIED = re.compile(
+    "(?:网传|网上|流传|疯传|谣传|传言|传的|说法|消息|截图|视频|帖子|[听据]说)[^。！!？?\n]{0,24}(?:不属实|不实|不是真的|是假的|都是假|纯属|子虚乌有|没有的事|系谣言|是谣言|没这回事)"
+)
+# Who does not believe the denial.
+_DOUBTED = re.compile(
+    "谁信|鬼才|才怪|其实|但是|不过|可是|嘴上|官方[都也]?[这那]么说|越[描是]|此地无银|真的假的|[吗么]|[?？]"
+)
+_NOT_TO_BE_TOLD = re.compile(
+    "(?:别|勿|不要|不能|不得|不许|严禁|禁止|切忌)(?:再|随便|直接|轻易)?(?:[把将往在][^，,。！!？?\n]{0,16}?)?(?:发|贴|传|晒|写|外泄|外传|告诉|说出去|放)"
+)
+# A secret that is told after all.
+_TOLD = re.compile(
+    "[0-9A-Za-z@#]{5}|[:：]\\s*[0-9A-Za-z]{3}|[0-9.]+(?:万|亿|元|%)|[听据]说|先别|还没公|没公布|你知道就|咱们知道|保密哦|偷偷"
+)
+_FOR_A_MEAL = re.compile(
+    "赌[一两三几]?[顿杯瓶桌碗次份根箱]?(?:一?[顿杯瓶])?(?:火锅|烧烤|早[餐饭点]|午[餐饭]|晚[餐饭]|夜宵|宵夜|饭|奶茶|咖啡|可乐|饮料|冰棍|雪糕|啤酒|小龙虾|麻辣烫|面|包子|请客)|谁输谁请|输[的了家者]?(?:就|要)?请(?:客|吃|喝|全|大家|夜宵|奶茶)"
+)
+_FOR_MONEY = re.compile(
+    "下注|押注|盘口|赔率|平台|上分|返水|提现|充值|私聊|[0-9一二两三五几]+[百千万]|[0-9]+(?:元|块|一注)|群[里内主]?开|跟单"
+)
 _CALLS_TO_WORK = re.compile(
     "抬|搬|卸|装车|撤[出到离]|疏散|别(?:[动碰合站推按]|开[^工门])|别让[^，,。]{0,4}[碰动按进开]|不[要准许能][动碰开合站进]|挂牌|叫停|全检|返[工修]|挑选|换[货新滤]|派人|上线|收[工尾]|赶[工进]|订单|交付|盘点|打扫|清场|排队"
 )
@@ -130,6 +150,8 @@ def speaks_of_work(text: str, category: str, score: float) -> bool:
         return bool(seen) and not _HEARSAY.search(read)
     if category == "gambling" and _HIRES.search(read) and not _BETS.search(read):
         return True
+    if category == "gambling" and _FOR_A_MEAL.search(read) and not _FOR_MONEY.search(read):
+        return True
     if category == "incitement" and calls_to_work(read):
         return True
     if category == "violence" and _ACCIDENT.search(read) and (_WORKSHOP.search(read) or _SITE.search(read)):
@@ -180,6 +202,18 @@ def calls_to_work(text: str) -> bool:
     """Say whether a call to all is one to move, halt or mend something: 谁也别合闸,里面有人."""
     read = simplified(text[:_READ])
     return _CALLS_TO_WORK.search(read) is not None and _RESISTS.search(read) is None
+
+
+def denies(text: str) -> bool:
+    """Say whether what goes round is said to be untrue, and nothing but: 网传停水的消息不属实,请大家不要转发."""
+    read = simplified(text[:_READ])
+    return _DENIED.search(read) is not None and _DOUBTED.search(read) is None
+
+
+def forbids_telling(text: str) -> bool:
+    """Say whether all that a text says of a secret is that it is not to be told: 别把密码发群里."""
+    read = simplified(text[:_READ])
+    return _NOT_TO_BE_TOLD.search(read) is not None and _TOLD.search(read) is None
 
 
 def ends_well(text: str) -> bool:

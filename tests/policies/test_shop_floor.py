@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.rules.shop_floor import calls_to_work, ends_well, speaks_of_work
+from policies.rules.shop_floor import calls_to_work, denies, ends_well, forbids_telling, speaks_of_work
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,45 @@ def test_who_keeps_others_from_danger_incites_nobody() -> None:
 @pytest.mark.parametrize(("text", "idle"), [("嘿嘿,晚上加个荷包蛋", False), ("嘿嘿,我家娃又长个了", True)])
 def test_a_short_laugh_is_no_idle_talk(text: str, idle: bool) -> None:
     assert speaks_of_work(text, "off_topic", 0.97) != idle
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("网传停水的消息不属实，请大家不要转发", True),
+        ("网上那个降薪截图是假的，别转了", True),
+        ("网传裁员不属实？我看是真的", False),
+        ("官方都说传言不实，鬼才信", False),
+        ("听说三车间要搬", False),
+    ],
+)
+def test_who_denies_what_goes_round_spreads_nothing(text: str, denied: bool) -> None:
+    assert denies(text) == denied
+
+
+@pytest.mark.parametrize(
+    ("text", "forbidden"),
+    [
+        ("别把密码发到群里，私聊我", True),
+        ("标书不得外传，谁泄露谁负责", True),
+        ("别往外传，底价是320万", False),
+        ("先别告诉别人，老赵要调走", False),
+        ("管理员密码：abc123", False),
+    ],
+)
+def test_who_only_forbids_telling_tells_nothing(text: str, forbidden: bool) -> None:
+    assert forbids_telling(text) == forbidden
+
+
+@pytest.mark.parametrize(
+    ("text", "friendly"),
+    [
+        ("今晚德比，赌一顿火锅", True),
+        ("谁输谁请奶茶", True),
+        ("输的请奶茶", True),
+        ("火锅局，一注二百，赌球的来", False),
+        ("今晚德比，赌一百", False),
+    ],
+)
+def test_a_meal_is_no_stake(text: str, friendly: bool) -> None:
+    assert speaks_of_work(text, "gambling", 0.97) == friendly
