@@ -37,8 +37,7 @@ _PUBLISHED_SECONDS = 5.0
 
 def register(app: typer.Typer) -> None:
     for command in (appeal, approvals, pause, resume):
-        # The help says which store is used before anything else.
-        app.command(help=f"{WHICH}\n\n{command.__doc__}")(command)
+        app.command(help=f"{command.__doc__}\n\n{WHICH}")(command)
 
 
 @contextmanager
