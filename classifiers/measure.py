@@ -1,7 +1,7 @@
 """All classifiers together: observations in, signals out."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from classifiers.decoding import Reader, Reading
 from classifiers.flooding import fingerprints
 from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
 from classifiers.keywords import Hit, Keywords, is_mention, load_lists
@@ -30,6 +31,8 @@ _MOST_EVIDENCE = 8
 _LONGEST_MATCH = 80
 # From the score on that this share of normal messages reaches, an explanation is likely to be asked for.
 _LIKELY = 1 / 200
+# What people disguise: words of these are looked for behind sound-alikes, too.
+_DISGUISED = ("ads", "fraud", "gambling", "porn", "abuse", "solicitation")
 # Code points folded and scored at once. More fall out of the processor's cache; it also bounds the memory of a chunk.
 _AT_ONCE = 1 << 16
 _STRONG, _WEAK = 1.0, 0.5
@@ -162,10 +165,11 @@ class Classifiers:
         self._keywords_name = f"keywords@{keywords.version}"
         self._model = None if isinstance(model, ModelUnavailable) else model
         self._no_model = model if isinstance(model, ModelUnavailable) else None
+        self._reader = Reader(word for one in _DISGUISED for word in keywords.words.get(one, ()))
         self._cuts: dict[tuple[str, float], float] = {}
         # Of the last batch, what scored so high that it is likely to be explained, and the explanations: made at once
         # for all when the first is asked for.
-        self._likely: dict[str, tuple[Folded, list[str]]] = {}
+        self._likely: dict[str, tuple[Folded | _Read, list[str]]] = {}
         self._explained: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self._trained_name = f"trained@{self._model.version}" if self._model else "trained"
         self._blind = _blind("trained", TRAINED_CATEGORIES, model.reason) if isinstance(model, ModelUnavailable) else ()
@@ -329,9 +333,44 @@ class Classifiers:
             said = self._said(batch[j], texts[j], words[j], hits)
             if said:
                 signals[places[j]] = (*said, *signals[places[j]])
+        if readings := self._reader.read(batch):
+            self._read_otherwise(signals, places, words, texts, batch, readings)
 
-    def _said(self, folded: Folded, text: str, words: OwnWords | None, hits: list[Hit]) -> tuple[Signal, ...]:
-        """The signals of the words that were spoken."""
+    def _read_otherwise(
+        self,
+        signals: list[tuple[Signal, ...]],
+        places: list[int],
+        words: list[OwnWords | None],
+        texts: list[str],
+        batch: FoldedBatch,
+        readings: Mapping[int, Reading],
+    ) -> None:
+        """Measure what disguised texts read as: higher trained scores count, and words that do not stand there as weak ones."""
+        again = fold_batch([one.text for one in readings.values()])
+        trained, found = self._trained(again), self.keywords.find_batch(again)
+        for k, (j, reading) in enumerate(readings.items()):
+            read = _Read(again[k], reading, batch[j])
+            more = self._said(read, texts[j], words[j], [one for one in found.get(k, ()) if read.is_changed(one)])
+            signals[places[j]] = (*more, *signals[places[j]])
+            scores = {one.category: one.score for one in signals[places[j]] if one.classifier == self._trained_name}
+            higher = [one for one in trained.get(k, ()) if one.score > scores.get(one.category, 0.0)]
+            if higher:
+                raised = {one.category for one in higher}
+                kept = (
+                    one
+                    for one in signals[places[j]]
+                    if one.classifier != self._trained_name or one.category not in raised
+                )
+                signals[places[j]] = (*higher, *kept)
+                self._likely[texts[j]] = (
+                    read,
+                    [one.category for one in higher if one.score >= self.cut(one.category, _LIKELY)],
+                )
+
+    def _said(
+        self, folded: "Folded | _Read", text: str, words: OwnWords | None, hits: Sequence[Hit]
+    ) -> tuple[Signal, ...]:
+        """The signals of the words that were spoken; what is only read into the text is weak."""
         said: list[Signal] = []
         for category, ours in groupby(hits, key=attrgetter("category")):
             spoken = [hit for hit in ours if category == _PROTECTED or not is_mention(folded.text, hit)]
@@ -346,11 +385,11 @@ class Classifiers:
                     text,
                     words,
                     folded.span(hit.start, hit.end),
-                    f"{'强' if hit.strength == 'strong' else '弱'}词“{hit.word}”：{self.keywords.why[category]}",
+                    f"{_how_spoken(folded, hit)}“{hit.word}”：{self.keywords.why[category]}",
                 )
                 for hit in spoken[:_MOST_EVIDENCE]
             )
-            score = _STRONG if spoken[0].strength == "strong" else _WEAK
+            score = _STRONG if spoken[0].strength == "strong" and not isinstance(folded, _Read) else _WEAK
             said.append(Signal(self._keywords_name, category, score, evidence))
         return tuple(said)
 
@@ -370,6 +409,29 @@ class Classifiers:
         except Exception as error:
             return dict.fromkeys(range(len(batch)), _broken(name, categories, error))
         return found
+
+
+class _Read:
+    """What a text reads as, with the way back to the original text."""
+
+    def __init__(self, again: Folded, reading: Reading, folded: Folded) -> None:
+        self.text = again.text
+        self._again, self._reading, self._folded = again, reading, folded
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The code points of the original that those from `start` to before `end` stand for."""
+        return self._folded.span(*self._reading.folded(*self._again.span(start, end)))
+
+    def is_changed(self, hit: Hit) -> bool:
+        """Whether a word does not stand in the message as it was found here."""
+        start, end = self._again.span(hit.start, hit.end)
+        return any(start < last and end > first for first, last in self._reading.changed)
+
+
+def _how_spoken(folded: "Folded | _Read", hit: Hit) -> str:
+    if isinstance(folded, _Read):
+        return "谐音或拆字，读作"
+    return "强词" if hit.strength == "strong" else "弱词"
 
 
 def _blind(classifier: str, categories: Iterable[str], reason: str) -> tuple[Signal, ...]:

@@ -117,6 +117,11 @@ class Keywords:
         self.categories: tuple[str, ...] = tuple(sorted({one.category for one in lists}))
         self.why: dict[str, str] = {one.category: one.why for one in reversed(lists)}
         self.version: str = _version(lists)
+        # By category the words that are looked for, of those with gaps each part.
+        self.words: dict[str, frozenset[str]] = {
+            category: frozenset(part for one in some for part in one.split(GAP))
+            for category, some in _looked_for(lists).items()
+        }
 
     def find(self, folded: str) -> list[Hit]:
         """The hits of one folded text, by category, then place."""
@@ -248,6 +253,13 @@ def _forbidden(folded: str) -> tuple[str, str]:
     if all(_kind(character) != "-" or character.isascii() for character in folded):
         first, last = ("" if first == "-" else "a1"), ("" if last == "-" else "a1")
     return first.replace("-", ""), last.replace("-", "")
+
+
+def _looked_for(lists: Sequence[WordList]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in lists:
+        found.setdefault(one.category, []).extend(word.folded for word in one.words if word.strength != "allow")
+    return found
 
 
 def _version(lists: Sequence[WordList]) -> str:
