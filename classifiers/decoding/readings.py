@@ -51,7 +51,11 @@ class Reader:
         self._heard = _Some(np.array(list(self._words), np.uint32).reshape(-1, _LEAST).T)
         begins = [[ord(sign) for sign in word[:_LEAST]] for some in self._words.values() for _, word in some]
         self._plain = _Some(np.array(begins, np.uint32).reshape(-1, _LEAST).T)
-        self._split = _Some(np.array([[ord(one) for one in pair] for pair in self._table.wholes], np.uint32).T)
+        # By their first two characters what is written for others, the longest first.
+        self._written: dict[str, list[tuple[str, str]]] = {}
+        for written, meant in sorted(self._table.meant.items(), key=lambda one: (-len(one[0]), one)):
+            self._written.setdefault(written[:2], []).append((written, meant))
+        self._split = _Some(np.array([[ord(one) for one in pair] for pair in self._written], np.uint32).T)
 
     def read(self, batch: FoldedBatch) -> dict[int, Reading]:
         """The readings of a batch, by index of the text; texts that read as they stand are absent."""
@@ -114,19 +118,24 @@ class Reader:
         return Reading("".join(said), begins, ends, tuple(changed)) if changed else None
 
     def _signs(self, text: str) -> list[tuple[str, int, int]]:
-        """The signs of a text, split characters and spelled syllables as one each, with the code points that they take."""
+        """The signs that a text stands for, a spelled syllable as one, with the code points that each takes."""
         found: list[tuple[str, int, int]] = []
         spelled = {one.start(): one.end() for one in _LATIN.finditer(text)}
         i = 0
         while i < len(text):
-            sign, size = text[i], 1
-            if (whole := self._table.wholes.get(text[i : i + 2])) is not None:
-                sign, size = whole, 2
-            elif i in spelled and (number := self._table.numbers.get(alike(text[i : spelled[i]]))) is not None:
-                sign, size = chr(SPELLED + number), spelled[i] - i
-            found.append((sign, i, i + size))
+            signs, size = self._meant(text, i)
+            if i in spelled and (number := self._table.numbers.get(alike(text[i : spelled[i]]))) is not None:
+                signs, size = chr(SPELLED + number), spelled[i] - i
+            found += [(sign, i, i + size) for sign in signs]
             i += size
         return found
+
+    def _meant(self, text: str, start: int) -> tuple[str, int]:
+        """What is meant by what stands there, and how many code points it takes."""
+        for written, meant in self._written.get(text[start : start + 2], ()):
+            if text.startswith(written, start):
+                return meant, len(written)
+        return text[start], 1
 
     def _sounds(self, text: str) -> tuple[int, ...]:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)

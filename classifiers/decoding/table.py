@@ -19,11 +19,14 @@ _READ_OUT = {"v": "wei", "x": "xin", "+": "jia", "➕": "jia"}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`sound[code point]` is the number of its syllable, 0 without one; `numbers` are those of written syllables."""
+    """`sound[code point]` is the number of its syllable, 0 without one; `numbers` are those of written syllables.
+
+    `meant` is by what is written what stands for it: split characters and aliases, folded.
+    """
 
     sound: npt.NDArray[np.uint32]
     numbers: dict[str, int]
-    wholes: dict[str, str]
+    meant: dict[str, str]
 
 
 def alike(syllable: str) -> str:
@@ -40,9 +43,9 @@ def table() -> Table:
         sound = np.zeros(_CODE_POINTS, np.uint32)
         sound[data["read_from"]] = data["read_as"]
         numbers = {name: index + 1 for index, name in enumerate(data["syllables"].tolist())}
-        wholes = dict(zip(data["pairs"].tolist(), data["wholes"].tolist(), strict=True))
+        meant = dict(zip(data["written"].tolist(), data["meant"].tolist(), strict=True))
     sound[SPELLED + 1 : SPELLED + 1 + len(numbers)] = np.arange(1, len(numbers) + 1)
     for sign, name in _READ_OUT.items():
         sound[ord(sign)] = numbers[name]
     sound.setflags(write=False)
-    return Table(sound, numbers, wholes)
+    return Table(sound, numbers, meant)

@@ -27,6 +27,9 @@ def read(text: str) -> tuple[str, Reading | None]:
         ("间职日结三百", "兼职日结三百"),
         ("力口微亻言", "加微信"),
         ("弓虽烈推荐木几会", "强烈推荐机会"),
+        ("你就是个煞笔", "你就是个傻逼"),
+        ("佳薇芯详聊", "加微信详聊"),
+        ("加绿泡泡", "加微信"),
     ],
 )
 def test_what_a_disguise_stands_for(text: str, stands_for: str) -> None:
