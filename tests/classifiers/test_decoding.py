@@ -101,3 +101,20 @@ def test_a_name_that_sounds_like_a_call_is_none() -> None:
 def test_a_word_that_is_only_read_into_a_text_never_speaks_alone() -> None:
     for text in ("间职日结", "佳薇信领取福力"):
         assert all(one.score <= 0.5 or one.classifier.startswith("trained") for one in measured(text))
+
+
+@given(some.lists(some.text(max_size=40), max_size=5))
+def test_whatever_is_written_is_read_without_a_fault(texts: list[str]) -> None:
+    batch = fold_batch(texts)
+    for i, reading in READER.read(batch).items():
+        assert len(reading.text) == len(reading.begins) == len(reading.ends)
+        assert all(begin < end for begin, end in zip(reading.begins, reading.ends, strict=True))
+        assert reading.ends[-1] <= len(batch.texts[i])
+
+
+@pytest.mark.parametrize(
+    "text", ["力口" * 10_000, "jia微xin" * 3_000, "佳薇信" * 6_000, "\U000f0001" * 1_000, "\ud800微\udfff"]
+)
+def test_long_and_odd_texts_are_read_once(text: str) -> None:
+    _, reading = read(text)
+    assert reading is None or len(reading.text) <= len(text)
