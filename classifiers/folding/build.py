@@ -1,10 +1,13 @@
 """Write the folding table: `python -m classifiers.folding.build`.
 
-Needs OpenCC (extra `training`); run time does not.
+Needs OpenCC and confusable_homoglyphs (extra `training`); run time does not.
 """
 
+import json
 import sys
 import unicodedata
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,8 @@ _LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 _SPACES = frozenset("\t\x1f")
 # Letters in a disc or square, which Unicode gives no decomposition; the names end in the letter.
 _ENCLOSED = ("NEGATIVE CIRCLED LATIN CAPITAL LETTER ", "NEGATIVE SQUARED LATIN CAPITAL LETTER ")
+# Signs of formulas and units, which nobody takes for o, y and m, and what looks like 5.
+_OTHERWISE = frozenset("σςγμƽ")
 _CJK_RANGES = (
     (0x2E80, 0x2FD5),
     (0x3005, 0x3007),
@@ -55,6 +60,32 @@ def is_cjk(code: int) -> bool:
     return any(low <= code <= high for low, high in _CJK_RANGES)
 
 
+@cache
+def _confusable() -> dict[str, str]:
+    """By a letter of any script the one Latin letter that it looks like, after Unicode's confusables (UTS 39)."""
+    table = json.loads((files("confusable_homoglyphs") / "confusables.json").read_text(encoding="utf-8"))
+    found = {}
+    for letter, alike in table.items():
+        if len(letter) > 1 or letter.isascii() or unicodedata.category(letter)[0] != "L":
+            continue
+        latin = [one["c"] for one in alike if len(one["c"]) == 1 and one["c"].isascii() and one["c"].isalpha()]
+        if latin:
+            # Unicode has l stand for l and for capital I; a capital that looks so is the latter.
+            found[letter] = "i" if letter.isupper() and latin[0] == "l" else latin[0].lower()
+    return found
+
+
+def looks_like(letter: str) -> str | None:
+    """The small Latin letter that a letter of another script looks like, as written or in the other case; None if none.
+
+    Both cases, so that к and К remain one letter: Unicode takes but the capital for K.
+    """
+    if letter.lower() in _OTHERWISE:
+        return None
+    alike = _confusable()
+    return next((alike[one] for one in (letter, letter.upper(), letter.lower()) if one in alike), None)
+
+
 def _step(text: str, converters: list[opencc.OpenCC]) -> str:
     folded = []
     for character in unicodedata.normalize("NFKD", text):
@@ -69,6 +100,8 @@ def _step(text: str, converters: list[opencc.OpenCC]) -> str:
             folded.append(str(digit))
         elif (name := unicodedata.name(character, "")).startswith(_ENCLOSED):
             folded.append(name[-1].lower())
+        elif (latin := looks_like(character)) is not None:
+            folded.append(latin)
         else:
             simple = character
             if is_cjk(ord(character)):

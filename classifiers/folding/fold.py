@@ -75,8 +75,9 @@ def fold(text: str) -> Folded:
 def fold_batch(texts: Sequence[str]) -> FoldedBatch:
     """Fold all texts; any str is accepted, lone surrogates included.
 
-    Per code point: compatibility decomposition without marks, case folding, simplified characters, digits as 0 to 9,
-    white space as " " or "\\n"; marks, format characters and controls vanish. Then, until nothing changes:
+    Per code point: compatibility decomposition without marks, case folding, letters of other scripts as the Latin ones that
+    they look like, simplified characters, digits as 0 to 9, white space as " " or "\\n"; marks, format characters and controls
+    vanish. Then, until nothing changes:
 
     - of three or more of one CJK character, or four or more of another letter, one stays; digits all stay;
     - a run of white space or symbols between two CJK characters vanishes;
