@@ -1,6 +1,5 @@
 """How well a model tells each category from normal messages: by source, with intervals, also on sources left out."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from classifiers.folding import fold_batch
-from classifiers.trained.card import Card, Figure, Recall
+from classifiers.trained.card import Bin, Card, Figure, Recall, interval
 from classifiers.trained.registry import ARTIFACTS, VARIANTS, default_dir
 from classifiers.trained.serve import NEVER, Model
 
@@ -28,13 +27,8 @@ def wilson(found: int, of: int) -> Recall:
     """The share with its 95 % Wilson score interval; (0, 1) for nothing seen."""
     if not of:
         return Recall(0, 0, 0.0, 0.0, 1.0)
-    z = 1.959964
-    share = found / of
-    middle = share + z * z / (2 * of)
-    spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    scale = 1 + z * z / of
-    low, high = max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
-    return Recall(of, found, round(share, 4), round(low, 4), round(high, 4))
+    low, high = interval(found, of)
+    return Recall(of, found, round(found / of, 4), round(low, 4), round(high, 4))
 
 
 def auc(positive: Floats, negative: Floats) -> float:
@@ -58,6 +52,35 @@ def figure_of(category: str, source: str, how: str, positive: Floats, normal: Fl
     if review is None or len(positive) < ENOUGH:
         return None
     return Figure(category, source, how, auc(positive, normal), review, _recall(positive, normal, ACT))
+
+
+def bins_of(scores: Floats, is_positive: npt.NDArray[np.bool_], bins: int = 10) -> tuple[Bin, ...]:
+    """How often texts of each tenth of the scores are of the category; tenths without a text are left out."""
+    place = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    return tuple(
+        Bin(
+            one / bins,
+            (one + 1) / bins,
+            int(here.sum()),
+            round(float(scores[here].mean()), 4),
+            int(is_positive[here].sum()),
+        )
+        for one in range(bins)
+        if (here := place == one).any()
+    )
+
+
+def real_share(found: Recall, accused: Recall, base_rate: float) -> tuple[float, float, float]:
+    """Of messages above a cut the share that is of the category, with the ends that both intervals allow, where
+    `base_rate` of all messages are of it. Labelled data holds far more of it than a group does, so it cannot say this.
+    """
+
+    def share(of_positives: float, of_normals: float) -> float:
+        hits, others = of_positives * base_rate, of_normals * (1 - base_rate)
+        return hits / (hits + others) if hits + others else 0.0
+
+    shares = (share(found.share, accused.share), share(found.low, accused.high), share(found.high, accused.low))
+    return tuple(round(one, 4) for one in shares)  # type: ignore[return-value]
 
 
 class Comparison(Struct, frozen=True):
@@ -103,10 +126,17 @@ def _share(recall: Recall | None) -> str:
     return f"{recall.share:.2f} ({recall.low:.2f}–{recall.high:.2f})"
 
 
+def is_different(one: Recall | None, other: Recall | None) -> bool:
+    """Whether two shares differ by more than their intervals."""
+    return one is not None and other is not None and (one.low > other.high or other.low > one.high)
+
+
 class OnFile(Struct, frozen=True):
     """One category on labelled texts of a file, at the model's own cuts.
 
     `accused` counts the file's `ok` texts at the review cut, `act_accused` at the act cut, which a model may not have.
+    `real` is the share of offences among messages above the review cut, with its ends, see `real_share`; `act_real` above
+    the act cut. `bins` is how often texts of each tenth of the scores are of the category.
     """
 
     category: str
@@ -115,25 +145,48 @@ class OnFile(Struct, frozen=True):
     act: Recall | None
     accused: Recall
     act_accused: Recall | None
+    real: tuple[float, float, float]
+    act_real: tuple[float, float, float] | None
+    bins: tuple[Bin, ...]
 
 
 class _Labelled(Struct):
+    """`category` of an `ok` row: nobody said that it is fine for the others."""
+
     text: str
     label: str
+    category: str = ""
 
 
-def on_file(model: Model, path: Path) -> tuple[OnFile, ...]:
+def on_file(model: Model, path: Path, base_rate: float = 0.001) -> tuple[OnFile, ...]:
     """Figures on a JSONL file of `{text, label}`, `label` a category or `ok`; categories without a row are left out.
 
-    Texts that the model was trained on flatter it. OSError and msgspec.DecodeError for a file that cannot be read.
+    Exported labels are such a file; their `ok` counts for its `category` alone. Texts that the model was trained on flatter
+    it. OSError for a file that cannot be read, ValueError names the line that is not of this form.
     """
     decoder = msgspec.json.Decoder(_Labelled)
-    rows = [decoder.decode(line) for line in path.read_bytes().splitlines() if line.strip()]
-    scores = model.score(fold_batch([row.text for row in rows])).astype(np.float64)
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if line.strip():
+            try:
+                rows.append(decoder.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise ValueError(f"line {number}: {error}") from error
+    if not rows:
+        return ()
+    scores = np.concatenate(
+        [
+            model.score(fold_batch([row.text for row in rows[first : first + 8192]]))
+            for first in range(0, len(rows), 8192)
+        ]
+    ).astype(np.float64)
     labels = np.array([row.label for row in rows])
+    only = np.array([row.category for row in rows])
     found = []
     for column, category in enumerate(model.categories):
-        positive, normal = scores[labels == category, column], scores[labels == "ok", column]
+        is_positive = labels == category
+        is_normal = (labels == "ok") & ((only == "") | (only == category))
+        positive, normal = scores[is_positive, column], scores[is_normal, column]
         if not len(positive):
             continue
 
@@ -145,7 +198,20 @@ def on_file(model: Model, path: Path) -> tuple[OnFile, ...]:
         if review is None or accused is None:
             continue
         ranked = auc(positive, normal) if len(normal) else None
-        found.append(OnFile(category, ranked, review, at(1 / ACT, positive), accused, at(1 / ACT, normal)))
+        act, act_accused = at(1 / ACT, positive), at(1 / ACT, normal)
+        found.append(
+            OnFile(
+                category,
+                ranked,
+                review,
+                act,
+                accused,
+                act_accused,
+                real_share(review, accused, base_rate),
+                real_share(act, act_accused, base_rate) if act and act_accused else None,
+                bins_of(scores[is_positive | is_normal, column], is_positive[is_positive | is_normal]),
+            )
+        )
     return tuple(found)
 
 

@@ -3,8 +3,6 @@
 Deterministic: the same rows give the same bytes. scikit-learn and SciPy are needed here and nowhere else.
 """
 
-import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from classifiers.folding import fold_batch
-from classifiers.trained import evaluate, features
-from classifiers.trained.card import FORMAT, Card, Figure, Head, Quantile, Source, WeightFile
+from classifiers.trained import evaluate, features, halves
+from classifiers.trained.card import FORMAT, Card, Expert, Figure, Head, Quantile, Source
 from classifiers.trained.model_card import model_card
+from classifiers.trained.recipes import WORK, Recipe, recipes
 from classifiers.trained.rows import FULL, LICENCES, OWN, PERMISSIVE, Rows, read_rows
 from models.signal import TRAINED_CATEGORIES
 
@@ -32,23 +31,8 @@ VARIANTS = {"permissive": PERMISSIVE, "full": FULL}
 ONE_IN = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 FOLDS = 5
 SEED = 20261121
-# Inverse strength of the ridge: chosen by figures, see docs/models.md.
-C = 0.5
-# Work groups are the product's domain, and only the project's own texts come from there; the others teach what it lacks
-# but must not outvote it. By figures on own texts and on the sources at once, see docs/models.md.
-WEIGHTS = {
-    OWN: 20.0,
-    "cold": 0.1,
-    "swsr": 0.1,
-    "tgspam_zh": 0.2,
-    "fbs_sms": 0.2,
-    "sms10k": 0.2,
-    "stoneskipping": 0.2,
-    "ced": 0.2,
-    "nus_sms_en": 0.3,
-}
-# Under 3 MB a file, for the repository's sake.
-_COLUMNS_IN_A_FILE = 11
+# Between the cuts for these shares of normal messages lies the unit in which experts are compared.
+_COMPARED = (50, 1000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +49,18 @@ class Matrix:
 
     def of(self, sources: Sequence[str]) -> Chosen:
         return np.isin(self.rows.source, list(sources))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """One expert as it was trained."""
+
+    weights: npt.NDArray[np.float32]
+    bias: float
+
+    def margins(self, x: sparse.csr_matrix) -> Floats:
+        margins: Floats = x @ self.weights + self.bias
+        return margins
 
 
 def matrix_of(found: features.Features) -> sparse.csr_matrix:
@@ -102,29 +98,80 @@ def prepare(rows: Rows) -> Matrix:
     return Matrix(rows, x, fold)
 
 
-def fit(matrix: Matrix, head: int, chosen: Chosen) -> tuple[npt.NDArray[np.float32], float] | None:
-    """Weights and bias of one head from the chosen rows that say something about it; None without both answers."""
-    chosen = chosen & matrix.known(head)
+def fit(matrix: Matrix, head: int, recipe: Recipe, chosen: Chosen) -> Fitted | None:
+    """One expert of one head from the chosen rows that say something about it; None without both answers."""
+    sources = matrix.rows.source
+    if recipe.needs and not (chosen & matrix.of(recipe.needs)).any():
+        return None
+    weight = np.array([recipe.weights.get(source, 1.0) for source in sources.tolist()])
+    chosen = chosen & matrix.known(head) & (weight > 0)
     says = matrix.rows.says[chosen, head]
     if len(set(says.tolist())) < 2:
         return None
-    weight = np.array([WEIGHTS.get(source, 1.0) for source in matrix.rows.source[chosen].tolist()])
     # Hinge and dual: logistic regression with lbfgs stops far from the optimum here and finds a third less.
-    model = LinearSVC(C=C, dual=True, tol=1e-2, max_iter=2000, random_state=SEED)
-    model.fit(matrix.x[chosen], says, sample_weight=weight)
-    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+    model = LinearSVC(C=recipe.C, dual=True, tol=1e-2, max_iter=2000, random_state=SEED)
+    model.fit(matrix.x[chosen], says, sample_weight=weight[chosen])
+    return Fitted(model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
 
-def unseen_margins(matrix: Matrix, head: int, mine: Chosen) -> Floats | None:
-    """Margins of all rows, each from a model trained without the row's fold; None if nothing can be trained."""
+def unseen_margins(matrix: Matrix, head: int, recipe: Recipe, mine: Chosen) -> Floats | None:
+    """Margins of all rows, each from an expert trained without the row's fold; None if nothing can be trained."""
     margins = np.zeros(len(matrix.rows.texts))
     for fold in range(FOLDS):
-        fitted = fit(matrix, head, mine & (matrix.fold != fold))
+        fitted = fit(matrix, head, recipe, mine & (matrix.fold != fold))
         if fitted is None:
             return None
         held = matrix.fold == fold
-        margins[held] = matrix.x[held] @ fitted[0] + fitted[1]
+        margins[held] = fitted.margins(matrix.x[held])
     return margins
+
+
+def margins_without(matrix: Matrix, head: int, seen: Chosen, normal: Chosen) -> Floats | None:
+    """Margins of all rows from experts that learned from the rows `seen` alone; their units from the rows `normal`."""
+    compared = []
+    for recipe in recipes(TRAINED_CATEGORIES[head]):
+        fitted = fit(matrix, head, recipe, seen)
+        if fitted is not None:
+            margins = fitted.margins(matrix.x)
+            zero, unit = _unit(margins[normal], recipe)
+            compared.append((margins - zero) / unit)
+    return np.max(compared, axis=0) if compared else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The experts of one head in units that can be compared, and the margins of rows that they had not seen."""
+
+    experts: tuple[Expert, ...]
+    columns: tuple[npt.NDArray[np.float32], ...]
+    margins: Floats
+
+
+def train_head(matrix: Matrix, head: int, mine: Chosen) -> Trained | None:
+    """All experts of a head from the rows that are mine; None if nothing can be trained."""
+    normal = matrix.rows.believed(TRAINED_CATEGORIES[head])
+    found: list[tuple[Recipe, Fitted, Floats]] = []
+    for recipe in recipes(TRAINED_CATEGORIES[head]):
+        fitted, margins = fit(matrix, head, recipe, mine), unseen_margins(matrix, head, recipe, mine)
+        if fitted is not None and margins is not None:
+            found.append((recipe, fitted, margins))
+    if not found:
+        return None
+    experts, columns, compared = [], [], []
+    for recipe, fitted, margins in found:
+        zero, unit = _unit(margins[normal], recipe) if len(found) > 1 else (0.0, 1.0)
+        experts.append(Expert(recipe.name, (fitted.bias - zero) / unit))
+        columns.append((fitted.weights / np.float32(unit)).astype(np.float32))
+        compared.append((margins - zero) / unit)
+    return Trained(tuple(experts), tuple(columns), np.max(compared, axis=0))
+
+
+def _unit(normal: Floats, recipe: Recipe) -> tuple[float, float]:
+    """What an expert's margins are counted from, and in: its cuts on normal messages."""
+    falling = np.sort(normal)[::-1]
+    wide, narrow = (falling[max(len(falling) // one_in, 1) - 1] for one_in in _COMPARED)
+    unit = float(narrow - wide) or 1.0
+    return float(narrow) + recipe.yields * unit, unit
 
 
 def _calibrate(margins: Floats, says: npt.NDArray[np.int8]) -> tuple[float, float]:
@@ -162,21 +209,20 @@ def train(data_dir: Path | None, texts_dir: Path, out_dir: Path, variant: str, p
     columns: list[npt.NDArray[np.float32]] = []
     figures: list[Figure] = []
     for i, category in enumerate(TRAINED_CATEGORIES):
-        fitted = fit(matrix, i, mine)
-        margins = unseen_margins(matrix, i, mine)
-        if fitted is None or margins is None:
+        trained = train_head(matrix, i, mine)
+        if trained is None:
             progress(f"{variant}: {category} left out, no examples")
             continue
         known = mine & matrix.known(i)
         says = matrix.rows.says[:, i]
-        slope, offset = _calibrate(margins[known], says[known])
+        slope, offset = _calibrate(trained.margins[known], says[known])
         normal = matrix.rows.believed(category)
-        scores = 1 / (1 + np.exp(-np.clip(margins * slope + offset, -15, 15)))
+        scores = 1 / (1 + np.exp(-np.clip(trained.margins * slope + offset, -15, 15)))
         quantiles = quantiles_of(scores[normal])
         heads.append(
             Head(
                 category,
-                fitted[1],
+                trained.experts,
                 slope,
                 offset,
                 int((says[known] == 1).sum()),
@@ -185,11 +231,11 @@ def train(data_dir: Path | None, texts_dir: Path, out_dir: Path, variant: str, p
                 quantiles,
             )
         )
-        columns.append(fitted[0])
+        columns += trained.columns
         figures += _figures(matrix, i, scores, normal)
         figures += _left_out(matrix, i, normal, mine)
         progress(f"{variant}: {category} trained on {heads[-1].positives} examples")
-    weights = _write_weights(out_dir, columns)
+    weights = halves.write(out_dir, columns)
     card = Card(
         FORMAT,
         features.VERSION,
@@ -198,12 +244,23 @@ def train(data_dir: Path | None, texts_dir: Path, out_dir: Path, variant: str, p
         weights,
         tuple(heads),
         _sources(matrix, mine),
-        {"C": C, "folds": FOLDS, "seed": SEED, **{f"weight of {name}": value for name, value in WEIGHTS.items()}},
+        _settings([head.category for head in heads]),
         tuple(figures),
     )
     (out_dir / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
     (out_dir / "MODEL_CARD.md").write_text(model_card(card, evaluate.compare([card])), encoding="utf-8")
     return card
+
+
+def _settings(categories: Sequence[str]) -> dict[str, float]:
+    """Every figure of the recipes, by name."""
+    said: dict[str, float] = {"folds": FOLDS, "seed": SEED}
+    for category in categories:
+        for recipe in recipes(category):
+            of = "" if recipe == WORK else f" of {category}"
+            said |= {f"{recipe.name}{of}: C": recipe.C, f"{recipe.name}{of}: yields": recipe.yields}
+            said |= {f"{recipe.name}{of}: weight of {name}": weight for name, weight in recipe.weights.items()}
+    return said
 
 
 def release(data_dir: Path, texts_dir: Path, artifacts_dir: Path, progress: Progress = print) -> evaluate.Comparison:
@@ -235,35 +292,12 @@ def _left_out(matrix: Matrix, head: int, normal: Chosen, mine: Chosen) -> list[F
     found = []
     for source in _counts(matrix.rows.source[positive]):
         here = matrix.rows.source == source
-        fitted = fit(matrix, head, mine & ~here & (matrix.fold != 0))
-        if fitted is None:
-            continue
         unseen = normal & ~here & (matrix.fold == 0)
-        figure = evaluate.figure_of(
-            TRAINED_CATEGORIES[head],
-            source,
-            "left_out",
-            matrix.x[positive & here] @ fitted[0] + fitted[1],
-            matrix.x[unseen] @ fitted[0] + fitted[1],
-        )
-        found.append(figure)
+        margins = margins_without(matrix, head, mine & ~here & (matrix.fold != 0), unseen)
+        if margins is not None:
+            said = margins[positive & here], margins[unseen]
+            found.append(evaluate.figure_of(TRAINED_CATEGORIES[head], source, "left_out", *said))
     return [figure for figure in found if figure is not None]
-
-
-def _write_weights(out_dir: Path, columns: list[npt.NDArray[np.float32]]) -> tuple[WeightFile, ...]:
-    out_dir.mkdir(parents=True, exist_ok=True)
-    files = []
-    for first in range(0, len(columns), _COLUMNS_IN_A_FILE):
-        buffer = io.BytesIO()
-        table = np.stack(columns[first : first + _COLUMNS_IN_A_FILE], axis=1)
-        np.save(buffer, np.ascontiguousarray(table.astype(np.float16)), allow_pickle=False)
-        name = f"weights-{first // _COLUMNS_IN_A_FILE}.npy"
-        # Never in place: a process that serves the old weights has the file mapped.
-        fresh = out_dir / f"{name}.new"
-        fresh.write_bytes(buffer.getvalue())
-        fresh.replace(out_dir / name)
-        files.append(WeightFile(name, hashlib.sha256(buffer.getvalue()).hexdigest()))
-    return tuple(files)
 
 
 def _counts(names: npt.NDArray[np.str_]) -> dict[str, int]:

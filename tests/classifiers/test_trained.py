@@ -5,16 +5,20 @@ Nothing here needs the training data: small models are trained on invented lines
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from classifiers.folding import fold, fold_batch
-from classifiers.trained import evaluate, features, registry, train
+from classifiers.trained import evaluate, features, halves, registry, train
 from classifiers.trained.card import Figure
+from classifiers.trained.halves import Weights
+from classifiers.trained.recipes import WORK
 from classifiers.trained.rows import LICENCES, OWN, PERMISSIVE, clean, read_rows
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from models.signal import TRAINED_CATEGORIES
@@ -70,22 +74,93 @@ LINES = [
 
 
 def test_served_margins_are_those_of_scikit_learn(texts_dir: Path, folder: Path, model: Model) -> None:
-    """The weights are stored as 16-bit floats; with the same rounding scikit-learn decides alike."""
+    """The weights are rounded to half precision; with the same rounding scikit-learn decides and scores alike."""
     from sklearn.svm import LinearSVC
 
     matrix = train.prepare(read_rows(None, texts_dir, ()))
     head = TRAINED_CATEGORIES.index("ads")
-    fitted = train.fit(matrix, head, matrix.of((OWN,)))
+    fitted = train.fit(matrix, head, WORK, matrix.of((OWN,)))
     assert fitted is not None
     trained = LinearSVC()
     trained.classes_ = np.array([-1, 1])
-    trained.coef_ = fitted[0].astype(np.float16).astype(np.float64)[None, :]
-    trained.intercept_ = np.array([fitted[1]])
+    trained.coef_ = fitted.weights.astype(np.float16).astype(np.float64)[None, :]
+    trained.intercept_ = np.array([fitted.bias])
     lines = [*matrix.rows.texts[:50], *(line for line in LINES if len(line) <= features.PIECE)]
     batch = fold_batch(lines)
     expected = trained.decision_function(train.matrix_of(features.features(batch.codes, batch.starts)))
-    served = model.margins(batch)[:, model.categories.index("ads")]
-    assert np.abs(served - expected).max() < 1e-4
+    place = model.categories.index("ads")
+    assert np.abs(model.margins(batch)[:, place] - expected).max() < 1e-4
+    ads = model.card.heads[place]
+    expected_scores = 1 / (1 + np.exp(-(ads.slope * expected + ads.offset).clip(-15, 15)))
+    assert np.abs(model.score(batch)[:, place] - expected_scores).max() < 1e-5
+
+
+def test_the_weights_are_the_mapped_files(model: Model) -> None:
+    """Nobody can write to them, and nobody holds a copy: workers of one host share the pages."""
+    for part in model._weights.parts:
+        assert not part.flags.writeable
+        assert not part.flags.owndata
+
+
+def test_every_half_is_the_same_number_in_single_precision() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16).reshape(-1, 1)
+    finite = every[np.isfinite(every)].reshape(-1, 1)
+    taken = Weights([finite, finite[::-1].copy()]).take(np.arange(len(finite)))
+    assert taken.dtype == np.float32
+    assert np.array_equal(taken[:, :1], finite.astype(np.float32))
+    assert np.array_equal(np.signbit(taken[:, :1]), np.signbit(finite))
+    assert np.array_equal(taken[:, 1:], finite[::-1].astype(np.float32))
+
+
+def test_weights_are_written_in_files_of_a_few_columns(tmp_path: Path) -> None:
+    columns = list(np.linspace(-3, 3, 19 * 5, dtype=np.float32).reshape(19, 5))
+    halves.write(tmp_path, columns)
+    files = halves.write(tmp_path, columns[:11])
+    assert [file.name for file in files] == ["weights-0.npy", "weights-1.npy"] == sorted(os.listdir(tmp_path))
+    table = Weights([np.load(tmp_path / file.name) for file in files])
+    assert np.array_equal(table.between(0, 11), np.stack(columns[:11], axis=1).astype(np.float16))
+    assert np.array_equal(table.between(7, 9), table.take(np.arange(5))[:, 7:9])
+
+
+@pytest.fixture
+def with_experts(texts_dir: Path, tmp_path: Path) -> train.Trained:
+    """The head for ads where a chat of others is at hand, in which other things are advertised."""
+    rows = [{"text": f"出{thing}，{price}绿宝石，进服找我", "label": "ad"} for thing in GOODS for price in (10, 20, 30)]
+    rows += [{"text": f"{thing}怎么{verb}的，求教", "label": "ok"} for thing in GOODS for verb in ("合成", "刷", "找")]
+    lines = [json.dumps(row | {"source": "qqgroup"}, ensure_ascii=False) for row in rows]
+    (tmp_path / "qqgroup.train.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    matrix = train.prepare(read_rows(tmp_path, texts_dir, ("qqgroup",)))
+    trained = train.train_head(matrix, TRAINED_CATEGORIES.index("ads"), matrix.of((OWN, "qqgroup")))
+    assert trained is not None
+    return trained
+
+
+def test_a_category_has_an_expert_for_each_place_where_it_was_labelled(with_experts: train.Trained) -> None:
+    assert [expert.name for expert in with_experts.experts] == ["work", "spam"]
+    assert len(with_experts.columns) == 2
+
+
+def test_the_surest_expert_speaks(folder: Path, damaged: Path, with_experts: train.Trained) -> None:
+    plain = Model.load(folder)
+    place = plain.categories.index("ads")
+    table = np.concatenate([plain.weights(category) for category in plain.categories], axis=1)
+    table = np.concatenate([table[:, :place], np.stack(with_experts.columns, axis=1), table[:, place + 1 :]], axis=1)
+    heads = list(plain.card.heads)
+    heads[place] = msgspec.structs.replace(heads[place], experts=with_experts.experts)
+    files = halves.write(damaged, list(table.T))
+    card = msgspec.structs.replace(plain.card, heads=tuple(heads), weights=files)
+    (damaged / "card.json").write_bytes(msgspec.json.encode(card))
+    model = Model.load(damaged)
+    batch = fold_batch(LINES[1:6])
+    found = features.features(batch.codes, batch.starts)
+    each = [
+        train.matrix_of(found) @ column.astype(np.float16).astype(np.float64) + expert.bias
+        for column, expert in zip(with_experts.columns, with_experts.experts, strict=True)
+    ]
+    assert np.abs(model.margins(batch)[:, place] - np.max(each, axis=0)).max() < 1e-4
+    others = [i for i in range(len(plain.categories)) if i != place]
+    assert np.array_equal(model.margins(batch)[:, others], plain.margins(batch)[:, others])
+    assert model.explain([("自家脐橙新货到了,加微信下单", "ads")])[0]
 
 
 def test_a_batch_scores_like_its_messages_alone(model: Model) -> None:
@@ -387,7 +462,10 @@ def shipped() -> Model:
 @pytest.mark.parametrize(("category", "one_in", "text"), OFFENCES)
 def test_plain_offences_reach_the_cut(shipped: Model, category: str, one_in: int, text: str) -> None:
     score = shipped.score(fold_batch([text]))[0, shipped.categories.index(category)]
-    assert score >= shipped.cut(category, 1 / one_in)
+    (head,) = (head for head in shipped.card.heads if head.category == category)
+    # The normal messages of the card show 1 in 20,000, but not surely enough for anybody to act on (`Model.cut`).
+    (cut,) = (quantile.score for quantile in head.quantiles if quantile.one_in == one_in)
+    assert score >= cut
 
 
 @pytest.mark.parametrize("text", ORDINARY)
