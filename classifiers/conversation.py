@@ -734,6 +734,22 @@ def takes_note(text: str) -> bool:
     return any(_TAKES_NOTE.search(one) and not _MISSED.search(one) and not _sentence_asks(one) for one in parts)
 
 
+# --- lists to sign ---------------------------------------------------------------------------------------------------
+
+# A list that people add themselves to.
+_NUMBERED = _compile(r"(?m)^\s*\d{1,3}\s*[.、．)）,，:：]")
+_LISTS = _compile("接龙|报名|登记|名单|统计")
+# Whoever begins one is alone on it.
+_BEGUN = _compile(r"\s*#?\s*接龙")
+
+
+def is_form(text: str) -> bool:
+    """Say whether this is a list that one after another copies and adds a line to: 接龙, 报名, 登记."""
+    if _LISTS.search(text) is None:
+        return False
+    return len(_NUMBERED.findall(text)) >= (1 if _BEGUN.match(text) else 2)
+
+
 # --- all at once ----------------------------------------------------------------------------------------------------
 
 Act = Callable[[str], bool]

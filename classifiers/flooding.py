@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from classifiers.code_points import joined
 from classifiers.folding.table import DROP, EXPAND, SPACE, table
+from classifiers.pieces import Pieces
 from models.observation import Millis
 
 # Windows longer than this cannot be measured; a start reads the log back this far to fill them again.
@@ -196,10 +197,11 @@ class Windows:
 
     A sender who was silent for 15 minutes of the group's time is forgotten, two at most with each call, so that no call
     is slow. Of groups without messages time stands still; beyond 200,000 senders those of the group that was silent
-    longest go first.
+    longest go first. `pieces` are their short messages.
     """
 
     def __init__(self, *, most_senders: int = MOST_SENDERS) -> None:
+        self.pieces = Pieces()
         self._most = most_senders
         self._groups: OrderedDict[str, _Group] = OrderedDict()
         self._size = 0
@@ -211,9 +213,14 @@ class Windows:
 
     def clear(self) -> None:
         """Forget everything."""
+        self.pieces.clear()
         self._groups.clear()
         self._expecting.clear()
         self._size = 0
+
+    def beheld(self) -> "Windows":
+        """The same windows for who may not change them."""
+        return Beheld(self)
 
     def of(self, group_key: str, sender: str) -> Recent:
         """The messages of one sender in one group; to be used at once, for a later call may forget it."""
@@ -270,3 +277,25 @@ class Windows:
             # Nobody whose message is late by less than KEEP needs it any more.
             del self._expecting[group_key]
         return now <= until
+
+
+class Beheld(Windows):
+    """Windows as they stand, for who judges once more what their owner has judged: nothing is entered or forgotten."""
+
+    def __init__(self, owned: Windows) -> None:
+        super().__init__()
+        self._owned = owned
+        self.pieces = owned.pieces
+
+    def of(self, group_key: str, sender: str) -> Recent:
+        """As the owner has them. The newest message is among them: to enter it again changes nothing."""
+        group = self._owned._groups.get(group_key)
+        recent = group.senders.get(sender) if group is not None else None
+        return Recent() if recent is None else recent
+
+    def expect_receipts(self, group_key: str, *, until: Millis) -> None:
+        """The owner does."""
+
+    def receipts_expected(self, group_key: str, now: Millis) -> bool:
+        until = self._owned._expecting.get(group_key)
+        return until is not None and now <= until

@@ -1,15 +1,19 @@
 """All classifiers together: observations in, signals out."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
+from classifiers.contacts import CATEGORY as SOLICITATION
+from classifiers.contacts import find_contacts, to_look
 from classifiers.decoding import Reader, Reading
 from classifiers.flooding import fingerprints
 from classifiers.folding import Folded, FoldedBatch, fold, fold_batch
@@ -17,10 +21,11 @@ from classifiers.keywords import Hit, Keywords, is_mention, load_lists
 from classifiers.kinds import kind_signals
 from classifiers.lazy import compile_all
 from classifiers.patterns import find_in_file_names, find_patterns, find_sealed, to_read
+from classifiers.pieces import JOINED, MOST_SAID
 from classifiers.trained.registry import default_dir
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from models import Evidence, Observation, Signal
-from models.observation import MESSAGE_TYPES
+from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
 
 # Code points of one message that are judged: this many of its beginning and as many of its end. Longer ones are pasted
@@ -31,11 +36,14 @@ _MOST_EVIDENCE = 8
 _LONGEST_MATCH = 80
 # From the score on that this share of normal messages reaches, an explanation is likely to be asked for.
 _LIKELY = 1 / 200
-# What people disguise: words of these are looked for behind sound-alikes, too.
+# What people disguise: words of these are looked for behind sound-alikes, too, and their short words are doubted.
 _DISGUISED = ("ads", "fraud", "gambling", "porn", "abuse", "solicitation")
 # Code points folded and scored at once. More fall out of the processor's cache; it also bounds the memory of a chunk.
 _AT_ONCE = 1 << 16
-_STRONG, _WEAK = 1.0, 0.5
+# A short strong word of the product's in a text of which the trained model sees nothing of its kind asks a person.
+_STRONG, _DOUBTED, _WEAK = 1.0, 0.75, 0.5
+# From here on the trained model takes a text rather for one of a category.
+_EVEN = 0.5
 # The categories whose hits are never read as quotation: a notice against unpaid wages protects like a complaint.
 _PROTECTED = "protected"
 
@@ -43,7 +51,7 @@ _NOTHING: tuple[Signal, ...] = ()
 # Passing on is judged only for what is harmful whoever wrote it; the rest is quoting. With what tells warnings apart.
 _SPREAD = frozenset(
     {"ads", "fraud", "porn", "gambling", "leak", "secrecy_marking", "internal_marking", "red_header_file"}
-    | {"warning", "solicitation"}
+    | {"credential", "warning", "solicitation", "project"}
 )
 # How a text begins that may start with somebody else's words.
 _MAY_QUOTE = "「 \t\r\n\v\f\u3000\xa0"
@@ -55,6 +63,7 @@ _PATTERN_CATEGORIES = (
     "mobile_number",
     "email",
     "link",
+    "credential",
     "secrecy_marking",
     "internal_marking",
     "red_header_file",
@@ -198,6 +207,11 @@ class Classifiers:
         """Names the trained model; None without one."""
         return self._model.version if self._model else None
 
+    @property
+    def trained_name(self) -> str:
+        """How signals name the trained model."""
+        return self._trained_name
+
     def can_measure(self, category: str) -> bool:
         """Whether a category is measured now: what was *unavailable* when it was not can be measured again."""
         if category in TRAINED_CATEGORIES:
@@ -216,17 +230,26 @@ class Classifiers:
             found = self._cuts[category, budget] = model.cut(category, budget) if model and known else NEVER
         return found
 
-    def measure(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:
+    def measure(
+        self, observations: Sequence[Observation], appended: Sequence[Millis] | None = None
+    ) -> list[tuple[Signal, ...]]:
         """The signals of each observation, nearly always none; then it is one and the same empty tuple.
 
         Measured are own words, see `own_words`, the names of attached files, and, apart from both, what is passed on of
         the kinds that one may not spread. Other types than messages give
         nothing, but `file.uploaded` those of its file names. Of sealed words a flag says what they were. Keyword signals
-        come one a category, with the score of the strongest word; words that are quoted or warned of give none, see
-        `is_mention`. Trained signals come from the model's floor upwards.
+        come one a category, with the score of the strongest word, less where that is a short one of the product's
+        and the trained model sees nothing of the category; words that are quoted or warned of give none, see
+        `is_mention`. Trained signals come from the model's floor upwards. A text that stands for another is measured
+        twice: what only its second reading holds is a weak word or a trained score. `appended` are the log's append
+        times: words with dates have to count at the group time of the message.
         """
+
+        def when(i: int) -> Millis:
+            return observations[i].group_time(appended[i] if appended is not None else None)
+
         passed_on = [i for i, one in enumerate(observations) if one.forward and one.type in MESSAGE_TYPES]
-        spread = self._spread([observations[i] for i in passed_on]) if passed_on else []
+        spread = self._spread([(observations[i], when(i)) for i in passed_on]) if passed_on else []
         self._likely, self._explained = {}, {}
         signals = [_NOTHING] * len(observations)
         places: list[int] = []
@@ -262,19 +285,82 @@ class Classifiers:
                 texts.append(text)
                 size += len(text)
                 if size >= _AT_ONCE:
-                    self._read(signals, places, words, texts)
+                    self._read(signals, places, words, texts, when)
                     places, words, texts, size = [], [], [], 0
         if texts:
-            self._read(signals, places, words, texts)
+            self._read(signals, places, words, texts, when)
         for i, more in zip(passed_on, spread, strict=True):
             signals[i] = (*signals[i], *more)
         return signals
 
-    def _spread(self, observations: Sequence[Observation]) -> list[tuple[Signal, ...]]:
-        """What is measured of the words that others wrote and these pass on."""
-        bare = [
-            Observation(type=one.type, sent_at=one.sent_at, id=one.id, text=one.forwarded_text) for one in observations
+    def measure_joined(self, asked: Sequence[tuple[Sequence[str], Observation, Millis]]) -> list[tuple[Signal, ...]]:
+        """The signals of words that a short message completes, at its group time: it and those before it are read as one.
+
+        Of what people disguise only, and not what the message alone or those before it have shown. Score 1.0, which asks a
+        person (see `content.category`), where a word is strong or the trained model rather agrees; what is only read into few
+        characters is weak. The evidence lies in the message that completes the word.
+        """
+        found: list[tuple[Signal, ...]] = [_NOTHING] * len(asked)
+        if not asked:
+            return found
+        texts = [" ".join((*before, one.text or "")) for before, one, _ in asked]
+        borders = [len(text) - len(one.text or "") for text, (_, one, _) in zip(texts, asked, strict=True)]
+        batch = fold_batch(texts)
+        for k, hits in self.keywords.find_batch(batch, lambda k: asked[k][2]).items():
+            found[k] = self._completed(batch[k], texts[k], borders[k], hits)
+        completed = [k for k, one in enumerate(found) if one]
+        for n, trained in self._trained(fold_batch([texts[k] for k in completed])).items() if completed else ():
+            agreed = {one.category for one in trained if one.score >= _EVEN}
+            found[completed[n]] = tuple(
+                replace(one, score=_STRONG) if one.category in agreed else one for one in found[completed[n]]
+            )
+        # One character a message: who does that may write them as others, too.
+        few = [k for k, one in enumerate(batch.texts) if len(one) <= MOST_SAID]
+        singly = fold_batch([texts[k] for k in few])
+        readings = self._reader.read(singly)
+        again = fold_batch([one.text for one in readings.values()])
+        read_from = list(readings.items())
+        for n, hits in self.keywords.find_batch(again, lambda n: asked[few[read_from[n][0]]][2]).items():
+            i, reading = read_from[n]
+            read = _Read(again[n], reading, singly[i])
+            changed = [one for one in hits if read.is_changed(one)]
+            found[few[i]] = (*self._completed(read, texts[few[i]], borders[few[i]], changed), *found[few[i]])
+        return found
+
+    def _completed(self, folded: "Folded | _Read", text: str, border: int, hits: Sequence[Hit]) -> tuple[Signal, ...]:
+        """The signals of the words that stand over the border in a text, where neither side has shown any in their place."""
+        places = {hit: folded.span(hit.start, hit.end) for hit in hits if hit.category in _DISGUISED}
+        over = [
+            hit for hit, (start, end) in places.items() if start < border < end and not is_mention(folded.text, hit)
         ]
+        if not over:
+            return _NOTHING
+        before, own = fold_batch((text[:border], text[border:]))
+        reached = {hit.category: len(text) for hit in self.keywords.find(own.text)}
+        for hit in self.keywords.find(before.text):
+            reached[hit.category] = max(before.span(hit.start, hit.end)[1], reached.get(hit.category, 0))
+        name = f"{JOINED}{self.keywords.version}"
+        signals: list[Signal] = []
+        for category, ours in groupby(over, key=attrgetter("category")):
+            new = [hit for hit in ours if places[hit][0] >= reached.get(category, 0)]
+            evidence = tuple(
+                Evidence(
+                    name,
+                    category,
+                    (0, places[hit][1] - border),
+                    folded.text[hit.start : hit.end][:_LONGEST_MATCH],
+                    f"与前几条短消息连读“{hit.word}”：{self.keywords.why[category]}",
+                )
+                for hit in new
+            )
+            strong = isinstance(folded, Folded) and any(hit.strength == "strong" for hit in new)
+            if new:
+                signals.append(Signal(name, category, _STRONG if strong else _WEAK, evidence))
+        return tuple(signals)
+
+    def _spread(self, observations: Sequence[tuple[Observation, Millis]]) -> list[tuple[Signal, ...]]:
+        """What is measured of the words that others wrote and these pass on, each at its group time."""
+        bare = [Observation(type=one.type, sent_at=at, id=one.id, text=one.forwarded_text) for one, at in observations]
         return [
             tuple(
                 replace(signal, forwarded=True, evidence=tuple(replace(item, span=None) for item in signal.evidence))
@@ -283,6 +369,22 @@ class Classifiers:
             )
             for found in self.measure(bare)
         ]
+
+    def scores(self, texts: Sequence[str]) -> tuple[FoldedBatch, npt.NDArray[np.float32]]:
+        """Folded texts and their trained scores, (texts, categories of the model), 0 to 1.
+
+        A text that stands for another (see `classifiers.decoding`) has the higher of both scores, as when it is
+        measured. ModelUnavailable without a model.
+        """
+        if self._model is None:
+            raise self._no_model or ModelUnavailable("No trained model was asked for.")
+        batch = fold_batch(texts)
+        scores = self._model.score(batch)
+        if readings := self._reader.read(batch):
+            read = self._model.score(fold_batch([one.text for one in readings.values()]))
+            places = list(readings)
+            scores[places] = np.maximum(scores[places], read)
+        return batch, scores
 
     def warm_up(self) -> None:
         """Do now what the first message would have to wait for, some 0.3 seconds."""
@@ -313,9 +415,14 @@ class Classifiers:
         )
 
     def _read(
-        self, signals: list[tuple[Signal, ...]], places: list[int], words: list[OwnWords | None], texts: list[str]
+        self,
+        signals: list[tuple[Signal, ...]],
+        places: list[int],
+        words: list[OwnWords | None],
+        texts: list[str],
+        when: Callable[[int], Millis],
     ) -> None:
-        """Put what texts say before what is already known of their observations."""
+        """Put what texts say before what is already known of their observations; `when` gives the group time of these."""
         batch = fold_batch(texts)
         for j in to_read(texts, batch):
             try:
@@ -325,16 +432,24 @@ class Classifiers:
                 found = _broken("patterns", _PATTERN_CATEGORIES, error)
             if found:
                 signals[places[j]] = (*found, *signals[places[j]])
-        for j, trained in self._trained(batch).items():
+        for j in to_look(batch):
+            try:
+                found = _grouped(find_contacts(texts[j], batch[j]), words[j])
+            except Exception as error:
+                found = _broken("contacts", (SOLICITATION,), error)
+            if found:
+                signals[places[j]] = (*found, *signals[places[j]])
+        read = self._trained(batch)
+        for j, trained in read.items():
             signals[places[j]] = (*trained, *signals[places[j]])
             likely = [one.category for one in trained if one.score >= self.cut(one.category, _LIKELY)]
             self._likely[texts[j]] = batch[j], likely
-        for j, hits in self.keywords.find_batch(batch).items():
-            said = self._said(batch[j], texts[j], words[j], hits)
+        for j, hits in self.keywords.find_batch(batch, lambda j: when(places[j])).items():
+            said = self._said(batch[j], texts[j], words[j], hits, {one.category for one in read.get(j, ())})
             if said:
                 signals[places[j]] = (*said, *signals[places[j]])
         if readings := self._reader.read(batch):
-            self._read_otherwise(signals, places, words, texts, batch, readings)
+            self._read_otherwise(signals, places, words, texts, batch, readings, when)
 
     def _read_otherwise(
         self,
@@ -344,10 +459,12 @@ class Classifiers:
         texts: list[str],
         batch: FoldedBatch,
         readings: Mapping[int, Reading],
+        when: Callable[[int], Millis],
     ) -> None:
         """Measure what disguised texts read as: higher trained scores count, and words that do not stand there as weak ones."""
         again = fold_batch([one.text for one in readings.values()])
-        trained, found = self._trained(again), self.keywords.find_batch(again)
+        read_at = [when(places[j]) for j in readings]
+        trained, found = self._trained(again), self.keywords.find_batch(again, read_at.__getitem__)
         for k, (j, reading) in enumerate(readings.items()):
             read = _Read(again[k], reading, batch[j])
             more = self._said(read, texts[j], words[j], [one for one in found.get(k, ()) if read.is_changed(one)])
@@ -368,9 +485,17 @@ class Classifiers:
                 )
 
     def _said(
-        self, folded: "Folded | _Read", text: str, words: OwnWords | None, hits: Sequence[Hit]
+        self,
+        folded: "Folded | _Read",
+        text: str,
+        words: OwnWords | None,
+        hits: Sequence[Hit],
+        agreed: Collection[str] = (),
     ) -> tuple[Signal, ...]:
-        """The signals of the words that were spoken; what is only read into the text is weak."""
+        """The signals of the words that were spoken; what is only read into the text is weak.
+
+        `agreed` are the categories of which the trained model sees something in it.
+        """
         said: list[Signal] = []
         for category, ours in groupby(hits, key=attrgetter("category")):
             spoken = [hit for hit in ours if category == _PROTECTED or not is_mention(folded.text, hit)]
@@ -385,13 +510,21 @@ class Classifiers:
                     text,
                     words,
                     folded.span(hit.start, hit.end),
-                    f"{_how_spoken(folded, hit)}“{hit.word}”：{self.keywords.why[category]}",
+                    f"{_how_spoken(folded, hit)}“{hit.word}”：{self.keywords.why[category]}{_noted(hit)}",
                 )
                 for hit in spoken[:_MOST_EVIDENCE]
             )
-            score = _STRONG if spoken[0].strength == "strong" and not isinstance(folded, _Read) else _WEAK
+            score = _WEAK if isinstance(folded, _Read) else self._speaks(spoken, category in agreed)
             said.append(Signal(self._keywords_name, category, score, evidence))
         return tuple(said)
+
+    def _speaks(self, spoken: Sequence[Hit], agreed: bool) -> float:
+        """How loud words of one category speak, by whether the trained model sees anything of it."""
+        strong = [hit for hit in spoken if hit.strength == "strong"]
+        if not strong:
+            return _WEAK
+        measured = self._model is not None and strong[0].category in _DISGUISED
+        return _DOUBTED if measured and not agreed and not any(map(self.keywords.speaks_alone, strong)) else _STRONG
 
     def _trained(self, batch: FoldedBatch) -> dict[int, tuple[Signal, ...]]:
         """The trained signals of a batch, by index of the text."""
@@ -432,6 +565,10 @@ def _how_spoken(folded: "Folded | _Read", hit: Hit) -> str:
     if isinstance(folded, _Read):
         return "谐音或拆字，读作"
     return "强词" if hit.strength == "strong" else "弱词"
+
+
+def _noted(hit: Hit) -> str:
+    return f"（{hit.note}）" if hit.note else ""
 
 
 def _blind(classifier: str, categories: Iterable[str], reason: str) -> tuple[Signal, ...]:

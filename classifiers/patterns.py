@@ -16,6 +16,8 @@ from msgspec import Struct
 from stdnum import luhn
 from stdnum.cn import ric
 
+from classifiers.credentials import CATEGORY as CREDENTIAL
+from classifiers.credentials import find_credentials
 from classifiers.folding import Folded, FoldedBatch, fold
 from classifiers.folding.table import CODE_POINTS
 from classifiers.lazy import lazy
@@ -84,11 +86,18 @@ def bare(text: str) -> Bare:
     return Bare("".join(map(text.__getitem__, places)), places)
 
 
-# What a folded text must hold before a pattern of it can be found: eleven digits, 密, 内部, 红头, or 号 and the 20 of a year.
+# What a folded text must hold before a pattern of it can be found: eleven digits or Latin letters, 密, 秘, 口令, 授, 内部, 红头,
+# or 号 and the 20 of a year.
 # All are counted at once, by code point.
 _ENOUGH = 11
 _COUNTS = np.zeros(CODE_POINTS, np.uint8)
-for _signs, _count in (("0123456789", 1), ("密", _ENOUGH), ("内红", 6), ("部头", 5), ("号", 9)):
+for _signs, _count in (
+    ("0123456789abcdefghijklmnopqrstuvwxyz", 1),
+    ("密秘授", _ENOUGH),
+    ("内红令", 6),
+    ("部头口", 5),
+    ("号", 9),
+):
     _COUNTS[[ord(sign) for sign in _signs]] = _count
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -120,7 +129,7 @@ _NO_CARD = _compile(
 _BIRTH = _compile(r"[1-8][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _COMPANY_NUMBER = _compile(r"(?:信用代码|税号|单号|代码证)[^0-9a-z]{0,3}$")
 _ABOUT_CARDS = _compile(r"卡号|账号|帐号|账户|帐户|银行|开户|收款|储蓄卡|信用卡|打卡里|打到卡|工资卡")
-_ABOUT_IDENTITY = _compile(r"身份证|证件号")
+_ABOUT_IDENTITY = _compile(r"(?<!不是)(?<!并非)(?:身份证|证件号)")
 _BESIDE_PERSON = _compile(r"[\u4e00-\u9fff](?<![号次单码批])[\s:：,，]?$")
 _PEOPLE_LISTED = _compile("名单|名册|人员|登记表|发放表|信息表|报名表|参[训会加]")
 # Letters that label a telephone; other letters right before the digits make it a part of a code.
@@ -232,6 +241,14 @@ _INTERNAL_ONLY = _compile_re2(
     r"(?:^|[\n。！!])[ 　*※★]*([仅僅][供限][内內]部(?:使用|参考|[传傳][阅閱]|交流|[学學][习習])"
     r"(?:[ 　,，、]{0,2}(?:[请請])?(?:[严嚴]禁|勿|不得|切勿|禁止)[^，。\n]{0,6})?)[ 　!！。*※]*(?:$|\n)"
 )
+# Trade secrets by their grade, telegrams, and what offices write on English papers.
+_MAY_RESTRICT = ("内部", "商密", "商秘", "商业秘密", "confidential", "internal use")
+_RESTRICTED = _compile_re2(
+    rf"(?i)(?:^|[\n 　({{（【\[])(?:(?:核心|普通)商[密秘]|商密A{{1,3}})[★☆]?(?:[\n 　)）】\]·,，:：]|$)"
+    rf"|{_OPEN}?商业秘密[ 　·・:：、]{{0,2}}[仅僅限][^，。！？!?\n]{{1,10}}(?:知悉|[阅閱]|使用)"
+    r"|内部明电[ 　\n]{1,3}(?:发往|发电|等级|签批)"
+    r"|^[ \[(【]*(?:strictly |highly |company )?confidential[ \])】]*(?:[\-—–:：|/\n]|$)|\b(?:for )?internal use only\b"
+)
 # Who points at what he sends carries the marking, whatever he said before.
 _THIS = _compile_re2(r"^(?:以上|以下|上述|此|该|本|这)")
 # Rules about internal documents, reminders of them, places where they are kept.
@@ -300,8 +317,10 @@ _ABOUT_RED_HEADERS = _compile(
 )
 _SHARES = _compile(
     r"发群里|发到群|发在群|发这|发给大家|发出来|发你们|发上来|传群里|传上来|传一份|传给|上传了|给大家看|大家看看|看一下|看看吧|分享|转给|转发|如下"
-    r"|附上|见附件|附件|扫描|掃描|拍了|拍给|拍照|先睹为快|请查收|原文|全文|刚拿到|截图"
+    r"|附上|见附件|附件|扫描|掃描|拍了|拍给|拍照|先睹为快|请查收|原文|全文|刚拿到|截图|截[了一]|翻拍"
 )
+# What stands above and below a document's text.
+_HEAD = _compile(r"签发人|签批盖章|主送|抄送|特急|加急|各(?:乡镇|县区|单位|部门|支行)[^，。\n]{0,10}[:：]")
 _NOT_SHARED = _compile(
     r"不得|不要|不能|不可|不准|不许|严禁|禁止|勿|别|没有|尚未|还没|未印发|挂网|官网|官方网站|门户网站|公开|公告栏|公示|OA|oa|系统里|机要|什么时候|何时|吗|？|\?|谁|哪"
 )
@@ -326,7 +345,8 @@ def find_patterns(text: str, folded: Folded) -> list[Evidence]:
     """Everything with a form of its own in one text, by category and in the order of the text; nearly always nothing.
 
     `folded` is the folding of `text`; spans count code points of `text`. Categories: identity_number, bank_card,
-    mobile_number, email, link, secrecy_marking, internal_marking, red_header_file. Of a category at most 20 are given.
+    mobile_number, email, link, credential, secrecy_marking, internal_marking, red_header_file. Of a category at most 20
+    are given.
     """
     found: list[Evidence] = []
     if _is_dotted(text):
@@ -335,9 +355,13 @@ def find_patterns(text: str, folded: Folded) -> list[Evidence]:
     if _ELEVEN_DIGITS.search(plain):
         links = [one.span for one in found if one.span is not None]
         found += islice(_numbers(folded, links), 3 * _MOST)
+    found += (
+        Evidence(SIGNAL, CREDENTIAL, span, None, f"内容含{what}")
+        for span, what in islice(find_credentials(text, plain), _MOST)
+    )
     if "密" in plain and ("绝" in plain or "机" in plain or "秘" in plain):
         found += _marked(text, _secrecy, "secrecy_marking", "密级标志")
-    if "内部" in plain:
+    if any(map(plain.__contains__, _MAY_RESTRICT)):
         found += _marked(text, _internal, "internal_marking", "内部资料标志")
     if "红头" in plain or ("号" in plain and "20" in plain):
         found += _marked(text, _red_header, "red_header_file", "公文版头或发文字号")
@@ -358,6 +382,7 @@ def find_in_file_names(observation: Observation) -> list[Evidence]:
             ("secrecy_marking", _name_is_secret, "文件名带密级标志"),
             ("internal_marking", _name_is_internal, "文件名带内部资料标志"),
             ("red_header_file", _name_is_red_header, "文件名为红头文件或带发文字号"),
+            ("leak", _name_is_kept, "文件名像内部名册、工资、客户或底价资料"),
         ):
             if carries(name):
                 found.append(Evidence(SIGNAL, category, None, _shown(name), why))
@@ -651,6 +676,9 @@ def _grade_lines(text: str) -> Iterator[Span]:
 
 
 def _internal(text: str) -> Iterator[Span]:
+    for found in _RESTRICTED.finditer(text):
+        if not _is_talk(text, *found.span()):
+            yield found.span()
     if not _ANY_INTERNAL.search(text):
         return
     reached = 0
@@ -699,7 +727,7 @@ def _red_header(text: str) -> Iterator[Span]:
         if (
             (_NUMBER_LINE.search(line) and len(text) - len(line) >= 10)
             or _FILE_AFTER_NUMBER.search(text[end : end + 100])
-            or (shared and _ABOUT_MATTER.search(text))
+            or (_ABOUT_MATTER.search(text) and (shared or (_HEAD.search(text) and not _NOT_SHARED.search(text))))
         ):
             yield start, end
     if not numbers:
@@ -728,6 +756,14 @@ _SECRET_NAME = _compile_re2(
 )
 
 
+# What a house keeps of its people, customers and prices; not the empty form for it.
+_KEPT_NAME = _compile_re2(
+    "(?:工资|薪酬|薪资|奖金|绩效)(?:发放|分配|汇总|调整)?(?:表|明细|清单|台账|方案)|股权激励|客户(?:名[单录]|明细|资料|清单|台账|数据|信息表)"
+    "|花名册|(?:经销商|代理商|供应商)(?:返利|底价|报价|成本)|成本(?:明细|核算)表?|底价|标底|报价底"
+)
+_NO_CONTENT = _compile("模板|空[白表]|样[表例本]|格式|申请|采集|制度|办法|流程|通知|说明|培训|公示|公开")
+
+
 # Songs and films have secrets too.
 _ENTERTAINMENT = (".mp3", ".flac", ".mp4", ".mkv", ".avi", ".mov", ".epub", ".mobi")
 
@@ -740,6 +776,10 @@ def _name_is_secret(name: str) -> bool:
 
 def _name_is_internal(name: str) -> bool:
     return any(not _ABOUT_FILES.match(name[found.end() :]) for found in _INTERNAL_NAME.finditer(name))
+
+
+def _name_is_kept(name: str) -> bool:
+    return _KEPT_NAME.search(name) is not None and not _NO_CONTENT.search(name)
 
 
 def _name_is_red_header(name: str) -> bool:

@@ -9,15 +9,12 @@ import numpy.typing as npt
 
 from classifiers.decoding.table import SPELLED, Table, alike, table
 from classifiers.folding import FoldedBatch
-
-Codes = npt.NDArray[np.uint32]
+from classifiers.neighbours import Codes, Neighbours
 
 # Fewer syllables are those of too many words.
 _LEAST = 3
-_FACTORS = (np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))
-_SHIFT = np.uint32(14)
-_PLACES = 1 << 18
 _HAN = (0x4E00, 0x9FFF)
+_ALL_HAN = re.compile(f"[{chr(_HAN[0])}-{chr(_HAN[1])}]+")
 _LATIN = re.compile("[a-z]{2,6}")
 
 
@@ -44,18 +41,21 @@ class Reader:
         """`words` are folded; those of fewer than three syllables are not listened for."""
         self._table: Table = table()
         self._words: dict[tuple[int, ...], list[tuple[tuple[int, ...], str]]] = {}
-        for word in sorted(set(words), key=lambda one: (-len(one), one)):
-            sounds = self._sounds(word)
-            if len(sounds) >= _LEAST and all(sounds) and all(_HAN[0] <= ord(sign) <= _HAN[1] for sign in word):
+        listed = sorted({one for one in words if len(one) >= _LEAST}, key=lambda one: (-len(one), one))
+        every, start = self._sounds("".join(listed)), 0
+        for word in listed:
+            sounds, start = every[start : start + len(word)], start + len(word)
+            if all(sounds) and _ALL_HAN.fullmatch(word):
                 self._words.setdefault(sounds[:_LEAST], []).append((sounds, word))
-        self._heard = _Some(np.array(list(self._words), np.uint32).reshape(-1, _LEAST).T)
+        self._longest = max(map(len, listed), default=0)
+        self._heard = Neighbours(np.array(list(self._words), np.uint32).reshape(-1, _LEAST).T)
         begins = [[ord(sign) for sign in word[:_LEAST]] for some in self._words.values() for _, word in some]
-        self._plain = _Some(np.array(begins, np.uint32).reshape(-1, _LEAST).T)
+        self._plain = Neighbours(np.array(begins, np.uint32).reshape(-1, _LEAST).T)
         # By their first two characters what is written for others, the longest first.
         self._written: dict[str, list[tuple[str, str]]] = {}
         for written, meant in sorted(self._table.meant.items(), key=lambda one: (-len(one[0]), one)):
             self._written.setdefault(written[:2], []).append((written, meant))
-        self._split = _Some(np.array([[ord(one) for one in pair] for pair in self._written], np.uint32).T)
+        self._split = Neighbours(np.array([[ord(one) for one in pair] for pair in self._written], np.uint32).T)
 
     def read(self, batch: FoldedBatch) -> dict[int, Reading]:
         """The readings of a batch, by index of the text; texts that read as they stand are absent."""
@@ -72,16 +72,27 @@ class Reader:
             return ()
         letters = codes - np.uint32(ord("a")) < 26
         han = codes - np.uint32(_HAN[0]) <= _HAN[1] - _HAN[0]
-        places = [self._split.places(codes[:-1], codes[1:])]
+        mixed = ((letters[1:] & han[:-1]) | (letters[:-1] & han[1:])).nonzero()[0]
+        texts = _texts_at(self._split.places(codes), batch)
+        spelled = _texts_at(mixed, batch)
         if len(codes) >= _LEAST:
             sounds = self._table.sound.take(codes)
-            heard = self._heard.places(sounds[:-2], sounds[1:-1], sounds[2:])
+            heard = self._heard.places(sounds)
             plain = self._plain.among(codes[heard], codes[heard + 1], codes[heard + 2])
-            places.append(heard[~plain])
-        mixed = ((letters[1:] & han[:-1]) | (letters[:-1] & han[1:])).nonzero()[0]
-        texts = set((batch.starts.searchsorted(np.concatenate(places), side="right") - 1).tolist())
-        spelled = set((batch.starts.searchsorted(mixed, side="right") - 1).tolist()) - texts
-        return sorted(texts.union(i for i in spelled if self._spells(batch.texts[i])))
+            begun = _texts_at(heard[~plain], batch)
+            # Three syllables are often those of other words: the whole word has to sound so, where nothing is spelled.
+            spelled |= begun
+            which = batch.starts.searchsorted(heard, side="right") - 1
+            for i, place in zip(which.tolist(), heard.tolist(), strict=True):
+                if i in begun and i not in texts and self._sounds_like_another(batch, sounds, i, place):
+                    texts.add(i)
+        return sorted(texts.union(i for i in spelled - texts if self._spells(batch.texts[i])))
+
+    def _sounds_like_another(self, batch: FoldedBatch, sounds: Codes, i: int, place: int) -> bool:
+        """Whether text i says there what sounds like a word and is written otherwise."""
+        start, end = batch.starts[i : i + 2].tolist()
+        word = self._word_at(tuple(sounds[place : min(end, place + self._longest)].tolist()), 0)
+        return word is not None and not batch.texts[i].startswith(word, place - start)
 
     def _spells(self, text: str) -> bool:
         """Whether letters of a text may be a syllable of a word."""
@@ -149,37 +160,6 @@ class Reader:
         return None
 
 
-class _Some:
-    """Some pairs or triples of numbers, looked for in arrays: by a hash first, then for certain."""
-
-    def __init__(self, columns: Codes) -> None:
-        self._seen = np.zeros(_PLACES, np.bool_)
-        self._seen[_hash(*columns)] = True
-        self._known = np.unique(_key(columns))
-
-    def places(self, *columns: Codes) -> npt.NDArray[np.int64]:
-        """Where one of them stands."""
-        places = self._seen.take(_hash(*columns)).nonzero()[0]
-        return places[self.among(*(one[places] for one in columns))]
-
-    def among(self, *columns: Codes) -> npt.NDArray[np.bool_]:
-        """Which of some are of them."""
-        keys = _key(columns)
-        return np.asarray(self._known.take(self._known.searchsorted(keys), mode="clip") == keys)
-
-
-def _key(columns: Iterable[Codes]) -> npt.NDArray[np.uint64]:
-    """One number for each; 21 bits hold a code point."""
-    first, *others = (one.astype(np.uint64) for one in columns)
-    for one in others:
-        first = (first << np.uint64(21)) | one
-    return first
-
-
-def _hash(*some: Codes) -> Codes:
-    """Places of pairs or of triples in a table."""
-    total = some[0] * _FACTORS[0]
-    for one, factor in zip(some[1:], _FACTORS[1:], strict=False):
-        total += one * factor
-    total >>= _SHIFT
-    return total
+def _texts_at(places: npt.NDArray[np.int64], batch: FoldedBatch) -> set[int]:
+    """The texts, by index, in which these places lie."""
+    return set((batch.starts.searchsorted(places, side="right") - 1).tolist())

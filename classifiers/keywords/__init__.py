@@ -4,7 +4,21 @@
 the product's lists, or bring categories of their own (politics, ethnicity and religion are always the tenant's own).
 """
 
-from classifiers.keywords.lists import PRODUCT_LISTS, ListError, Strength, Word, WordList, fold_words, load_lists
+from classifiers.keywords.lists import (
+    PRODUCT_LISTS,
+    ListError,
+    Strength,
+    Word,
+    WordList,
+    fold_words,
+    in_force,
+    is_category,
+    load_lists,
+    moment,
+    read_list,
+    unfit,
+    written_list,
+)
 from classifiers.keywords.matching import Hit, Keywords
 from classifiers.keywords.mentions import is_mention
 
@@ -17,6 +31,12 @@ __all__ = [
     "Word",
     "WordList",
     "fold_words",
+    "in_force",
+    "is_category",
     "is_mention",
     "load_lists",
+    "moment",
+    "read_list",
+    "unfit",
+    "written_list",
 ]

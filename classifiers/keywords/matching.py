@@ -1,7 +1,7 @@
 """Finding words: by how they begin, over a whole batch at once, then the few rules on what a hit is."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -10,30 +10,25 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from classifiers.folding import FoldedBatch
-from classifiers.keywords.lists import GAP, WordList
+from classifiers.keywords.lists import GAP, PRODUCT, Word, WordList
 from classifiers.lazy import lazy
+from classifiers.neighbours import Codes, Neighbours
+from models.observation import Millis
 
 # A gap stands for at most this many code points, none of which ends a sentence: more, and the parts have nothing to do
 # with one another. A word with gaps is looked for this far around its longest part.
 _GAP = "[^。!?\n]{0,8}?"
 _AROUND = 40
+# In folded code points.
+_SHORT = 4
 # Hundreds of words have gaps; few are ever met.
 _compile = lazy(re.compile)
-
-# Odd multipliers of a hash of two or three code points, and how many of its 32 bits go: 2^18 places stay, of which
-# 20,000 words fill 8 %.
-_FACTORS = (np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))
-_SHIFT = np.uint32(14)
-_PLACES = 1 << 18
-
-
-Codes = npt.NDArray[np.uint32]
 
 
 class Hit(Struct, frozen=True):
     """A word that was found; `start` and `end` count code points of the folded text, half open.
 
-    `word` is the word as its list has it.
+    `word` is the word as its list has it; `note` says who wanted it and why, where the list says so of this word.
     """
 
     category: str
@@ -41,6 +36,7 @@ class Hit(Struct, frozen=True):
     strength: Literal["strong", "weak"]
     start: int
     end: int
+    note: str = ""
 
 
 class _Entry(Struct, frozen=True):
@@ -53,8 +49,8 @@ class _Entry(Struct, frozen=True):
     # Kinds of characters that must not precede or follow, see `_kind`; "" if all may.
     before: str
     after: str
-    # (category, word as written, strength)
-    owners: tuple[tuple[str, str, str], ...]
+    # (category, word, what its list says of it)
+    owners: tuple[tuple[str, Word, str], ...]
     gapped: tuple[tuple[str, re.Pattern[str], "_Entry"], ...] = ()
 
     def stands_at(self, text: str, start: int) -> bool:
@@ -92,16 +88,21 @@ class Keywords:
     """
 
     def __init__(self, lists: Sequence[WordList]) -> None:
-        owners: dict[str, dict[tuple[str, str], tuple[str, str, str]]] = {}
+        owners: dict[str, dict[tuple[str, str], list[Word]]] = {}
+        # Whether a hit depends on when it was written; where none does, nobody asks.
+        self.dated = False
         for one in lists:
             for word in one.words:
-                owners.setdefault(word.folded, {}).setdefault(
-                    (one.category, word.strength), (one.category, word.text, word.strength)
-                )
+                owners.setdefault(word.folded, {}).setdefault((one.category, word.strength), []).append(word)
+                self.dated = self.dated or word.starts is not None or word.ends is not None
         gapped: dict[str, list[tuple[str, re.Pattern[str], _Entry]]] = {}
-        whole: dict[str, tuple[tuple[str, str, str], ...]] = {}
+        whole: dict[str, tuple[tuple[str, Word, str], ...]] = {}
         for folded in sorted(owners):
-            ours = tuple(owners[folded][key] for key in sorted(owners[folded]))
+            ours = tuple(
+                (category, word, _note(word))
+                for (category, _), words in sorted(owners[folded].items())
+                for word in _lasting(words)
+            )
             parts = folded.split(GAP)
             if len(parts) == 1:
                 whole[folded] = ours
@@ -113,34 +114,64 @@ class Keywords:
         for sought in sorted({*whole, *gapped}):
             entry = _Entry(sought, *_forbidden(sought), whole.get(sought, ()), tuple(gapped.get(sought, ())))
             self._beginning.setdefault(sought[:3], []).append(entry)
-        self._beginnings = _Beginnings(self._beginning)
+        # The two code points of words of two, the first three of all others.
+        self._beginnings = {
+            size: Neighbours(_codes("".join(one for one in self._beginning if len(one) == size)).reshape(-1, size).T)
+            for size in (2, 3)
+        }
         self.categories: tuple[str, ...] = tuple(sorted({one.category for one in lists}))
         self.why: dict[str, str] = {one.category: one.why for one in reversed(lists)}
         self.version: str = _version(lists)
+        # By category the strong words that a team has listed itself: whatever else is measured, it wants these to speak.
+        self._promised = frozenset(
+            (one.category, word.text)
+            for one in lists
+            if one.by != PRODUCT
+            for word in one.words
+            if word.strength == "strong"
+        )
         # By category the words that are looked for, of those with gaps each part.
         self.words: dict[str, frozenset[str]] = {
             category: frozenset(part for one in some for part in one.split(GAP))
             for category, some in _looked_for(lists).items()
         }
 
-    def find(self, folded: str) -> list[Hit]:
-        """The hits of one folded text, by category, then place."""
+    def speaks_alone(self, hit: Hit) -> bool:
+        """Whether a strong word speaks whatever the trained model sees: one that a team has listed itself, or a long one.
+
+        A short one may lie in other words (人渣 in 联系人渣打银行) or mean what it says (老鼠屎 in a warehouse).
+        """
+        return hit.end - hit.start > _SHORT or (hit.category, hit.word) in self._promised
+
+    def find(self, folded: str, at: Millis | None = None) -> list[Hit]:
+        """The hits of one folded text, by category, then place: of words that count at a group time, or of all."""
         codes = _codes(folded)
-        return self._search([folded], codes, np.array([0, len(codes)])).get(0, [])
+        when = None if at is None else lambda _: at
+        return self._search([folded], codes, np.array([0, len(codes)]), when).get(0, [])
 
-    def find_batch(self, batch: FoldedBatch) -> dict[int, list[Hit]]:
-        """The hits of a batch, by index of the text; texts without a hit are absent."""
-        return self._search(batch.texts, batch.codes, batch.starts)
+    def find_batch(self, batch: FoldedBatch, at: Callable[[int], Millis] | None = None) -> dict[int, list[Hit]]:
+        """The hits of a batch, by index of the text; texts without a hit are absent.
 
-    def _search(self, texts: Sequence[str], codes: Codes, starts: npt.NDArray[np.int64]) -> dict[int, list[Hit]]:
-        places = self._beginnings.places(codes)
-        which = starts.searchsorted(places, side="right") - 1
+        `at` gives the group time of a text, at which its words have to count; without it all words do.
+        """
+        return self._search(batch.texts, batch.codes, batch.starts, at if self.dated else None)
+
+    def _search(
+        self,
+        texts: Sequence[str],
+        codes: Codes,
+        starts: npt.NDArray[np.int64],
+        at: Callable[[int], Millis] | None = None,
+    ) -> dict[int, list[Hit]]:
         standing: dict[int, list[tuple[int, int, _Entry]]] = {}
-        for i, start in zip(which.tolist(), (places - starts[which]).tolist(), strict=True):
-            text = texts[i]
-            # At the end of a text both are the same.
-            for beginning in {text[start : start + 2], text[start : start + 3]}:
-                for entry in self._beginning.get(beginning, ()):
+        for size, beginnings in self._beginnings.items():
+            places = beginnings.places(codes)
+            which = starts.searchsorted(places, side="right") - 1
+            for i, start in zip(which.tolist(), (places - starts[which]).tolist(), strict=True):
+                text = texts[i]
+                beginning = text[start : start + size]
+                # What reaches into the next text begins nothing.
+                for entry in self._beginning[beginning] if len(beginning) == size else ():
                     if entry.stands_at(text, start):
                         standing.setdefault(i, []).append((start + len(entry.word), start, entry))
         hits: dict[int, list[Hit]] = {}
@@ -148,59 +179,28 @@ class Keywords:
             # By their ends, of one end the longest first: so the same words win wherever several could.
             words.sort()
             found = [one for end, start, entry in words for one in entry.found(texts[i], start, end)]
-            if found and (decided := _decide(found)):
+            if found and (decided := _decide(found, at(i) if at is not None else None)):
                 hits[i] = decided
         return hits
-
-
-class _Beginnings:
-    """Where a word may begin: hashes of the two code points of words of two, of the first three of all others.
-
-    Says yes too often now and then, no never wrongly.
-    """
-
-    def __init__(self, beginnings: Iterable[str]) -> None:
-        known = tuple(beginnings)
-        self._two, self._three = np.zeros((2, _PLACES), np.bool_)
-        # Of all that follow one another in a row only those that begin a word count.
-        self._two[_hashes(_codes("".join(one for one in known if len(one) == 2)))[0][::2]] = True
-        self._three[_hashes(_codes("".join(one for one in known if len(one) == 3)))[1][::3]] = True
-
-    def places(self, codes: Codes) -> npt.NDArray[np.int64]:
-        """Where to look. Code points of neighbouring texts may be taken together; that only adds some."""
-        two, three = _hashes(codes)
-        found = self._two.take(two)
-        np.logical_or(found[:-1], self._three.take(three), out=found[:-1])
-        return found.nonzero()[0]
 
 
 def _codes(text: str) -> Codes:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _hashes(codes: Codes) -> tuple[Codes, Codes]:
-    """Places for each two and each three neighbouring code points; of the latter there is one less."""
-    two = codes[:-1] * _FACTORS[0]
-    two += codes[1:] * _FACTORS[1]
-    three = codes[2:] * _FACTORS[2]
-    three += two[:-1]
-    two >>= _SHIFT
-    three >>= _SHIFT
-    return two, three
-
-
-def _decide(found: Iterable[tuple[int, int, _Entry]]) -> list[Hit]:
-    """What remains of everything that was found in one text."""
+def _decide(found: Iterable[tuple[int, int, _Entry]], at: Millis | None) -> list[Hit]:
+    """What remains of everything that was found in one text, written `at` a group time."""
     denied: dict[str, list[Hit]] = {}
     allowed: dict[str, list[tuple[int, int]]] = {}
     for start, end, entry in found:
-        for category, word, strength in entry.owners:
-            if strength == "allow":
+        for category, word, note in entry.owners:
+            if at is not None and not word.counts(at):
+                continue
+            if word.strength == "allow":
                 allowed.setdefault(category, []).append((start, end))
-            elif strength == "strong":
-                denied.setdefault(category, []).append(Hit(category, word, "strong", start, end))
             else:
-                denied.setdefault(category, []).append(Hit(category, word, "weak", start, end))
+                hit = Hit(category, word.text, word.strength, start, end, note)
+                denied.setdefault(category, []).append(hit)
     hits: list[Hit] = []
     for category in sorted(denied):
         candidates = denied[category]
@@ -217,6 +217,15 @@ def _decide(found: Iterable[tuple[int, int, _Entry]]) -> list[Hit]:
                 places.update(range(hit.start, hit.end))
         hits.extend(sorted(taken, key=lambda hit: hit.start))
     return hits
+
+
+def _note(word: Word) -> str:
+    return "：".join(one for one in (word.by, word.why) if one)
+
+
+def _lasting(words: list[Word]) -> list[Word]:
+    """Of the same word in several lists the one that always counts, else all: their times differ."""
+    return [one for one in words if one.starts is None and one.ends is None][:1] or words
 
 
 def _outermost(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -264,5 +273,10 @@ def _looked_for(lists: Sequence[WordList]) -> dict[str, list[str]]:
 
 def _version(lists: Sequence[WordList]) -> str:
     """The same for the same words in the same categories, whatever the order; eight hex digits tell lists apart."""
-    content = sorted({f"{one.category}\x1f{word.strength}\x1f{word.folded}" for one in lists for word in one.words})
+    content = sorted({_content(one.category, word) for one in lists for word in one.words})
     return blake2b("\n".join(content).encode(), digest_size=4).hexdigest()
+
+
+def _content(category: str, word: Word) -> str:
+    dates = f"\x1f{word.starts}\x1f{word.ends}" if word.starts is not None or word.ends is not None else ""
+    return f"{category}\x1f{word.strength}\x1f{word.folded}{dates}"

@@ -27,8 +27,8 @@ _AVERTS = re.compile(
     "不要|不得|不许|不能|不准|(?<![特分类级])别(?!的|人|处)|勿|禁止|严禁|谨防|防止|以防|避免|小心|当心"
 )
 _AVERTED = frozenset({"outside_forwarding", "account_compromise"})
-# What tells of the sender's own stance, not of an offence: it stands beside what it warns of.
-_CONTEXT = frozenset({"warning", "solicitation"})
+# What tells of the sender's own stance or of what he speaks, not of an offence: it stands beside what it warns of.
+_CONTEXT = frozenset({"warning", "solicitation", "project"})
 # How far a notice's words stand from what they name; further away they belong to something else.
 _REACH = 16
 

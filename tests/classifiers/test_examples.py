@@ -29,8 +29,7 @@ LIMITS = {
     "negative_emotion": (0.54, 0.07),
     "notice": (0.35, 0.04),
     "off_topic": (0.36, 0.05),
-    # Meetings and jokes are counted among the normal texts since: the cut is higher than it was at 0.63.
-    "quarrel": (0.52, 0.06),
+    "quarrel": (0.59, 0.06),
     "question": (0.61, 0.32),
     "reputation": (0.43, 0.04),
     "violence": (0.74, 0.09),

@@ -1,6 +1,8 @@
 """What a hit is, how lists are read, and what the product's own lists must never accuse."""
 
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -15,12 +17,18 @@ from classifiers.keywords import (
     Word,
     WordList,
     fold_words,
+    in_force,
     is_mention,
     load_lists,
+    moment,
+    read_list,
+    written_list,
 )
 
 # Lists that say how a message is to be read, not what is wrong with it.
 CONTEXT = {"protected", "warning", "solicitation"}
+# No list of the product grows beyond this: who wants tens of thousands of words imports them, and sees what they hit.
+MOST_WORDS = 750
 
 
 def a_list(
@@ -68,6 +76,31 @@ def test_a_hit_says_category_word_strength_and_folded_place() -> None:
 @pytest.mark.parametrize("text", ["請加 微 信吧", "加*微*信", "加，微，信", "加\u200b微信", "加👍微信"])
 def test_words_are_found_behind_evasions_that_folding_undoes(text: str) -> None:
     assert found(Keywords([a_list(weak=("加微信",))]), text) == [("加微信", "weak")]
+
+
+@pytest.mark.parametrize("text", ["加Ѵ了解", "加ν了解", "加Ꮩ了解"])
+def test_words_are_found_behind_letters_of_other_scripts(product: Keywords, text: str) -> None:
+    assert "加v了解" in strong(product, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Добрый день, коллеги! Прошу всех проверить остатки на складе до среды.",
+        "Касса закрыта, отчёт по сорту ВТ и РК сдан, вход с торца корпуса.",
+        "Соборный двор, ворота номер 10, там разгрузка. Спасибо, хорошего вечера!",
+        "Собрание в среду, в 10 утра; просьба не опаздывать. С уважением, бухгалтерия.",
+        "Вітаю! Звіт про поставку надіслано, перевірте, будь ласка, рахунок і акт.",
+        "Свака екипа има своју собу; састанак је у среду, сви смо обавештени.",
+        "Здравейте, моля потвърдете часа на срещата и броя на местата.",
+        "Καλημέρα, η συνάντηση για το έργο είναι την Τρίτη στις δέκα στο γραφείο.",
+        "Παρακαλώ στείλτε το τιμολόγιο και τον πίνακα των υλικών ως το απόγευμα.",
+        "Բարև ձեզ, խնդրում եմ ուղարկել հաշիվը մինչև երեկո:",
+        "供应商 Сбербанк 的回单和 КАМАЗ 的配件清单已到，α版图纸和 β 版差 5μm，η 取 0.85",
+    ],
+)
+def test_other_scripts_do_not_fold_into_offences(product: Keywords, text: str) -> None:
+    assert product.find(fold(text).text) == []
 
 
 def test_words_of_lists_are_folded_too() -> None:
@@ -308,6 +341,36 @@ def test_numbers_in_lists_are_words(tenant: Path) -> None:
         ("category: ads\nwhy: x\n", ":1:1: has no words"),
         ("category: ads\nwhy: x\nweak: [团购\n", ":4:1: "),
         ("- 团购\n", ":1:1: is not a word list"),
+        ("category: ads\nwhy: x\nuntil: 明年\nweak: [团购]\n", ':3:8: "明年" is no time for "until"'),
+        ("category: ads\nwhy: x\nsince: 2026-02-30\nweak: [团购]\n", ':3:8: "2026-02-30" is no time for "since"'),
+        ("category: ads\nwhy: x\nsince: 2026-12-01T08:00\nweak: [团购]\n", ':3:8: "2026-12-01T08:00" is no time'),
+        ("category: ads\nwhy: x\nsince: 0.1.0\nweak: [团购]\n", ':3:8: "0.1.0" is no time for "since"'),
+        ("category: ads\nwhy: x\nuntil: 9999-12-31\nweak: [团购]\n", ':3:8: "9999-12-31" is no time'),
+        ("category: ads\nwhy: x\nby: ''\nweak: [团购]\n", ':3:5: no "by"'),
+        (
+            "category: ads\nwhy: x\nweak:\n- {word: 团购, since: 2026-12-02, until: 2026-12-01}\n",
+            ':4:40: "until" lies before "since"',
+        ),
+        (
+            "category: ads\nwhy: x\nsince: 2026-12-02\nweak:\n- {word: 团购, until: 2026-12-01}\n",
+            ':5:21: "until" lies before "since"',
+        ),
+        (
+            "category: ads\nwhy: x\nweak:\n- {word: 团购, untill: 2026-12-01}\n",
+            ':4:14: unknown entry "untill" · hint: did you mean until?',
+        ),
+        ("category: ads\nwhy: x\nweak:\n- {by: 王芳}\n", ":4:3: names no word"),
+        ("category: ads\nwhy: x\nweak:\n- {word: 团购, words: [接龙]}\n", ":4:3: names no word, or names it twice"),
+        ("category: ads\nwhy: x\nweak:\n- {words: 团购}\n", ':4:11: "words" is not a list'),
+        ("category: ads\nwhy: x\nweak:\n- {words: [团]}\n", ':4:12: "团" is too short'),
+        (
+            "category: ads\nwhy: x\nweak: [团购]\nstrong:\n- {word: 团购, since: 2026-12-01}\n",
+            ':3:8: "团购" stands already in line 5 under strong · hint: decide between strong and weak',
+        ),
+        (
+            "category: ads\nwhy: x\nweak:\n- {word: 团购, until: 2026-12-01}\n- {word: 团购, since: 2026-12-01}\n",
+            ':5:10: "团购" stands already in line 4 under weak',
+        ),
         ("", ": is not a word list"),
     ],
 )
@@ -328,7 +391,163 @@ def test_all_mistakes_of_all_files_are_named_at_once(tmp_path: Path) -> None:
     assert len(error.value.problems) == 4
 
 
+# Who wants a word, why, and when it counts
+
+
+SAID = """\
+category: ads
+why: 广告
+by: 王芳
+since: 2026-01-01
+weak:
+- 团购
+- {word: 接龙, by: 李强, why: 三月投诉, until: 2026-06-30}
+- by: 李强
+  since: 2026-03-01T09:30+08:00
+  words: [秒杀, 拼单]
+allow:
+- {word: 团购税, until: 2026-02-01T00:00+08:00}
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> WordList:
+    path = tmp_path / "ads.yaml"
+    path.write_text(SAID, encoding="utf-8")
+    return read_list(path)
+
+
+def test_a_word_says_who_why_since_and_until_or_its_list_does(said: WordList) -> None:
+    assert {word.text: tuple(said.said(word).values()) for word in said.words} == {
+        "接龙": ("李强", "三月投诉", "2026-01-01", "2026-06-30"),
+        "团购": ("王芳", "广告", "2026-01-01", ""),
+        "秒杀": ("李强", "广告", "2026-03-01T09:30+08:00", ""),
+        "拼单": ("李强", "广告", "2026-03-01T09:30+08:00", ""),
+        "团购税": ("王芳", "广告", "2026-01-01", "2026-02-01T00:00+08:00"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "hits"),
+    [
+        ("团购", moment("2025-12-31T23:59:59+08:00"), []),
+        ("团购", moment("2026-01-01T00:00+08:00"), ["团购"]),
+        ("接龙", moment("2026-06-30T23:59:59+08:00"), ["接龙"]),
+        ("接龙", moment("2026-07-01T00:00+08:00"), []),
+        ("秒杀", moment("2026-03-01T01:29:59+00:00"), []),
+        ("秒杀", moment("2026-03-01T01:30+00:00"), ["秒杀"]),
+        ("团购税", moment("2026-01-31"), []),
+        ("团购税", moment("2026-02-01"), ["团购"]),
+        ("接龙", None, ["接龙"]),
+    ],
+)
+def test_a_word_counts_from_since_to_until(said: WordList, text: str, at: int | None, hits: list[str]) -> None:
+    assert [hit.word for hit in Keywords([said]).find(text, at)] == hits
+
+
+def test_a_longer_word_that_counts_no_longer_hides_none(tmp_path: Path) -> None:
+    path = tmp_path / "ads.yaml"
+    path.write_text("category: ads\nwhy: x\nweak: [团购, {word: 社区团购, until: 2026-06-30}]\n", encoding="utf-8")
+    keywords = Keywords([read_list(path)])
+    assert [hit.word for hit in keywords.find("社区团购", moment("2026-06-30"))] == ["社区团购"]
+    assert [hit.word for hit in keywords.find("社区团购", moment("2026-07-01"))] == ["团购"]
+
+
+def test_each_text_of_a_batch_has_its_own_time(said: WordList) -> None:
+    times = [moment("2026-06-30"), moment("2026-07-01"), moment("2026-06-01")]
+    found = Keywords([said]).find_batch(fold_batch(["接龙"] * 3), times.__getitem__)
+    assert sorted(found) == [0, 2]
+
+
+def test_a_word_may_come_back_and_may_change_its_strength(tmp_path: Path) -> None:
+    path = tmp_path / "ads.yaml"
+    path.write_text(
+        "category: ads\nwhy: x\nstrong: [{word: 团购, since: 2026-09-01}]\n"
+        "weak: [{word: 团购, until: 2026-06-30}, {word: 团购, since: 2026-07-15, until: 2026-08-31}]\n",
+        encoding="utf-8",
+    )
+    keywords = Keywords([read_list(path)])
+    days = ("2026-06-30", "2026-07-01", "2026-07-15", "2026-08-31", "2026-09-01")
+    assert [[hit.strength for hit in keywords.find("团购", moment(day))] for day in days] == [
+        *(["weak"], [], ["weak"], ["weak"], ["strong"]),
+    ]
+
+
+def test_what_one_list_ends_another_without_dates_keeps(said: WordList) -> None:
+    keywords = Keywords([said, a_list(weak=("接龙",))])
+    assert [hit.word for hit in keywords.find("接龙", moment("2030-01-01"))] == ["接龙"]
+
+
+def test_a_hit_tells_who_wanted_the_word_where_the_list_says_so_of_it(said: WordList) -> None:
+    keywords = Keywords([said])
+    notes = {word: keywords.find(word)[0].note for word in ("团购", "接龙", "秒杀")}
+    assert notes == {"团购": "", "接龙": "李强：三月投诉", "秒杀": "李强"}
+
+
+def test_in_force_keeps_what_counts_and_takes_its_dates_away(said: WordList) -> None:
+    (now,) = in_force([said], moment("2026-02-15"))
+    assert {word.text for word in now.words} == {"团购", "接龙"}
+    assert not Keywords([now]).dated
+
+
+def test_the_version_follows_from_the_times_too(said: WordList, tmp_path: Path) -> None:
+    path = tmp_path / "ads.yaml"
+    path.write_text(SAID.replace("2026-06-30", "2026-07-30"), encoding="utf-8")
+    assert Keywords([said]).version != Keywords([read_list(path)]).version
+    path.write_text(SAID.replace("李强", "赵敏"), encoding="utf-8")
+    assert Keywords([said]).version == Keywords([read_list(path)]).version
+
+
+WORDS = st.text("团购接龙加微信群v1号: #'\"{[", min_size=2, max_size=6).map(str.strip)
+TIMES = st.sampled_from(["", "2026-01-01", "2026-03-01T09:30+08:00"])
+ENTRIES = st.tuples(
+    WORDS,
+    st.sampled_from(["strong", "weak", "allow"]),
+    st.sampled_from(["", "王芳", "no"]),
+    TIMES,
+    st.just("2027-01-01"),
+)
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=12), st.sampled_from(["", "王芳"]))
+def test_a_list_that_is_written_reads_as_the_same_list(entries: list[tuple[str, ...]], by: str) -> None:
+    words = {}
+    for text, strength, whose, since, until in entries:
+        (folded,) = fold_words([text])
+        if len(folded) >= 2:
+            starts, ends = moment(since) if since else None, moment(until, end=True)
+            words[folded] = Word(text, folded, strength, whose, "", since, until, starts, ends)  # type: ignore[arg-type]
+    if not words:
+        return
+    one = WordList("ads", "广告", tuple(words.values()), by)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ads.yaml"
+        path.write_text(written_list(one), encoding="utf-8")
+        again = read_list(path)
+    assert (again.category, again.why, again.by) == ("ads", "广告", by)
+    assert sorted(again.words, key=lambda word: word.folded) == sorted(one.words, key=lambda word: word.folded)
+
+
 # The product's own lists
+
+
+def test_every_word_of_the_product_says_who_why_and_since_when(lists: tuple[WordList, ...]) -> None:
+    for one in lists:
+        for word in one.words:
+            said = one.said(word)
+            assert said["by"] == "xunqun"
+            assert said["why"]
+            assert re.fullmatch(r"\d+\.\d+\.\d+", said["since"]), word
+
+
+def test_words_of_the_product_count_for_records_of_any_time(product: Keywords) -> None:
+    assert not product.dated
+
+
+def test_no_list_of_the_product_is_large_and_each_is_of_one_category(lists: tuple[WordList, ...]) -> None:
+    assert {one.category: len(one.words) for one in lists if len(one.words) > MOST_WORDS} == {}
+    assert [Path(one.file).name for one in lists] == [f"{one.category}.yaml" for one in lists]
+    assert len({one.category for one in lists}) == len(lists)
 
 
 def test_the_product_ships_these_lists_and_no_others(lists: tuple[WordList, ...]) -> None:

@@ -95,6 +95,41 @@ def with_model(lists: list[WordList], model: FakeModel) -> Classifiers:
 # Signals
 
 
+@pytest.fixture
+def until_noon() -> Classifiers:
+    """诚招代理 counts up to the 1000th second; so does what sounds like it."""
+    word = Word("诚招代理", "诚招代理", "strong", "李强", "三月投诉", ends=1_000_000)
+    return Classifiers(Keywords([WordList("ads", "广告", (word,))]), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "appended", "found"),
+    [
+        ({"sent_at": 999_999}, None, True),
+        ({"sent_at": 1_000_000}, None, False),
+        # A clock that runs ahead: the message counts as at most five minutes later than it arrived.
+        ({"sent_at": 9_000_000}, 600_000, True),
+        ({"sent_at": 9_000_000}, 700_000, False),
+        ({"sent_at": 9_000_000, "received_at": 600_000}, 9_000_000, True),
+        ({"sent_at": 1_000_000, "text": "城招代理"}, None, False),
+        ({"sent_at": 999_999, "text": "城招代理"}, None, True),
+        ({"sent_at": 999_999, "text": "看看", "forward": [{"text": "诚招代理"}]}, None, True),
+        ({"sent_at": 1_000_000, "text": "看看", "forward": [{"text": "诚招代理"}]}, None, False),
+    ],
+)
+def test_words_with_dates_count_by_the_group_time_of_the_message(
+    until_noon: Classifiers, given: dict[str, Any], appended: int | None, found: bool
+) -> None:
+    message = a_message(**{"text": "诚招代理", **given})
+    (signals,) = until_noon.measure([message], None if appended is None else [appended])
+    assert [one.category for one in signals] == ["ads"] * found
+
+
+def test_evidence_tells_moderators_who_wanted_the_word_and_why(until_noon: Classifiers) -> None:
+    ((signal,),) = keyword_signals(until_noon, a_message("诚招代理"))
+    assert [one.why for one in signal.evidence] == ["强词“诚招代理”：广告（李强：三月投诉）"]
+
+
 def test_clean_messages_share_one_empty_tuple(classifiers: Classifiers) -> None:
     first, second = classifiers.measure([a_message("收到"), a_message("明天开会")])
     assert first == ()
@@ -282,9 +317,9 @@ def test_original_place_of_every_own_word_holds_it(quoted: int, titles: list[str
 
 
 def test_a_text_full_of_words_is_measured_in_bounded_time(classifiers: Classifiers) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     ((signal,),) = keyword_signals(classifiers, a_message("诚招代理加微信" * 30_000))
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     assert len(signal.evidence) == 8
 
 
@@ -422,3 +457,32 @@ def test_kinds_are_signals_of_messages_only(classifiers: Classifiers, monkeypatc
     packet = Signal("kinds@1", "red_packet", 1.0)
     monkeypatch.setattr(measure_module, "kind_signals", lambda seen: (packet,))
     assert classifiers.measure([a_message(None), a_message(None, type="member.joined")]) == [(packet,), ()]
+
+
+def keyword_scores(lists: Sequence[WordList], text: str, model: Any) -> list[float]:
+    signals = Classifiers(Keywords(lists), model).measure([a_message(text)])[0]
+    return [one.score for one in signals if one.classifier.startswith("keywords")]
+
+
+@pytest.mark.parametrize(
+    ("by", "word", "text", "score"),
+    [
+        ("xunqun", "铁架", "仓库的铁架今天到货", 0.75),
+        ("xunqun", "铁架", "傻逼铁架你妈死了", 1.0),
+        ("xunqun", "铁架今天到货", "仓库的铁架今天到货", 1.0),
+        ("xunqun", "铁架…到货", "仓库的铁架到货", 0.75),
+        ("xunqun", "铁架…到货", "仓库的铁架今天到货", 1.0),
+        ("wanglei", "铁架", "仓库的铁架今天到货", 1.0),
+    ],
+)
+def test_a_short_strong_word_of_the_product_needs_the_model_to_see_something(
+    by: str, word: str, text: str, score: float
+) -> None:
+    listed = WordList("abuse", "why", (Word(word, word, "strong"),), by=by)
+    assert keyword_scores([listed], text, Classifiers.load().model) == [score]
+
+
+@pytest.mark.parametrize("model", [None, ModelUnavailable("no weights")])
+def test_without_a_model_a_short_strong_word_speaks_alone(model: ModelUnavailable | None) -> None:
+    listed = WordList("abuse", "why", (Word("铁架", "铁架", "strong"),), by="xunqun")
+    assert keyword_scores([listed], "仓库的铁架今天到货", model) == [1.0]

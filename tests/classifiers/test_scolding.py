@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifiers.scolding import owns_up
+from classifiers.scolding import insults_nobody, owns_up, scolds_nobody
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,16 @@ def test_who_owns_a_mistake_scolds_himself(text):
 )
 def test_whose_head_is_not_told_may_be_anybodys(text):
     assert not owns_up(text)
+
+
+@pytest.mark.parametrize("text", ["我可真是个傻子，分支切错了", "我真是个傻子，又忘带工牌"])
+def test_who_calls_himself_a_fool_scolds_nobody(text):
+    assert scolds_nobody(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "nobody"),
+    [("服了,这", "编译器又报错", True), ("我可真是个大", ",切错了", True), ("你这", "", False)],
+)
+def test_a_word_may_scold_a_tool_or_oneself(before, after, nobody):
+    assert insults_nobody(before, after) == nobody
