@@ -97,6 +97,9 @@ class Deadlines:
     def __len__(self) -> int:
         return sum(map(len, self._kept.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
     def __iter__(self) -> Iterator[tuple[str, Deadline]]:
         return ((place, one) for place in list(self._kept) for one in self.of(place))
 

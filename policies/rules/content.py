@@ -12,8 +12,10 @@ from classifiers.scolding import scolds_nobody
 from models import Evidence, Signal
 from models.observation import MESSAGE_TYPES, Millis
 from models.signal import TRAINED_CATEGORIES
+from policies.rules.arrangements import arranges
 from policies.rules.base import Case, Finding, Place, Rule, own_text
 from policies.rules.borne_out import is_borne_out
+from policies.rules.disclosure import gives_away
 from policies.rules.purchasing import buys_for_the_house
 from policies.rules.shop_floor import calls_to_work, denies, ends_well, forbids_telling, speaks_of_work
 from policies.schema import Budget, Span
@@ -35,6 +37,7 @@ NAMES = {
     "identity_number": "身份证号码",
     "bank_card": "银行卡号",
     "mobile_number": "手机号码",
+    "credential": "账号密码或密钥",
     "secrecy_marking": "密级标志",
     "internal_marking": "内部资料标志",
     "red_header_file": "红头文件",
@@ -50,14 +53,16 @@ NAMES = {
 }
 # Categories measured by the classifiers that ship with the product; all others need a list of the tenant's.
 MEASURED = frozenset(TRAINED_CATEGORIES) | {
-    "red_packet", "transfer", "voucher", "identity_number", "bank_card", "mobile_number", "email", "link",
+    "red_packet", "transfer", "voucher", "identity_number", "bank_card", "mobile_number", "email", "link", "credential",
     "secrecy_marking", "internal_marking", "red_header_file", "outside_forwarding", "account_compromise",
     "infringement",
 }  # fmt: skip
 # Words by which somebody calls others to buy, join or write to him tell of these; anywhere else they are plain talk.
 SOLICITED = frozenset({"ads", "fraud", "gambling"})
-# What a text tells, whatever weak words or scores find in it: that it scolds nobody, resists nobody, ends well.
+# What a text tells, whatever weak words or scores find in it: that it scolds nobody, resists nobody, ends well, is
+# a list to sign.
 _HARMLESS: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(SOLICITED, arranges),
     "abuse": scolds_nobody,
     "incitement": calls_to_work,
     "negative_emotion": ends_well,
@@ -70,6 +75,12 @@ WARNED_OF = SOLICITED | {"porn"}
 # is wrong too often to ask a person because of it; below the second the message is more likely none of the category, and
 # no single word beside it makes it certain; below the third it is never certain by itself.
 ASK, EVEN, SURE = 0.3, 0.5, 0.8
+# From here on a word asks a person: a short strong one, of whose category the trained model sees nothing, has this score.
+DOUBTED = 0.75
+# What is measured for itself and shows another category as well.
+_INCLUDED = {"leak": frozenset({"credential"})}
+# The tenant's own list of what its projects are called: beside figures, or what is kept back, it asks a person.
+_NAMED = {"leak": "project"}
 # Below this one weak word of a category that everyday talk is full of asks nobody.
 FAINT = {
     "ads": 0.2,
@@ -124,7 +135,7 @@ _PUBLICITY = re.compile(
 )
 _NEWS = re.compile(
     "快讯|早报|晚报|行情|期货|期螺|主力合约|现货|市场价|交易所|统计局|发改委|工信部|中钢协|行业协会|海关总署|据[^。，,\n内]{0,8}(?:报道|公告|统计|通报)|新闻|热搜"
-    "|官网|(?:材料|原料|[铜铝钢锡锌镍油煤])价?[^，,。]{0,2}[涨跌降]|公开(?:发布|招标|课)|已(?:公开|公布|公告|公示|披露)"
+    "|官网|(?:材料|原料|[铜铝钢锡锌镍油煤])价?[^，,。]{0,2}[涨跌降]|公开(?:发布|招标|课|披露|信息|资料|数据)|公共资源|年报[里第中]|已(?:公开|公布|公告|公示|披露)"
 )
 # What the house pays or orders, and what somebody who sells says besides.
 _ACCOUNTS = re.compile(
@@ -189,7 +200,7 @@ class ContentCategory(Rule):
     watches = MESSAGE_TYPES | {"file.uploaded"}
 
     def reads(self, params: ContentParams) -> frozenset[str]:
-        return frozenset(params.categories)
+        return signals_of(params.categories)
 
     def blind(self, params: ContentParams) -> str | None:
         missing = [one for one in params.categories if one not in MEASURED]
@@ -208,6 +219,12 @@ class ContentCategory(Rule):
         if best is not None:
             # Where nobody is named as its sender, nobody is told of it: a person looks.
             yield best if case.sender_id else replace(best, certain=False)
+
+
+def signals_of(categories: Iterable[str]) -> frozenset[str]:
+    """The categories of signals that `weigh` looks at for these."""
+    asked = frozenset(categories)
+    return asked.union(*(_INCLUDED.get(one, ()) for one in asked), (_NAMED[one] for one in asked if one in _NAMED))
 
 
 def spread(case: Case, category: str, *, counts: bool = False) -> Finding | None:
@@ -245,38 +262,47 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     weighs two if it is no less than even; a lower one asks a person all the same, but like one that reaches one in a
     hundred normal messages it adds only one. One weak word weighs one, several two. Weak words alone say nothing: the
     trained score has to join in. Beside a score of two, a call to buy, join or write weighs one for what is offered that
-    way. Whoever warns of something or reports it speaks like those who do it, so a warning takes one off, and beside it
-    nothing that others warn of is certain.
+    way. Figures of a project that the tenant has named, or what is kept back of it, ask a person. Whoever warns of
+    something or reports it speaks like those who do it, so a warning takes one off, and beside it
+    nothing that others warn of is certain. Strong words that stand over the border of short messages ask a person, as
+    do short ones of the product's lists where the trained model sees nothing of their category.
     """
     trained: float | None = None
     plain: list[Signal] = []
+    included = _INCLUDED.get(category, frozenset())
     for one in case.signals:
-        if one.category == category and one.forwarded is forwarded and not one.unavailable:
+        if (
+            (one.category == category or one.category in included)
+            and one.forwarded is forwarded
+            and not one.unavailable
+        ):
             if not one.classifier.startswith("trained"):
                 plain.append(one)
             elif trained is None or one.score > trained:
                 trained = one.score
-    if not plain and trained is None:
+    named = _named(case, category, forwarded)
+    if not plain and trained is None and not named:
         return None
     review, act = case.basis.points(category)
-    if not plain and trained is not None and trained < review:
+    if not plain and not named and trained is not None and trained < review:
         # By far the commonest: a score that one in a hundred messages reaches, and nothing beside it.
         return None
     read_here = [one for one in case.signals if one.forwarded is forwarded]
     harmless = _HARMLESS.get(category)
     if harmless and all(one.score < 1.0 for one in plain) and harmless(own_text(case.seen)[:READ]):
         return None
-    if not plain and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
+    if not plain and not named and _speaks_otherwise(own_text(case.seen), category, read_here, trained or 0.0):
         return None
     if (
         not plain
+        and not named
         and not forwarded
         and not case.seen.links
         and not is_borne_out(own_text(case.seen), category, trained or 0.0)
     ):
         # A title of a link is measured as well; it does not stand in the text.
         return None
-    strong = any(one.score >= 1.0 for one in plain)
+    strong = any(one.score >= 1.0 and not one.classifier.startswith("joined") for one in plain)
     weak = min(2, len({item.matched for one in plain for item in one.evidence}))
     read = 0 if trained is None else 3 if trained >= act else 2 if trained >= max(review, EVEN) else 1
     warned = has(read_here, "warning") and not (category in SOLICITED and _offers_better(own_text(case.seen)[:READ]))
@@ -296,11 +322,14 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         # The trained score reads what is quoted as well. Words that stand outside the quotation count all the same.
         quoted = not plain and _QUOTATION.search(own_text(case.seen))
         weight = 0 if quoted or _teaches(own_text(case.seen)[:READ], read_here) else min(weight, 2)
-    if trained is not None and trained >= review and not warned:
+    asked = any(one.score >= DOUBTED for one in plain) and not (warned and category in WARNED_OF)
+    if asked or (not warned and trained is not None and trained >= review):
+        weight = max(weight, 2)
+    if named:
         weight = max(weight, 2)
     if weight < 2 or (weight == 2 and category == "rumour" and trained is not None and _is_gossip(read_here, trained)):
         return None
-    evidence = tuple(item for one in plain for item in one.evidence)
+    evidence = tuple(item for one in (*plain, *named) for item in one.evidence)
     if trained is not None and not evidence and not forwarded:
         evidence = case.basis.explain(case.seen, category)
     evidence = evidence[:8]
@@ -317,6 +346,14 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
         cut=None if strong else round(act if read == 3 else review, 4),
         category=category,
     )
+
+
+def _named(case: Case, category: str, forwarded: bool) -> list[Signal]:
+    """The signals of a tenant's own names, where a text gives away something of what they name."""
+    which = _NAMED.get(category)
+    named = [one for one in case.signals if one.category == which and one.forwarded is forwarded]
+    text = (case.seen.forwarded_text if forwarded else own_text(case.seen)) if named else ""
+    return named if text and gives_away(text) else []
 
 
 def _speaks_otherwise(text: str, category: str, signals: Sequence[Signal], score: float) -> bool:

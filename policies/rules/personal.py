@@ -20,8 +20,10 @@ Kind = Literal["identity_number", "bank_card", "mobile_number", "address", "cred
 _BEFORE, _AFTER = 30, 12
 _SENTENCE = re.compile("[。!！?？;；\n]")
 _MINE = re2.compile(
-    r"我(?:是|叫|姓|的|换|改|已换|新?(?:手机|电话|号码?|银?行?卡|身份证|住|家|微信))|(?:加|打|联系|呼|找)我|本人|自己的|敝人|在下|我[,，:：]?$"
+    r"我(?:是|叫|姓|的|换|改|已换|把号码?|[工农建中招交邮]行卡?|医保卡|证件|新?(?:手机|电话|号码?|银?行?卡|身份证|住|家|微信))|(?:加|打|联系|呼|找)我|本人|自己的|敝人|在下|我[,，:：]?$"
 )
+# 财务发我的卡 is not one's own.
+_SENT_TO_ME = re2.compile("[发给转]我的")
 _MINE_AFTER = re2.compile(r"^[^。！？!?\n]{0,6}(?:是我的?|(?:打|联系|找|加|呼)我|我的|我本人|随时打|随时联系)")
 _THEIRS = re2.compile(
     r"[他她](?:们)?的?|人家|对方|别人|新人|新来的|客户|用户|业主|租户|家长|学生|病人|患者|家属|应聘|面试|候选|员工|同事|女儿|儿子|老公|老婆"
@@ -33,10 +35,14 @@ _NAMED = re2.compile(
 )
 # What stands there instead of a name.
 _NO_NAME = re2.compile(
-    r"(?:电话|手机|号码|联系|微信|同号|客服|热线|咨询|值班|专线|公司|单位|部门|办公|报名|预约|订|请打|拨打|致电|可打|新号|换号|号|打|人|加|是|为|的|发|给|到|在)$"
+    r"(?:电话|手机|号码|联系|微信|服务|一遍|同号|客服|热线|咨询|值班|专线|公司|单位|部门|办公|报名|预约|订|请打|拨打|致电|可打|新号|换号|号|打|人|加|是|为|的|发|给|到|在)$"
 )
 _ON_DUTY = re2.compile(
     "值班|热线|客服|座机|总机|专线|前台|咨询电话|服务电话|监督电话|举报电话|报名电话|应急电话|通讯录|联络表|对外|公示|24小时|司机|快递|外卖|驿站"
+)
+# Whoever hands people's numbers out keeps no list of those on duty.
+_PASSED_ROUND = re2.compile(
+    "[毛角元块分]一?[条个份]|要的[来私找]|私我|私聊|自取|拿去|别外?面?(?:说|传)|卖[给课的]|倒卖"
 )
 _COMPANY_ACCOUNT = re2.compile(
     "对公|公户|开户行|公司账|公司帐|单位账|基本户|一般户|税号|开票|(?:户名|收款单位|收款方|账户名称?|开户名)[:：是]?.{0,30}(?:公司|厂|局|院|中心|合作社|经营部|工会|委员会)"
@@ -46,15 +52,6 @@ _ADDRESS = re2.compile(
     # Who lives where, and no guest or patient.
     r"|(?:^|[^入居留暂])住[^的着过院店宾舍。！？!?\n][^搬院店宾舍。！？!?\n]{1,13}?[0-9]{1,4}(?:号楼|栋|幢|单元)"
 )
-
-# A password with the word for it: signs of Latin keyboards, at least one of them a digit or a mark.
-_CREDENTIAL = re2.compile(r"(?i)(?:密码|口令|password|passwd|pwd)(?:是|为|改成|改为)?[\s:：=]{0,3}([!-~]{4,32})")
-# Passwords that are made to be told to a group.
-_TOLD_TO_ALL = re2.compile(
-    r"(?i)(?:会议|wi-?fi|无线|网络|热点|门禁|门锁|解压|压缩包|文件|文档|网盘|链接|入会|直播|初始|默认)的?(?:号|密码)?[\s:：#0-9\-,，]*$"
-    r"|(?:wi-?fi|无线|热点)(?:名称?)?[\s:：]{1,3}[0-9A-Za-z_\-]{1,20}[\s,，、/]*$"
-)
-
 
 # What is nobody else's business: illnesses that shame, marriages, pay, pictures. Whose it is has to stand beside it.
 _PRIVATE = re2.compile(
@@ -104,7 +101,7 @@ class PersonalData(Rule):
     needs = "names of the directory; pictures and contents of files are not read"
 
     def reads(self, params: PersonalParams) -> frozenset[str] | None:
-        # No classifier measures addresses and passwords: for these every message is looked at.
+        # No classifier measures addresses and private matters: for these every message is looked at.
         return None if params.hidden or not _UNMEASURED.keys().isdisjoint(params.kinds) else frozenset(params.kinds)
 
     def heeds(self, params: PersonalParams) -> frozenset[str]:
@@ -135,7 +132,6 @@ _GRAVE = ("identity_number", "bank_card")
 # What no classifier measures, with words of which each such text holds one.
 _UNMEASURED: dict[str, tuple[Any, str]] = {
     "address": (_ADDRESS, "住|户籍|庭地"),
-    "credential": (_CREDENTIAL, "密码|口令|[pP][aAwW]"),
     "private": (
         _PRIVATE,
         "查出|确诊|得了|患|染上|艾滋|梅毒|乙肝|抑郁|精神|癌|人流|肝炎|怀孕|有喜|怀上|肾衰|尿毒|流产|堕胎|不孕|不育|离[过了]|闹离|前夫|前妻|戒毒|吸过|吸毒|坐过|蹲过|前科|案底|出轨|婚外|私生|被戴|开房|网贷|高利|赌债|失信|偷拍|丑照|私照|生活"
@@ -148,8 +144,6 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
     """The data of one kind that are not the sender's own."""
     if kind == "address":
         return _addresses(case, params)
-    if kind == "credential":
-        return _credentials(own_text(case.seen))
     if kind == "private":
         return _private(case)
     made_up = _MADE_UP.search(readable(own_text(case.seen))) is not None
@@ -157,11 +151,11 @@ def _theirs(case: Case, params: PersonalParams, kind: Kind) -> list[Evidence]:
     items = [item for item in measured if not (made_up and _is_made_up(item, own_text(case.seen)))]
     if params.hidden:
         items += _hidden(own_text(case.seen), kind)
-    if not items:
-        return []
+    if not items or kind == "credential":
+        return items
     text = own_text(case.seen)
     if kind == "mobile_number":
-        if case.does(is_notice) or _ON_DUTY.search(readable(text)):
+        if case.does(is_notice) or (_ON_DUTY.search(readable(text)) and not _PASSED_ROUND.search(readable(text))):
             return []
         if len({_number(item, text) for item in items}) >= params.several:
             return items
@@ -218,7 +212,7 @@ def _owner(case: Case, item: Evidence, items: list[Evidence]) -> Literal["own", 
     own = case.person.name if case.person else None
     if named - {own}:
         return "other"
-    if _MINE.search(before) or _MINE_AFTER.search(after) or own in named:
+    if _MINE.search(_SENT_TO_ME.sub("", before)) or _MINE_AFTER.search(after) or own in named:
         return "own"
     if _THEIRS.search(before):
         return "other"
@@ -263,15 +257,4 @@ def _private(case: Case) -> list[Evidence]:
         own = case.person.name if case.person else None
         if (_WHOSE.search(sentence) or _names(case, sentence) - {own}) and not _HANDED_IN.search(sentence):
             found.append(Evidence("personal", "private", match.span(), None, "他人的私事"))
-    return found[:8]
-
-
-def _credentials(text: str) -> list[Evidence]:
-    """Passwords, by the word for them only: no evidence repeats one."""
-    plain = readable(text[:20_000])
-    found = []
-    for match in _CREDENTIAL.finditer(plain):
-        before = plain[max(0, match.start() - 24) : match.start()]
-        if any(not sign.isalpha() for sign in match.group(1)) and not _TOLD_TO_ALL.search(before):
-            found.append(Evidence("personal", "credential", (match.start(), match.start(1)), None, "账号密码"))
     return found[:8]

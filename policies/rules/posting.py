@@ -10,7 +10,7 @@ from classifiers.conversation import NEEDED, is_notice
 from models import Evidence
 from models.observation import MESSAGE_TYPES
 from policies.rules.base import Case, Finding, Place, Rule, own_text, readable
-from policies.rules.content import MEASURED, weigh
+from policies.rules.content import MEASURED, signals_of, weigh
 
 
 class NoticePermissionParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,7 +56,7 @@ class NoticePermission(Rule):
         )
 
     def heeds(self, params: NoticePermissionParams) -> frozenset[str]:
-        return frozenset(params.categories)
+        return signals_of(params.categories)
 
     def blind(self, params: NoticePermissionParams) -> str | None:
         missing = [one for one in params.categories if one not in MEASURED]

@@ -8,6 +8,7 @@ from measuring import sees
 
 from policies.calendar import DAY
 from policies.rules import RULES
+from policies.rules.content import weigh
 
 JOKE = "昨晚那妞身材真带劲,腿都软了哈哈"
 OFTEN = {"category": ["porn", "ads"], "times": 3, "within": {"days": 30}}
@@ -151,3 +152,34 @@ def test_a_score_alone_does_not_take_numbers_news_and_publicity_for_an_offence(
 )
 def test_one_weak_word_and_next_to_no_score_ask_nobody(text: str, category: str, accused: bool) -> None:
     assert weighed(text, category) == accused
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "联系人渣打银行张经理，尾款找他",
+        "你妈的检查报告出来了，来三楼拿一下",
+        "钢卷翻滚别靠近，吊运区清人",
+        "村里还有一头驴没打疫苗，防疫员下午去",
+        "仓库发现老鼠屎，今晚安排消杀",
+        "模特码数统计一下，男款XL两个",
+        "市三中三年级家长会改到周五",
+        "牧场大奶罐清洗记录补一下",
+        "签收银行卡后请本人激活",
+        "收到银行卡的结算单了吗",
+        "真人视讯会议设备装好了",
+        "刷单据返回仓库，三联单别弄混",
+        "我可真是个傻子，写了一上午才发现分支切错了",
+        "服了，这傻逼编译器又报错，我明明没动过这个文件",
+        "滚滚滚，别拿我开玩笑了，我真的不会唱歌🤣",
+    ],
+)
+@pytest.mark.parametrize("category", ["ads", "fraud", "gambling", "porn", "abuse"])
+def test_words_of_offences_inside_work_talk_are_never_certain(text: str, category: str) -> None:
+    found = weigh(sees(House(), text), category)
+    assert found is None or not found.certain
+
+
+@pytest.mark.parametrize("text", ["马勒戈壁的，你给我出来", "肏你娘", "王8蛋，还钱", "忘八端，还钱", "贝戋人，滚"])
+def test_insults_in_disguise_are_found(text: str) -> None:
+    assert weigh(sees(House(), text), "abuse") is not None
