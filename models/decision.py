@@ -7,7 +7,7 @@ from msgspec import Struct
 from models.observation import Millis
 
 DecisionOutcome = Literal["uphold", "overturn", "approve", "refuse", "done"]
-TargetKind = Literal["verdict", "sanction", "action", "appeal", "task"]
+TargetKind = Literal["verdict", "sanction", "action", "appeal", "task", "campaign"]
 
 
 class DecisionTarget(Struct, frozen=True):
@@ -42,7 +42,8 @@ class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Something that waits for a person: an assisted finding, an uncertain verdict, a draft, an appeal, a late action.
+    """Something that waits for a person: an assisted finding, an uncertain verdict, a draft, an appeal, a late action,
+    a campaign.
 
     `on` is what a decision has to name. `options` are the sanctions that the pack's text would allow; where a clause says more
     of them, `detail` has its `choices`, each with clause and kind.
@@ -50,7 +51,7 @@ class Review(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     id: str
-    kind: Literal["assisted", "uncertain", "approval", "appeal", "late", "report", "registry"]
+    kind: Literal["assisted", "uncertain", "approval", "appeal", "late", "report", "registry", "campaign"]
     on: DecisionTarget
     group_id: str
     clause: str

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from classifiers.folding import fold_batch
 from classifiers.measure import Classifiers
+from classifiers.trained.serve import Model, ModelUnavailable
 from models import (
     Account,
     Attachment,
@@ -26,7 +26,7 @@ from policies.directory import Directory
 from policies.notices import SANCTION_NAMES, cite, sanction_name
 from policies.schema import Pack
 from streams.agents.screen import Screen
-from streams.topics import JUDGEMENTS, OBSERVATIONS, Judged, Record
+from streams.topics import JUDGEMENTS, MAX_RECORD_BYTES, OBSERVATIONS, Judged, Record
 
 ROLES = ("member", "owner", "manager", "administrator", "publisher")
 KINDS = (
@@ -128,13 +128,11 @@ def _consequences(pack: Pack, violations: list[Violation], uncertain: list[Viola
 
 def score_texts(lines: Iterable[bytes], out: Path, model: str) -> int:
     """Write the scores of every text by category, in order. ValueError names the line that is no {text}."""
-    from classifiers.trained.serve import Model, ModelUnavailable
-    from streams.loading import model_folder
+    from streams.loading import classifiers_from
 
-    try:
-        served = Model.load(model_folder(model))
-    except ModelUnavailable as error:
-        raise ValueError(str(error)) from error
+    classifiers = classifiers_from(model)
+    if isinstance(classifiers.model, ModelUnavailable):
+        raise ValueError(classifiers.model.reason)
     out.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with out.open("wb") as file:
@@ -142,13 +140,15 @@ def score_texts(lines: Iterable[bytes], out: Path, model: str) -> int:
         for number, line in enumerate(lines, start=1):
             pending.append(_text(line, number))
             if len(pending) >= _SCORED_AT_ONCE:
-                count += _write_scores(file, pending, served)
+                count += _write_scores(file, pending, classifiers)
                 pending = []
-        count += _write_scores(file, pending, served)
+        count += _write_scores(file, pending, classifiers)
     return count
 
 
 def _text(line: bytes, number: int) -> str:
+    if len(line) > MAX_RECORD_BYTES:
+        raise ValueError(f"line {number} has more than {MAX_RECORD_BYTES} bytes; shorten its text")
     try:
         value = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -159,11 +159,13 @@ def _text(line: bytes, number: int) -> str:
     return text
 
 
-def _write_scores(file: Any, texts: list[str], served: Any) -> int:
+def _write_scores(file: Any, texts: list[str], classifiers: Classifiers) -> int:
     if not texts:
         return 0
-    batch = fold_batch(texts)
-    for text, folded, row in zip(texts, batch.texts, served.score(batch).tolist(), strict=True):
-        scores = {name: round(min(1.0, max(0.0, value)), 6) for name, value in zip(served.categories, row, strict=True)}
-        file.write(msgspec.json.encode({"text": text, "scores": scores, "folded": folded}) + b"\n")
+    assert isinstance(classifiers.model, Model)
+    categories = classifiers.model.categories
+    batch, scores = classifiers.scores(texts)
+    for text, folded, row in zip(texts, batch.texts, scores.tolist(), strict=True):
+        found = {name: round(min(1.0, max(0.0, value)), 6) for name, value in zip(categories, row, strict=True)}
+        file.write(msgspec.json.encode({"text": text, "scores": found, "folded": folded}) + b"\n")
     return len(texts)

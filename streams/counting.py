@@ -24,6 +24,17 @@ def count_effects(metrics: Metrics, now: Millis, records: Sequence[Record], effe
         elif isinstance(value, Planned) and value.sanction:
             metrics.sanctioned(value.sanction.kind, value.sanction.mode)
 
+    for side, count in _shadowed(effects).items():
+        metrics.shadowed(side, count)
+
+
+def _shadowed(effects: Effects) -> Counter[str]:
+    sides: Counter[str] = Counter()
+    for table, row in effects.rows:
+        if table == "shadow":
+            sides[row["side"]] += row["count"]
+    return sides
+
 
 def _count_verdict(metrics: Metrics, verdict: Verdict) -> None:
     for outcome, found in (("violation", verdict.violations), ("uncertain", verdict.uncertain)):

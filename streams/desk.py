@@ -29,6 +29,7 @@ from streams.cases.tables import (
     redriven,
     reviews,
     sanctions,
+    shadow,
     tasks,
     unmeasured,
     verdicts,
@@ -37,6 +38,7 @@ from streams.cases.tables import (
 from streams.errors import NotFound, WrongUse
 from streams.outbox import done_by_hand, held_by_brakes, pause_scope, store_time
 from streams.replay import with_evidence
+from streams.shadow import KEPT as SHADOW_KEPT
 from streams.store import Store
 from streams.topics import (
     AGAIN,
@@ -61,6 +63,7 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
     "action": ("approve", "refuse", "done"),
     "appeal": ("uphold", "overturn"),
     "task": ("done",),
+    "campaign": ("uphold", "overturn"),
 }
 
 
@@ -98,6 +101,22 @@ def show_review(store: CaseStore, review_id: str) -> dict[str, Any] | None:
     if on["kind"] == "appeal":
         words = sa.select(evidence.c.matched).where(evidence.c.violation_id == on["id"])
         found["text"] = store.connection.scalar(words) or ""
+    if on["kind"] == "campaign":
+        found["members"] = _members(store, found["detail"]["observations"])
+    return found
+
+
+def _members(store: CaseStore, observations: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The messages of a campaign, each with the clauses that it was found to break by itself, and the questions about it."""
+    ids = [one["id"] for one in observations]
+    own, asked = reviews.c.observation_id, sa.select(reviews.c.observation_id, reviews.c.id, reviews.c.status)
+    questions = store.connection.execute(asked.where(own.in_(ids)).order_by(reviews.c.id)).all()
+    found = []
+    for one in observations:
+        verdict = _verdict_of(store, one["id"])
+        clauses = (each.clause for each in (*verdict.violations, *verdict.uncertain)) if verdict else ()
+        mine = [{"id": row.id, "status": row.status} for row in questions if row.observation_id == one["id"]]
+        found.append({**one, "clauses": list(dict.fromkeys(clauses)), "reviews": mine})
     return found
 
 
@@ -634,6 +653,7 @@ def purge(store: CaseStore, *, now: Millis, keep_text: Millis) -> dict[str, int]
     with store.transaction() as connection:
         # Longer than the letters are kept anywhere, from where a replay could bring them back.
         connection.execute(sa.delete(redriven).where(redriven.c.at < past - keep_text))
+        connection.execute(sa.delete(shadow).where(shadow.c.at < now - SHADOW_KEPT))
         return {
             "records": store.forget(past),
             "dead_letters": connection.execute(sa.delete(dead_letters).where(dead_letters.c.at < past)).rowcount,

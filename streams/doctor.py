@@ -14,9 +14,10 @@ from policies.coverage import cover
 from policies.notices import was_told
 from policies.schema import Pack
 from streams import desk
-from streams.loading import LoadError, classifiers_from, fleet_from, model_folder, packs_from
+from streams.loading import LoadError, fleet_from, lists_from, model_folder, packs_from
 from streams.settings import Settings
 from streams.store import Store, StoreUnavailable
+from streams.tuning.registry import in_force
 
 # Less free disk than this is reported.
 _LEAST_FREE = 1 << 30
@@ -63,15 +64,18 @@ def _files(settings: Settings) -> Iterator[Finding]:
     except LoadError as error:
         yield Finding("wrong", "packs", str(error))
     try:
-        classifiers_from(settings.model, settings.lists)
-        yield Finding("ok", "word lists", "read")
-    except (LoadError, ModelUnavailable) as error:
+        words = [word for one in lists_from(settings.lists) for word in one.words]
+        over = sum(one.ends is not None and one.ends <= time.time_ns() // 1_000_000 for one in words)
+        yield Finding("ok", "word lists", f"{len(words):,} words, of which {over:,} count no longer")
+    except LoadError as error:
         yield Finding("wrong", "word lists", str(error))
     try:
-        model = Model.load(model_folder(settings.model))
+        model = Model.load(model_folder(settings.model, settings.registry))
         yield Finding("ok", "weights", f"{settings.model}: {model.version}, {', '.join(model.categories)}")
     except ModelUnavailable as error:
         yield Finding("wrong", "weights", f"{error} Until then these categories are reported as unavailable.")
+    if settings.model == "default" and (trouble := in_force(settings.registry).trouble):
+        yield Finding("wrong", "promoted weights", trouble)
 
 
 def standing(fleet: Fleet, packs: Mapping[str, Pack], now: Millis) -> Iterator[Finding]:

@@ -14,12 +14,15 @@ from models import Observation
 from models.observation import Millis
 from policies.directory import Directory
 from policies.schema import Pack
-from streams.agents import Enforce, Escalate, RecordViews, Screen
+from streams.agents import Enforce, Escalate, Gather, RecordViews, Screen
+from streams.agents.gather import HOUR, WINDOW
+from streams.shadow import Beside, Shadow
 from streams.store import Store
 from streams.stretch import Stretch
 from streams.topics import (
     AGAIN,
     DEAD_LETTERS,
+    LIKENESSES,
     OBSERVATIONS,
     Agent,
     Appended,
@@ -34,9 +37,12 @@ from streams.topics import (
 
 # Windows reach back this far; after a start the log is read back this long with effects off.
 REWOUND: Millis = 15 * 60 * 1000
+# What gather reads back: its window, and an hour for what was judged late.
+GATHERED: Millis = WINDOW + HOUR
 # So many groups are ticked at once. What is said meanwhile waits until all agents have done what follows from it, some 30 ms
 # where ten deadlines of each are due.
 _TICKED_AT_ONCE = 24
+_ALL = 1 << 62
 # Bytes of states at hand, as they are stored; as values they take about five times as much.
 _MOST_CACHED = 16 << 20
 
@@ -68,8 +74,12 @@ class Embedded:
         self.packs = packs
         self.chunk = chunk
         self.screen = Screen(classifiers, packs, directory)
+        #: Judges beside `screen`; nothing of it is stored but its rows.
+        self.shadow: Shadow | None = None
+        self._shadowing = Beside()
         escalate = Escalate(packs, directory, simulated=simulated)
-        self.agents: tuple[Agent, ...] = (self.screen, escalate, Enforce(), RecordViews())
+        self.gather = Gather()
+        self.agents: tuple[Agent, ...] = (self.screen, self.gather, escalate, Enforce(), RecordViews())
         self._offsets = {agent.name: store.offset(agent.name) for agent in self.agents}
         self._states: _States = {}
         self._cached = 0
@@ -84,6 +94,7 @@ class Embedded:
         self._ticked: list[str] = []
         self._ticked_to = -1
         self._behind = False
+        self._gathered = True
         self._encode = msgspec.json.Encoder().encode
         self._decoders = {agent.name: msgspec.json.Decoder(agent.State) for agent in self.agents if agent.State}
         self._rewind()
@@ -162,6 +173,9 @@ class Embedded:
         done: list[Done] = []
         if self.store.head() == self._quiet:
             return done
+        if not self._gathered:
+            # What it was told of in the last step was not stored.
+            self._gather_again()
         before = dict(self._offsets)
         pending: _States = {}
         try:
@@ -182,6 +196,7 @@ class Embedded:
         except BaseException:
             self._offsets = before
             self.screen.forget_groups()
+            self._gathered = False
             raise
         if quiet:
             self._quiet = head
@@ -230,6 +245,16 @@ class Embedded:
             self.screen.rewind([one for one in records if one.appended_at >= since and one.offset <= done])
             if start >= done:
                 break
+        self._gather_again()
+
+    def _gather_again(self) -> None:
+        """Let gather know what its topic says, up to what it has handled."""
+        self.gather.forget()
+        done = self._offsets[self.gather.name]
+        start = self.store.offset_before(self.store.log_time() - GATHERED)
+        gathered = self.store.read((LIKENESSES,), start, _ALL)
+        self.gather.rewind([one for one in gathered if one.offset <= done])
+        self._gathered = True
 
     def _run(self, agent: Agent, records: Sequence[Record], pending: "_States") -> list[Done]:
         """Run one agent over a chunk; a record that breaks it is set aside alone, the others are handled."""
@@ -257,6 +282,9 @@ class Embedded:
         effects = agent.handle(records, loaded)
         if agent is self.screen and (stretch := Stretch(records)).count:
             effects.rows.append(stretch.row())
+        if agent is self.screen and self.shadow is not None:
+            stored = {key: held[key].stored for key in keys if key in held}
+            effects.rows += self._shadowing.judge(self.shadow, records, effects, stored)
         changed: dict[str, tuple[bytes, Millis | None]] = {}
         for key, value in effects.state.items():
             encoded = self._encode(value)

@@ -1,15 +1,21 @@
 """Loads what a command needs: packs, fleet, classifiers. Every failure is one sentence that says what to do."""
 
 import gc
-from collections.abc import Callable, Collection, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from classifiers.keywords import ListError
+from classifiers.keywords import Keywords, ListError, WordList, in_force, load_lists
 from classifiers.measure import Classifiers
+from classifiers.trained.registry import VARIANTS, default_dir
+from classifiers.trained.serve import Model, ModelUnavailable
 from models import Fleet
+from models.observation import Millis
 from policies.lint import PackError, did_you_mean, load_files, load_fleet, load_packs, pack_files, shipped_packs
 from policies.schema import Pack
-from streams.errors import LoadError
+from streams.errors import LoadError, NotFound
+from streams.settings import read_settings
+from streams.tuning import registry
 
 
 def fleet_from(path: Path | None) -> Fleet:
@@ -74,17 +80,63 @@ def _no_pack(slug: str, known: Collection[str]) -> str:
     return f"{told} · hint: {hint}" if hint else told
 
 
-def model_folder(name: str) -> Path:
-    """Find weights by variant, or take the folder named."""
-    from classifiers.trained.registry import default_dir
+def keywords_from(texts: Mapping[str, str]) -> Keywords:
+    """The product's word lists and those of these files, given by name and text. LoadError says what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="xunqun-lists-") as folder:
+        for name, text in texts.items():
+            (Path(folder) / Path(name).name).write_text(text, "utf-8")
+        try:
+            return Keywords(load_lists(folder))
+        except ListError as error:
+            raise LoadError(error.problems[0].rpartition("/")[2]) from error
 
-    return default_dir(name) if name in ("default", "permissive", "full") else Path(name)
+
+def model_folder(name: str, models: Path | None = None) -> Path:
+    """Find weights: `default` is what is promoted in the registry, else the package's; `shipped` the package's in any case;
+    a variant; a version of the registry, or how it begins; or the folder named. `models` is the registry, by default that of
+    the settings. ModelUnavailable where nothing is called so."""
+    return _own_folder(name, models) or default_dir("default" if name == "shipped" else name)
 
 
-def classifiers_from(model: str = "default", lists: Sequence[Path] = ()) -> Classifiers:
-    """Load all classifiers. A model that is missing or broken leaves its categories *unavailable*, never clean."""
+def model_from(name: str, models: Path | None = None) -> Model | ModelUnavailable:
+    """Weights as `model_folder` finds them, or why they cannot be used."""
     try:
-        folder = None if model == "default" else model_folder(model)
-        return Classifiers.load(lists_dirs=tuple(lists), model_dir=folder)
+        return Model.load(model_folder(name, models))
+    except ModelUnavailable as reason:
+        return reason
+
+
+def lists_from(folders: Sequence[Path] = ()) -> tuple[WordList, ...]:
+    """The product's word lists and those of `folders`. LoadError with all mistakes."""
+    try:
+        return load_lists(*folders)
     except ListError as error:
         raise LoadError(f"the word lists cannot be used: {error}") from error
+
+
+def classifiers_from(
+    model: str = "default", lists: Sequence[Path] = (), models: Path | None = None, *, words_at: Millis | None = None
+) -> Classifiers:
+    """Load all classifiers. A model that is missing or broken leaves its categories *unavailable*, never clean.
+
+    With `words_at` the words that count at that time do so for all messages, else each for those of its own time.
+    """
+    known = lists_from(lists)
+    return Classifiers(Keywords(known if words_at is None else in_force(known, words_at)), model_from(model, models))
+
+
+def _own_folder(name: str, models: Path | None) -> Path | None:
+    """The folder of weights that are not the package's own; None where they are."""
+    if name == "default":
+        return registry.in_force(models or read_settings().registry).folder
+    if name in ("shipped", *VARIANTS):
+        return None
+    place, folder = models or read_settings().registry, Path(name)
+    if registry.VERSION.fullmatch(name) and (place / name).is_dir():
+        return place / name
+    if folder.is_dir() or len(folder.parts) > 1:
+        return folder
+    try:
+        return place / registry.resolved(place, name)
+    except NotFound as error:
+        raise ModelUnavailable(f"{error}.") from None

@@ -50,10 +50,11 @@ OBSERVATION_TYPES = frozenset(
         "connector.gap",
     }
 )
-REVIEW_KINDS = frozenset({"assisted", "uncertain", "approval", "appeal", "late", "report", "registry"})
+REVIEW_KINDS = frozenset({"assisted", "uncertain", "approval", "appeal", "late", "report", "registry", "campaign"})
 GROUP_MODES = frozenset({"observe", "advise", "enforce"})
 BRAKED = frozenset({"group", "clause", "all"})
 VERDICT_OUTCOMES = frozenset({"violation", "assisted", "uncertain", "unavailable", "clean"})
+SHADOW_SIDES = frozenset({"only_live", "only_shadow", "both", "compared", "skipped", "failed"})
 # Dead letters by the first words of their cause; a cause is a sentence and may hold numbers.
 _CAUSES: Final = {
     "not JSON": "not_json",
@@ -93,6 +94,13 @@ DECLARED: Final = (
         "count",
         "Findings by pack, category and outcome (violation, assisted, uncertain, unavailable, clean).",
         ("pack", "category", "outcome"),
+    ),
+    Declared(
+        "xunqun_shadow_total",
+        "counter",
+        "count",
+        "Beside a shadow: findings (only_live, only_shadow, both) and messages (compared, skipped, failed).",
+        ("side",),
     ),
     Declared("xunqun_sanctions_total", "counter", "count", "Sanctions prescribed, by kind and mode.", ("kind", "mode")),
     Declared(
@@ -197,6 +205,10 @@ class Metrics:
     def acted(self, platform: str, status: str, count: int = 1) -> None:
         """An action was tried; `status` is the outcome's."""
         self._add("xunqun_actions_total", count, self._platforms.of(platform), _fold(status, _OUTCOMES))
+
+    def shadowed(self, side: str, count: int = 1) -> None:
+        """Findings that a shadow or the live edition or both have, or messages that a shadow was given."""
+        self._add("xunqun_shadow_total", count, _fold(side, SHADOW_SIDES))
 
     def died(self, cause: str, count: int = 1) -> None:
         """Input went to the dead letters; `cause` is the sentence kept with it, or one of DEAD_LETTER_CAUSES."""

@@ -5,6 +5,7 @@ import gzip
 import sys
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,6 +72,8 @@ class Replay:
         self.host = Embedded(store, classifiers, packs, directory, chunk=chunk, simulated=True)
         self.chunk = chunk
         self.observations = 0
+        #: By group, how many messages were read.
+        self.messages: Counter[str] = Counter()
         self._clock: Millis = 0
         self._line = 0
         self._pending: list[Record] = []
@@ -109,6 +112,8 @@ class Replay:
         arrived = seen.received_at if seen.received_at is not None else seen.sent_at
         if seen.type != "clock.tick":
             self.observations += 1
+            if seen.is_message:
+                self.messages[self.host.directory.group_key(seen)] += 1
         self._clock = max(self._clock, seen.group_time())
         return Record(OBSERVATIONS, seen.group_key, body, self._line, arrived, seen)
 

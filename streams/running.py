@@ -21,6 +21,7 @@ from streams.metrics import Metrics
 from streams.service import Service
 from streams.settings import Settings, SettingsError
 from streams.store import HostLock, Store
+from streams.tuning.registry import in_force
 
 # Under load a step takes at most this many records, so that posts never wait long for the store.
 _CHUNK = 256
@@ -39,7 +40,7 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
         )
     fleet = fleet_from(settings.fleet)
     packs = packs_from(settings.packs, fleet)
-    classifiers = classifiers_from(settings.model, settings.lists)
+    classifiers = classifiers_from(settings.model, settings.lists, settings.registry)
     classifiers.warm_up()
     rest_collector()
     lock = HostLock(settings.dir)
@@ -95,6 +96,8 @@ async def serve_settings(settings: Settings) -> None:
             console.print("no XUNQUN_ACTION_URL is set: actions are simulated and nothing is sent")
         if why := _no_weights(settings, service):
             errors.print(f"xunqun: {why} Until then its categories are unavailable.", markup=False, soft_wrap=True)
+        elif settings.model == "default" and (trouble := in_force(settings.registry).trouble):
+            errors.print(f"xunqun: {trouble}", markup=False, soft_wrap=True)
         await stop.wait()
         console.print("stopping: what was posted is being stored")
 
@@ -103,7 +106,7 @@ def _no_weights(settings: Settings, service: Service) -> str | None:
     """Why no trained model serves, in a sentence; None where one does."""
     if service.host.screen.classifiers.model_version is None:
         try:
-            Model.load(model_folder(settings.model))
+            Model.load(model_folder(settings.model, settings.registry))
         except ModelUnavailable as error:
             return error.reason
     return None

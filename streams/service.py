@@ -1,6 +1,7 @@
 """The whole product in one process: ingest, agents, ticker and dispatcher over one SQLite store."""
 
 import asyncio
+import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -8,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
+
+import msgspec
 
 from connectors.actuator import Actuator
 from models.observation import Millis
@@ -17,10 +20,12 @@ from streams.calls import DeskCalls
 from streams.counting import count_effects
 from streams.dispatch import Dispatcher
 from streams.embedded import Done, Embedded
-from streams.errors import Unavailable
+from streams.errors import LoadError, Unavailable
 from streams.metrics import Metrics
+from streams.shadow import Shadow, Told
 from streams.store import Store, StoreUnavailable
-from streams.topics import Appended
+from streams.topics import CONTROL, Appended
+from streams.tuning import labels
 
 T = TypeVar("T")
 # Posts that arrive together become durable together; more than this wait for the next commit.
@@ -35,6 +40,8 @@ _POLL_SECONDS = 0.2
 _STORE_RETRY_SECONDS = 1.0
 # A loop that broke counts as well when it has not broken again for this long; the slowest goes round in seconds.
 _WELL_AGAIN_SECONDS = 60.0
+_TOLD = msgspec.json.Decoder(Told)
+_log = logging.getLogger("xunqun.service")
 _SETTLED = ("confirmed", "accepted", "cancelled", "refused")
 
 
@@ -69,6 +76,8 @@ class Service(DeskCalls):
         # What cannot be stored now, by the call that waits for it: a read that succeeds meanwhile mends nothing.
         self._trouble: dict[object, str] = {}
         self._broken: dict[str, tuple[float, str]] = {}
+        # The last announcement that was taken.
+        self._announced = 0
 
     async def start(self) -> None:
         """Take up what a former process left, then run. Call once, inside the loop."""
@@ -199,6 +208,7 @@ class Service(DeskCalls):
     async def _keep_time(self) -> None:
         rounds = 0
         while True:
+            await self._follow_control()
             if await self._patiently(self.host.screen_again, self.clock()):
                 self._news.set()
             await asyncio.sleep(self._tick_seconds)
@@ -206,7 +216,23 @@ class Service(DeskCalls):
                 self._news.set()
             if rounds % 720 == 0:
                 await self._patiently(partial(desk.purge, now=self.clock(), keep_text=self._keep_text), self.store)
+                with suppress(OSError):
+                    await asyncio.to_thread(labels.purge, self.store.path.parent / labels.FILE, self.clock())
             rounds += 1
+
+    async def _follow_control(self) -> None:
+        """Take the shadow that was announced last. It is made ready beside the store's thread, which judges on."""
+        records = await self._patiently(self.store.read, (CONTROL,), self._announced, 1000)
+        if not records:
+            return
+        self._announced = records[-1].offset
+        try:
+            wanted = _TOLD.decode(records[-1].value).shadow
+            shadow = await asyncio.to_thread(Shadow, wanted, self.host.screen) if wanted else None
+        except (LoadError, msgspec.MsgspecError) as error:
+            _log.error("an announcement is refused: %s", str(error).splitlines()[0][:300])
+            return
+        await self._in_store(setattr, self.host, "shadow", shadow)
 
     async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do the store's work; while the store cannot write, say so in `/ready` and try again. Nothing is skipped."""

@@ -33,7 +33,13 @@ class Settings:
     fleet: Path | None = _setting(None, "fleet.yaml: people and groups")
     packs: tuple[Path, ...] = _setting((), "further pack files or folders, separated by ':'")
     lists: tuple[Path, ...] = _setting((), "folders with the tenant's own word lists, separated by ':'")
-    model: str = _setting("default", "weights to serve: default, permissive, full, or a folder")
+    model: str = _setting(
+        "default",
+        "weights to serve: default (the promoted ones, else the package's), shipped, permissive, full, a version, a folder",
+    )
+    models: Path | None = _setting(
+        None, "folder of the model registry; without it `models` in the folder of the database"
+    )
     webhook_secrets: tuple[str, ...] = _setting((), "secrets that sign incoming posts (whsec_…), separated by ','")
     api_token: str | None = _setting(None, "bearer token of the review calls; without it they are refused")
     action_url: str | None = _setting(None, "where actions are posted; without it they are only simulated")
@@ -57,6 +63,11 @@ class Settings:
     budget_clause: int = _setting(brakes.DEFAULT.clause, "the same for all sanctions under one clause")
     budget_fleet: int = _setting(brakes.DEFAULT.fleet, "the same for all sanctions together")
     retention_days: int = _setting(30, "how long message text stays in the log, in days")
+
+    @property
+    def registry(self) -> Path:
+        """The folder of the model registry."""
+        return self.models or self.dir / "models"
 
     @property
     def budgets(self) -> Budgets:

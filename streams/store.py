@@ -257,6 +257,18 @@ class Store:
         )
         return [Record(*row) for row in rows]
 
+    def offset_before(self, since: Millis) -> int:
+        """The offset after which all was appended that was appended since then; append times hardly ever run back."""
+        first, last = 0, self.head()
+        while first < last:
+            middle = (first + last) // 2
+            after = "SELECT appended_at FROM log WHERE offset > ? ORDER BY offset LIMIT 1"
+            if self._driver.execute(after, (middle,)).fetchone()[0] < since:
+                first = middle + 1
+            else:
+                last = middle
+        return first
+
     def head(self) -> int:
         """The offset of the newest record of any topic."""
         return self._driver.execute("SELECT max(offset) FROM log").fetchone()[0] or 0

@@ -20,9 +20,13 @@ JUDGEMENTS = "judgements"
 ACTIONS = "actions"
 OUTCOMES = "outcomes"
 DEAD_LETTERS = "dead-letters"
+# What is announced: what is in force in a fleet, and what runs in shadow.
+CONTROL = "control"
 # Rows that agents ask for, where judging must not wait for the database. The embedded host enters them at once.
 VIEWS = "views"
-TOPICS = (OBSERVATIONS, AGAIN, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
+# Signatures of messages that call or advertise, of all groups in one order, and the campaigns found among them.
+LIKENESSES = "likenesses"
+TOPICS = (OBSERVATIONS, AGAIN, LIKENESSES, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
 
 MAX_RECORD_BYTES = 256 * 1024
 
@@ -106,6 +110,45 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     body: bytes
     partition: int = 0
     key: str = ""
+
+
+class Likeness(Struct, frozen=True, kw_only=True):
+    """A message that calls or advertises, without its words: see `classifiers.likeness`. The record's key is its group.
+
+    `sender` is a digest of the subject, `at` group time, `category` what was measured of it.
+    """
+
+    observation_id: str
+    signature: bytes
+    sender: str
+    at: Millis
+    category: str
+
+
+class Campaign(Struct, frozen=True, kw_only=True):
+    """The same advert from many senders or in many groups, as it is known by now; named after its first message.
+
+    `observations`, each with its group's key, `senders` (digests) and `groups` (keys) are the first ones, as many as are kept;
+    `samples` are signatures by which further messages are known.
+    """
+
+    id: str
+    group_key: str
+    category: str
+    opened_at: Millis
+    first_at: Millis
+    last_at: Millis
+    observations: tuple[tuple[str, str], ...]
+    senders: tuple[str, ...]
+    groups: tuple[str, ...]
+    samples: tuple[bytes, ...]
+
+
+class Gathered(Struct, frozen=True, omit_defaults=True):
+    """A record of `likenesses`: exactly one of these."""
+
+    likeness: Likeness | None = None
+    campaign: Campaign | None = None
 
 
 class Rows(Struct, frozen=True):
@@ -210,6 +253,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     OUTCOMES: msgspec.json.Decoder(Outcome),
     DEAD_LETTERS: msgspec.json.Decoder(DeadLetter),
     VIEWS: msgspec.json.Decoder(Rows),
+    LIKENESSES: msgspec.json.Decoder(Gathered),
 }
 _OBSERVATION = msgspec.json.Decoder(Observation)
 # 1970 to 2100. What is later is in micro- or nanoseconds by mistake, and no calendar reaches what is far outside.

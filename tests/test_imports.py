@@ -27,13 +27,13 @@ PURE_HELPERS = ("classifiers.conversation", "classifiers.folding", "classifiers.
 # Slow to load or not installed at run time: what is imported where a module begins, and where that is right.
 HEAVY = {
     "sklearn": ("classifiers/trained/train.py", "classifiers/trained/evaluate.py"),
-    "scipy": ("classifiers/trained/train.py", "classifiers/trained/evaluate.py"),
+    "scipy": ("classifiers/trained/train.py", "classifiers/trained/evaluate.py", "classifiers/trained/teach.py"),
     "jieba": ("classifiers/trained/*.py",),
     "opencc": ("classifiers/folding/build.py",),
     "matplotlib": ("streams/trial/charts*",),
 }
 # The modules of training, which serving must not load.
-TRAINING = ("classifiers.trained.train", "classifiers.folding.build")
+TRAINING = ("classifiers.trained.train", "classifiers.trained.teach", "classifiers.folding.build")
 # The outside world: judging and measuring see none of it.
 SHELL_ONLY = {
     "aiohttp", "asyncio", "logging", "prometheus_client", "random", "requests", "rich", "socket", "sqlalchemy",

@@ -2,9 +2,10 @@
 
 from streams.agents.enforce import Enforce
 from streams.agents.escalate import Escalate
+from streams.agents.gather import Gather
 from streams.agents.record import RecordViews
 from streams.agents.screen import Screen
 
-AGENTS = (Screen, Escalate, Enforce, RecordViews)
+AGENTS = (Screen, Gather, Escalate, Enforce, RecordViews)
 
-__all__ = ["AGENTS", "Enforce", "Escalate", "RecordViews", "Screen"]
+__all__ = ["AGENTS", "Enforce", "Escalate", "Gather", "RecordViews", "Screen"]

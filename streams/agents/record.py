@@ -98,7 +98,11 @@ class RecordViews:
         elif one.task:
             effects.rows.append(("tasks", _task_row(record, one.task)))
         elif one.review:
-            effects.rows.append(("reviews", _review_row(record, one.review)))
+            row = _review_row(record, one.review)
+            effects.rows.append(("reviews", row))
+            if one.review.kind == "campaign":
+                # Asked again as it grows: what was decided stays decided.
+                effects.rows.append(("grown_reviews", {name: row[name] for name in ("id", "offset", "body")}))
         elif one.withdrawal:
             until = one.withdrawal.withdrawn_at
             row = {

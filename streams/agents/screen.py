@@ -4,11 +4,13 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
-from classifiers.conversation import NEEDED, asks_reply, is_notice, is_receipt
+from classifiers.conversation import NEEDED, asks_reply, is_form, is_notice, is_receipt
 from classifiers.cues import Cues
 from classifiers.flooding import Recent, Windows, fingerprints
-from classifiers.measure import Classifiers
-from models import Group, Observation, Verdict, digest
+from classifiers.likeness import signatures
+from classifiers.measure import Classifiers, own_words
+from classifiers.pieces import is_piece
+from models import Group, Observation, Signal, Verdict, digest
 from models.observation import Millis
 from policies.calendar import DAY, WorkingCalendar
 from policies.directory import Directory
@@ -21,11 +23,14 @@ from streams.topics import (
     AGAIN,
     DEAD_LETTERS,
     JUDGEMENTS,
+    LIKENESSES,
     OBSERVATIONS,
     Appeal,
     DeadLetter,
     Effects,
+    Gathered,
     Judged,
+    Likeness,
     Record,
     Unusable,
     Withdrawal,
@@ -34,6 +39,14 @@ from streams.topics import (
 
 # A notice makes receipts expected for this long; they never count as flooding.
 RECEIPTS_EXPECTED: Millis = 15 * 60 * 1000
+# What calls for contact or advertises: of these it is asked whether others post the same. Contacts alone stand in many a message
+# that colleagues pass on; they count beside any trained score.
+_CALLS = frozenset({"fraud", "gambling", "porn", "ads"})
+_CONTACTS = frozenset({"link", "mobile_number", "email"})
+# Who complains or warns together with others runs no campaign.
+_SHIELDS = frozenset({"protected", "warning"})
+# A trained score counts from where on this share of normal messages lies.
+_CALLS_BY_SCORE = 1 / 200
 # What is measured of time that passes.
 _NOTHING_SAID: tuple[Sequence[Any], tuple[frozenset[Any], int]] = (), (frozenset(), 0)
 
@@ -89,7 +102,8 @@ class Screen:
                     fresh.append(one)
         if fresh:
             seen = [one.decoded for one in fresh]
-            measured = zip(self.classifiers.measure(seen), self._read(seen), strict=True)
+            signals = self.classifiers.measure(seen, [one.appended_at for one in fresh])
+            measured = zip(signals, self._read(seen), strict=True)
             for record, one in zip(fresh, measured, strict=True):
                 record.measured = one
 
@@ -98,8 +112,10 @@ class Screen:
         effects = Effects()
         self.measure(records)
         states: dict[str, GroupState] = {}
+        calls: list[tuple[Record, Case, str]] = []
         groups: dict[str, tuple[GroupView, CompiledPack, Basis]] = {}
-        for record in records:
+        joined = self._joined(records)
+        for place, record in enumerate(records):
             one = record.decoded
             if isinstance(one, DeadLetter):
                 effects.publish(DEAD_LETTERS, one, record)
@@ -118,11 +134,16 @@ class Screen:
             view, pack, basis = seen_before
             assert record.measured is not None
             signals, (cues, printed) = record.measured
+            signals = (*joined.get(place, ()), *signals)
             case = Case(one, signals, one.group_time(record.appended_at), view, basis, cues)
             if record.topic == AGAIN:
                 self._publish(effects, record, case, pack, judge_again(case, pack))
             else:
                 self._judge_one(effects, record, case, pack, printed)
+            if signals and (category := self._calls(case)):
+                calls.append((record, case, category))
+        if calls:
+            self._liken(effects, calls)
         effects.state.update(states)
         return effects
 
@@ -137,7 +158,9 @@ class Screen:
         read = [(record, one) for record in records if isinstance(one := _decode(record), Observation) and one.group]
         for (record, one), words in zip(read, self._read([one for _, one in read]), strict=True):
             sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
-            self._watch(self.directory.group_key(one), one, sender, one.group_time(record.appended_at), *words)
+            key, now = self.directory.group_key(one), one.group_time(record.appended_at)
+            self._watch(key, one, sender, now, *words)
+            self._before(key, one, now)
 
     def forget_windows(self) -> None:
         """Others watch these groups now, or the windows are filled anew."""
@@ -273,6 +296,64 @@ class Screen:
         recent.add(now, printed, seen.id, expected)
         return recent
 
+    def _joined(self, records: Sequence[Record]) -> dict[int, tuple[Signal, ...]]:
+        """What short messages say together with those before them, by place of the record; measured for all at once."""
+        places: list[int] = []
+        asked: list[tuple[Sequence[str], Observation, Millis]] = []
+        for place, record in enumerate(records):
+            one = record.decoded
+            if isinstance(one, Observation) and one.group and record.topic != AGAIN:
+                now = one.group_time(record.appended_at)
+                before = self._before(record.key, one, now)
+                if before:
+                    places.append(place)
+                    asked.append((before, one, now))
+        return dict(zip(places, self.classifiers.measure_joined(asked), strict=True))
+
+    def _before(self, key: str, seen: Observation, now: Millis) -> Sequence[str]:
+        """Enter a short message, and give the sender's short ones which it may go on from."""
+        if not is_piece(seen) or seen.sender is None:
+            return ()
+        sender = self.directory.subject(seen.platform, seen.sender.id)
+        return self.windows.pieces.enter(key, sender, now, seen.id, seen.text or "")
+
+    def _calls(self, case: Case) -> str | None:
+        """What a message calls for that others may post as well; None for what is a notice, a form, a complaint."""
+        found = {one.category for one in case.signals if not one.unavailable}
+        contacts = not found.isdisjoint(_CONTACTS)
+        calls = {one.category: one.score for one in sorted(case.signals, key=_score) if self._is_call(one, contacts)}
+        if not calls or found & _SHIELDS or self._may_announce(case) or not case.seen.is_message:
+            return None
+        if is_form(own_text(case.seen)):
+            return None
+        return max(sorted(calls.keys() & _CALLS or calls), key=calls.__getitem__)
+
+    def _is_call(self, signal: Signal, contacts: bool) -> bool:
+        if signal.classifier != self.classifiers.trained_name:
+            return signal.category in _CALLS or signal.category == "solicitation"
+        cut = self.classifiers.cut
+        return signal.category in _CALLS and (contacts or signal.score >= cut(signal.category, _CALLS_BY_SCORE))
+
+    def _may_announce(self, case: Case) -> bool:
+        """Whether it is a sender's office to post the same in many places."""
+        if case.sender_id is None or case.is_robot or case.sender_role != "member":
+            return True
+        return case.sender_id in case.view.group.publishers or case.directory.is_leader(case.person)
+
+    def _liken(self, effects: Effects, calls: Sequence[tuple[Record, Case, str]]) -> None:
+        """Publish the signatures of what was said or passed on."""
+        texts = [own_words(case.seen).text or case.seen.forwarded_text for _, case, _ in calls]
+        for (record, case, category), signature in zip(calls, signatures(texts), strict=True):
+            if signature is not None:
+                like = Likeness(
+                    observation_id=case.seen.origin_id,
+                    signature=signature,
+                    sender=digest("", case.sender_id)[1:17],
+                    at=case.now,
+                    category=category,
+                )
+                effects.publish(LIKENESSES, Gathered(likeness=like), record)
+
     def _withdraw(self, effects: Effects, record: Record, case: Case) -> None:
         of = case.seen.recall_of
         if of and of.id and case.seen.sender:
@@ -292,6 +373,10 @@ class Screen:
                 filed_at=case.now,
             )
             effects.publish(JUDGEMENTS, Judged(appeal=filed), record)
+
+
+def _score(signal: Signal) -> float:
+    return signal.score
 
 
 def _decode(record: Record) -> Observation | DeadLetter:

@@ -70,6 +70,11 @@ def _closed_reviews(row: dict[str, Any]) -> Iterable[sa.Executable]:
     yield reviews.update().where(*open_ones).values(status=row["status"])
 
 
+def _grown_reviews(row: dict[str, Any]) -> Iterable[sa.Executable]:
+    older = (reviews.c.id == row["id"], reviews.c.offset < row["offset"])
+    yield reviews.update().where(*older).values(offset=row["offset"], body=row["body"])
+
+
 def _withdrawn(row: dict[str, Any]) -> Iterable[sa.Executable]:
     """A recalled message: what was asked about it in time need not be answered, and what waits for it not be measured."""
     asked = reviews.c.at.between(row["since"], row["until"])
@@ -95,6 +100,7 @@ def _closed_tasks(row: dict[str, Any]) -> Iterable[sa.Executable]:
 
 _CHANGES: dict[str, Callable[[dict[str, Any]], Iterable[sa.Executable]]] = {
     "closed_reviews": _closed_reviews,
+    "grown_reviews": _grown_reviews,
     "withdrawn": _withdrawn,
     "reopened_actions": _reopened_actions,
     "closed_tasks": _closed_tasks,

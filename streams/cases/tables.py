@@ -211,6 +211,23 @@ resumed = sa.Table(
     sa.Column("scope", Name, primary_key=True),
     sa.Column("at", BIG, nullable=False),
 )
+# What a shadow and the live edition have found of messages, and how many were compared. No text.
+shadow = sa.Table(
+    "shadow",
+    meta,
+    sa.Column("shadow", Name, primary_key=True),
+    sa.Column("id", Name, primary_key=True),
+    sa.Column("side", Words, nullable=False),
+    sa.Column("pack", Words, nullable=False),
+    sa.Column("clause", Words, nullable=False),
+    sa.Column("category", Words, nullable=False),
+    sa.Column("group_id", Words, nullable=False),
+    sa.Column("live", Words, nullable=False),
+    sa.Column("beside", Words, nullable=False),
+    sa.Column("observation_id", Words, nullable=False),
+    sa.Column("at", BIG, nullable=False, index=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
 
 # What an agent may ask to have entered, by name.
 ENTERED = {
@@ -231,6 +248,7 @@ ENTERED = {
         unmeasured,
         pauses,
         resumed,
+        shadow,
     )
 }
 # A second delivery keeps the first row; of these the newest wins.

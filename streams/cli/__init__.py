@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli import (
+    backtest,
     cases,
     duties,
     fleet,
@@ -13,11 +14,14 @@ from streams.cli import (
     groups,
     history,
     judging,
+    labels,
+    lists,
     models,
     packs,
     people,
     sealed,
     service,
+    shadow,
 )
 from streams.cli.output import Failure, fail
 
@@ -29,17 +33,20 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (service, fleet, judging, history, people):
+for module in (service, fleet, judging, history, backtest, people):
     module.register(app)
 app.add_typer(packs.app, name="pack")
 app.add_typer(fleet_import.app, name="fleet")
 app.add_typer(groups.app, name="groups")
 app.add_typer(duties.app, name="duties")
 app.add_typer(models.app, name="model")
+app.add_typer(lists.app, name="lists")
+app.add_typer(labels.app, name="labels")
 app.add_typer(fleet.topics_app, name="topics")
 app.add_typer(fleet.control_app, name="control")
 app.add_typer(sealed.app, name="sealed")
 app.add_typer(cases.app, name="cases")
+app.add_typer(shadow.app, name="shadow")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.dead_letters_app, name="deadletters")
 

@@ -27,11 +27,11 @@ def register(app: typer.Typer) -> None:
 def worker(
     agents: Annotated[
         str, typer.Option("--agents", help="Roles of this worker, separated by ','.")
-    ] = "screen,escalate,enforce,record,dispatch",
+    ] = "screen,gather,escalate,enforce,record,dispatch",
     fleet: FleetFile = None,
     packs: Packs = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")
+        str | None, typer.Option("--model", help="Weights: default, shipped, permissive, full, a version, or a folder.")
     ] = None,
     port: Port = None,
     worker_id: Annotated[
@@ -176,7 +176,10 @@ def announce(
     lists: Annotated[Path | None, typer.Option("--lists", help="Folder with all of the tenant's word lists.")] = None,
     fleet: Annotated[Path | None, typer.Option("--fleet", help="fleet.yaml: people and groups.")] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Weights that every worker has: a variant or a folder.")
+        str | None,
+        typer.Option(
+            "--model", help="Weights that every worker has: a variant, a version of the registry, or a folder."
+        ),
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="When it takes effect, e.g. 2026-12-01T00:00+08:00.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who announces it; by default the login.")] = None,

@@ -1,6 +1,7 @@
 """`check`, `score`, `replay`: judging without a service."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Further pack files or folders.")]
 Lists = Annotated[list[Path] | None, typer.Option("--lists", help="Folders with word lists of your own.")]
-Model = Annotated[str, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")]
+Model = Annotated[
+    str, typer.Option("--model", help="Weights: default, shipped, permissive, full, a version, or a folder.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,9 +50,8 @@ def check(
     if group_type and group_type not in judged_by.group_types:
         there_are = ", ".join(judged_by.group_types) or "none"
         raise Failure(f'pack {pack} has no group type "{group_type}"; it has {there_are}')
-    checked = check_message(
-        text, judged_by, classifiers_from(model, lists or []), group_type=group_type, role=role, kind=kind
-    )
+    classifiers = classifiers_from(model, lists or [], words_at=time.time_ns() // 1_000_000)
+    checked = check_message(text, judged_by, classifiers, group_type=group_type, role=role, kind=kind)
     if json:
         print_json(checked)
         return

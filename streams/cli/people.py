@@ -97,15 +97,19 @@ def list_(
     status: Annotated[str, typer.Option("--status", help="open, decided, withdrawn or all.")] = "open",
     group: Group = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="assisted, uncertain, approval, appeal, late or report.")
+        str | None, typer.Option("--kind", help="assisted, uncertain, approval, appeal, late, report or campaign.")
     ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="So many at most, the oldest.")] = 200,
     json: Json = False,
 ) -> None:
     """List what waits for a person, oldest first."""
     from streams.desk import list_reviews
 
     with _store(dir) as store:
-        _show_reviews(list_reviews(store, status=status, group=group, kind=kind), "Reviews", json)
+        found = list_reviews(store, status=status, group=group, kind=kind, limit=limit + 1)
+    _show_reviews(found[:limit], "Reviews", json)
+    if len(found) > limit:
+        errors.print(f"these are the oldest {limit}, there are more; --limit shows them", markup=False)
 
 
 @review_app.command()
@@ -132,6 +136,11 @@ def show(review_id: str, dir: Dir = None, json: Json = False) -> None:
         console.print(f"{'route':>9}  {harmless(route)}", markup=False)
     if found.get("text"):
         console.print(f"{'appeal':>9}  {harmless(found['text'])}", markup=False)
+    for one in found.get("members", ()):
+        told = [*one["clauses"], *(f"{each['id']} {each['status']}" for each in one["reviews"])]
+        console.print(
+            f"{'message':>9}  {harmless(one['id'])}  {harmless(one['group_key'])}  {'; '.join(told)}", markup=False
+        )
     if "sanction" in found:
         console.print(f"{'notice':>9}  {harmless(found['sanction']['notice'])}", markup=False)
     for violation in (*found.get("verdict", {}).get("violations", ()), *found.get("verdict", {}).get("uncertain", ())):

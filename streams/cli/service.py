@@ -26,7 +26,7 @@ def run(
     fleet: Fleet = None,
     packs: Packs = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Weights: default, permissive, full, or a folder.")
+        str | None, typer.Option("--model", help="Weights: default, shipped, permissive, full, a version, or a folder.")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Play the demo day and show verdicts as they come.")] = False,
     speed: Annotated[float, typer.Option("--speed", help="Demo: observations per second; 0 plays at once.")] = 20.0,

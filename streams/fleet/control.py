@@ -6,7 +6,6 @@ eight seconds judges nothing until it has.
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct, structs
 
-from classifiers.keywords import Keywords, ListError, load_lists
+from classifiers.keywords import Keywords
 from classifiers.measure import Classifiers
 from classifiers.trained.serve import Model, ModelUnavailable
 from models import Fleet
@@ -31,11 +30,12 @@ from policies.schema import Pack
 from streams.agents import Escalate, Screen
 from streams.errors import LoadError, Unavailable
 from streams.fleet.kafka import CONTROL, Kafka, KafkaUnavailable, Producer, read_whole, reader
-from streams.loading import classifiers_from, fleet_from, model_folder, packs_from
+from streams.loading import classifiers_from, fleet_from, keywords_from, model_folder, packs_from
 from streams.settings import Settings, read_settings
+from streams.shadow import Shadow, Wanted
 from streams.topics import Record, record_of
 
-Kind = Literal["pack", "lists", "model", "fleet"]
+Kind = Literal["pack", "lists", "model", "fleet", "shadow"]
 # From being appended to taking effect, at least: every worker has read it by then, or waits.
 NOTICE: Millis = 10_000
 _FRESH_SECONDS = 8.0
@@ -45,7 +45,8 @@ _LOOK_SECONDS = 1.0
 class Announcement(Struct, frozen=True, kw_only=True):
     """A record of `control`. `texts` by file name: one pack, one fleet, or all of the tenant's lists.
 
-    Of a model: `model` is a variant or a folder that every worker has, `version` the digest of its weights.
+    Of a model: `model` is a variant, a version of the registry or a folder that every worker has; `version` what it has to be.
+    Of a shadow: what is judged by beside all this; None ends it.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Announcement(Struct, frozen=True, kw_only=True):
     texts: dict[str, str] = {}
     model: str = ""
     version: str = ""
+    shadow: Wanted | None = None
 
 
 class Refused(Exception):
@@ -78,6 +80,7 @@ class Edition:
     parts: Parts
     screen: Screen
     escalate: Escalate
+    shadow: Shadow | None = None
 
 
 @dataclass
@@ -104,7 +107,11 @@ class Editions:
             if later:
                 when = later[-1].effective_from
                 raise Refused(f"something was announced before that takes effect later: choose a time after {when}")
-            self.kept.append(_edition(since, changed(self.kept[-1].parts, told), self.kept[-1]))
+            last = self.kept[-1]
+            if told.kind == "shadow":
+                self.kept.append(replace(last, effective_from=since, shadow=_shadow(told.shadow, last.screen)))
+            else:
+                self.kept.append(_edition(since, changed(last.parts, told), last))
         except (Refused, msgspec.MsgspecError) as error:
             return f"control/{record.offset}: {str(error).splitlines()[0][:300]}"
         return None
@@ -138,18 +145,16 @@ def _checked(parts: Parts) -> Parts:
 
 
 def _lists(texts: Mapping[str, str]) -> Keywords:
-    with tempfile.TemporaryDirectory(prefix="xunqun-lists-") as folder:
-        for name, text in texts.items():
-            (Path(folder) / Path(name).name).write_text(text, "utf-8")
-        try:
-            return Keywords(load_lists(folder))
-        except ListError as error:
-            raise Refused(error.problems[0].rpartition("/")[2]) from error
+    try:
+        return keywords_from(texts)
+    except LoadError as error:
+        raise Refused(str(error)) from error
 
 
 def _model(told: Announcement) -> Model:
     try:
-        found = Model.load(model_folder(told.model))
+        # What a worker has promoted by itself is no announcement.
+        found = Model.load(model_folder("shipped" if told.model == "default" else told.model))
     except ModelUnavailable as error:
         raise Unavailable(f"the announced weights are not on this worker: {error.reason}") from error
     if found.version != told.version:
@@ -163,7 +168,20 @@ def _edition(since: Millis, parts: Parts, former: Edition | None) -> Edition:
     if former is None:
         classifiers.warm_up()
     screen = Screen(classifiers, parts.packs, directory, former.screen if former else None)
-    return Edition(since, parts, screen, Escalate(_with_former(parts.packs, former), directory))
+    shadow = None
+    if former and former.shadow:
+        # It goes on beside what is in force now; a shadow that no longer fits ends, and nothing else does.
+        with suppress(Refused):
+            shadow = _shadow(former.shadow.wanted, screen)
+    return Edition(since, parts, screen, Escalate(_with_former(parts.packs, former), directory), shadow)
+
+
+def _shadow(wanted: Wanted | None, live: Screen) -> Shadow | None:
+    """Weights that this worker lacks are not waited for: others may run the shadow, and this one judges on."""
+    try:
+        return Shadow(wanted, live) if wanted else None
+    except LoadError as error:
+        raise Refused(str(error)) from error
 
 
 def _with_former(packs: Mapping[str, Pack], former: Edition | None) -> dict[str, Pack]:
@@ -235,9 +253,11 @@ def announcement(kind: Kind, path: Path | None, *, by: str, effective_from: Mill
     """What to announce, read from files. LoadError where a file cannot be read."""
     if kind == "model":
         try:
-            version = Model.load(model_folder(model)).version
+            folder = model_folder(model)
+            version = Model.load(folder).version
         except ModelUnavailable as error:
             raise LoadError(error.reason) from error
+        model = version if folder.name == version else model
         return Announcement(kind=kind, by=by, effective_from=effective_from, model=model, version=version)
     assert path is not None
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
@@ -274,7 +294,7 @@ async def announced(kafka: Kafka) -> list[dict[str, Any]]:
                 "offset": record.offset,
                 "announced_at": record.appended_at,
                 "kind": told.kind if told else None,
-                "files": (sorted(told.texts) or [told.model]) if told else [],
+                "files": _files(told) if told else [],
                 "by": told.by if told else None,
                 "effective_at": _when(editions.kept[-1].effective_from) if told else None,
                 "refused": why,
@@ -283,10 +303,17 @@ async def announced(kafka: Kafka) -> list[dict[str, Any]]:
     return rows
 
 
+def _files(told: Announcement) -> list[str]:
+    what = told.shadow if told.kind == "shadow" else told
+    return sorted(what.texts) or [what.model] if what else ["none"]
+
+
 def parts_from(settings: Settings) -> Parts:
     """What is in force before anything was announced."""
     fleet = fleet_from(settings.fleet)
-    classifiers = classifiers_from(settings.model, settings.lists)
+    # A fleet's weights change by announcement alone: a record has to be judged alike by every worker, whenever it started.
+    model = "shipped" if settings.model == "default" else settings.model
+    classifiers = classifiers_from(model, settings.lists)
     return Parts(packs_from(settings.packs, fleet), fleet, classifiers.keywords, classifiers.model)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
+from streams.agents import Gather
 from streams.errors import Unavailable
 from streams.fleet.control import Editions
 from streams.ledger import RedisStates
@@ -117,7 +118,7 @@ class RowsHost(Host):
         self._write = write
 
     async def handle(self, chunks: Sequence[Chunk]) -> None:
-        brought = [(chunk, self._effects(chunk)) for chunk in chunks]
+        brought = [(chunk, effects_of(self.agent, chunk)) for chunk in chunks]
         rows = [(effects.rows, chunk[0].partition) for chunk, effects in brought if effects.rows]
         if rows:
             await self._patiently(lambda: asyncio.to_thread(self._write, rows))
@@ -125,16 +126,43 @@ class RowsHost(Host):
             [one for chunk, effects in brought for one in outgoing(Effects(records=effects.records), chunk[-1])]
         )
 
-    def _effects(self, records: Sequence[Record]) -> Effects:
-        try:
-            return self.agent.handle(records, {})
-        except Exception as error:
-            if len(records) == 1:
-                return set_aside(self.agent, records[0], error)
-        parts = [self._effects([record]) for record in records]
-        return Effects(
-            records=[one for part in parts for one in part.records], rows=[one for part in parts for one in part.rows]
-        )
+
+class GatherHost(Host):
+    """Gather, whose memory is what its topic says before the chunk in hand. Publishes, then acknowledges."""
+
+    agent: Gather
+
+    def __init__(
+        self, agent: Gather, before: Callable[[Record], Awaitable[Sequence[Record]]], producer: Sends, wait: Trouble
+    ) -> None:
+        """`before` reads back what was appended in the last hours before a record."""
+        super().__init__(agent, producer, wait)
+        self._before = before
+        # What comes next if nothing was left out, and nothing handled whose effects may not be out.
+        self._next: int | None = None
+
+    async def handle(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            if chunk[0].offset != self._next:
+                before = await self._patiently(lambda first=chunk[0]: self._before(first))
+                self.agent.forget()
+                self.agent.rewind(before)
+            self._next = None
+            await self._publish(outgoing(effects_of(self.agent, chunk), chunk[-1]))
+            self._next = chunk[-1].offset + 1
+
+
+def effects_of(agent: Agent, records: Sequence[Record]) -> Effects:
+    """What an agent without stored state makes of records; one that breaks it is set aside alone, the others are handled."""
+    try:
+        return agent.handle(records, {})
+    except Exception as error:
+        if len(records) == 1:
+            return set_aside(agent, records[0], error)
+    parts = [effects_of(agent, [record]) for record in records]
+    return Effects(
+        records=[one for part in parts for one in part.records], rows=[one for part in parts for one in part.rows]
+    )
 
 
 def set_aside(agent: Agent, record: Record, error: Exception) -> Effects:

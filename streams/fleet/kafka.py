@@ -20,8 +20,10 @@ from streams.errors import Unavailable
 from streams.topics import (
     ACTIONS,
     AGAIN,
+    CONTROL,
     DEAD_LETTERS,
     JUDGEMENTS,
+    LIKENESSES,
     MAX_RECORD_BYTES,
     OBSERVATIONS,
     OUTCOMES,
@@ -37,7 +39,6 @@ GROUP_STATE = "group-state"
 # What only the holder of a key can read, see `sealing`, and who opened what of it.
 SEALED = "sealed"
 SEALED_ACCESS = "sealed-access"
-CONTROL = "control"
 
 # A record of `views` carries the rows of a chunk, `ledger` and `group-state` whole states.
 _LARGEST = 4 << 20
@@ -76,6 +77,8 @@ class TopicSettings:
 TOPIC_SETTINGS: Mapping[str, TopicSettings] = {
     OBSERVATIONS: TopicSettings(arrival=True),
     AGAIN: TopicSettings(arrival=True),
+    # One partition: a campaign is of all groups, and what is alike is told by one order.
+    LIKENESSES: TopicSettings(keyed=False),
     JUDGEMENTS: TopicSettings(),
     OUTCOMES: TopicSettings(),
     ACTIONS: TopicSettings(),

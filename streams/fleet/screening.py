@@ -17,6 +17,7 @@ from streams.fleet.control import Edition, Editions
 from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import GROUP_STATE
 from streams.ledger import Change
+from streams.shadow import Beside, Shadow
 from streams.stretch import Stretch
 from streams.topics import AGAIN, OBSERVATIONS, VIEWS, Effects, Record, Rows, record_of
 
@@ -56,6 +57,9 @@ class ScreenHost(JudgingHost):
         # By partition, ticks that may not have reached every group yet.
         self._open: dict[int, _Ticks] = {}
         self._groups_a_turn = _FIRST_GROUPS
+        # What judges beside the edition in force; nothing of it is stored but its rows.
+        self._shadow: Shadow | None = None
+        self._shadowing = Beside()
 
     async def handle(self, chunks: Sequence[Chunk]) -> None:
         """Judge a batch. A tick without a group reaches every group of its partition in which something is due.
@@ -82,7 +86,7 @@ class ScreenHost(JudgingHost):
                             ticks.open(one, (edition, edition.screen.calendar.day_began(one.appended_at)))
                 else:
                     ahead = await self._catch_up_with_ticks(edition, abreast)
-                    self.agent = edition.screen
+                    self.agent, self._shadow = edition.screen, edition.shadow
                     await self._judge([[*ahead.get(some[0].partition, ()), *some] for some in abreast])
                     for some in abreast:
                         self._note_reached(ahead.get(some[0].partition, ()))
@@ -194,7 +198,7 @@ class ScreenHost(JudgingHost):
             places = editions.setdefault(self._editions.at(tick.appended_at), {})
             places.setdefault((tick.partition, tick.offset), []).append(_tick_of(tick, key))
         for edition, chunks in editions.items():
-            self.agent = edition.screen
+            self.agent, self._shadow = edition.screen, None
             await self._judge(list(chunks.values()))
             for some in chunks.values():
                 self._note_reached(some)
@@ -244,6 +248,7 @@ class ScreenHost(JudgingHost):
         with suppress(Exception):
             # What breaks here breaks again below, where the record that does it is found.
             self.agent.measure([one for chunk in chunks for one in chunk])
+        before = self._stored(chunks) if self._shadow else {}
         brought = [(chunk, self._effects(chunk)) for chunk in chunks]
         for chunk, effects in brought:
             if chunk[0].topic == AGAIN:
@@ -264,7 +269,20 @@ class ScreenHost(JudgingHost):
             self.counted(chunk, effects)
         for one in changes:
             self._to_settle(one.key, one.partition, one.next_due)
+        await self._judge_beside(brought, before)
         return True
+
+    def _stored(self, chunks: Iterable[Chunk]) -> dict[str, bytes]:
+        """The states at hand of the groups of these chunks."""
+        return {one.key: self._held[one.key].stored for chunk in chunks for one in chunk if one.key in self._held}
+
+    async def _judge_beside(self, brought: Iterable[tuple[Chunk, Effects]], before: Mapping[str, bytes]) -> None:
+        """Let the shadow judge what the edition in force has judged, published and saved."""
+        for chunk, effects in brought:
+            if rows := self._shadowing.judge(self._shadow, chunk, effects, before):
+                found = Effects(rows=rows)
+                await self._publish(outgoing(found, chunk[-1]))
+                self.counted([], found)
 
     def _prove(self, chunk: Chunk) -> None:
         partition = chunk[0].partition

@@ -22,15 +22,15 @@ from aiokafka.errors import KafkaError
 from connectors.simulated import SimulatedActuator
 from connectors.webhook import WebhookActuator
 from streams import desk
-from streams.agents import Enforce, RecordViews
+from streams.agents import Enforce, Gather, RecordViews
 from streams.cases.postgres import Cases
 from streams.counting import count_effects
 from streams.dispatch import Dispatcher
-from streams.embedded import REWOUND
+from streams.embedded import GATHERED, REWOUND
 from streams.errors import LoadError, Unavailable
 from streams.fleet.control import Control, Editions, parts_from
 from streams.fleet.escalating import EscalateHost
-from streams.fleet.hosts import RowsHost
+from streams.fleet.hosts import GatherHost, RowsHost
 from streams.fleet.kafka import Kafka, Producer, check_topics, committed, ends, read_back, record_from
 from streams.fleet.restore import restore
 from streams.fleet.screening import ScreenHost
@@ -39,10 +39,10 @@ from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.topics import OBSERVATIONS
+from streams.topics import LIKENESSES, OBSERVATIONS, Record
 from streams.transport import Chunk, Partitions, Reading, batch_app
 
-ROLES = ("screen", "escalate", "enforce", "record", "dispatch")
+ROLES = ("screen", "gather", "escalate", "enforce", "record", "dispatch")
 # From SIGTERM to the end, come what may.
 DRAIN_SECONDS = 25.0
 # Exit codes: something went wrong inside; the drain did not end in time; no progress.
@@ -174,6 +174,8 @@ class Worker:
             elif role == "escalate":
                 judge = self.editions, self.control.current, self.states, self.producer, self._wait
                 apps.append(self._app(EscalateHost(*judge)))
+            elif role == "gather":
+                apps.append(self._app(GatherHost(Gather(), self._gathered_before, self.producer, self._wait)))
             elif role in ("enforce", "record"):
                 agent = Enforce() if role == "enforce" else RecordViews()
                 apps.append(self._app(RowsHost(agent, self._write_rows, self.producer, self._wait)))
@@ -251,6 +253,9 @@ class Worker:
             self.editions.kept[0].screen.forget_windows()
 
         return self._app(host, assigned=assigned, revoked=revoked)
+
+    async def _gathered_before(self, first: Record) -> list[Record]:
+        return await read_back(self.kafka, LIKENESSES, first.partition, until=first.offset, reach=GATHERED)
 
     async def _rewind(self, partition: int) -> None:
         """Read the last minutes of a partition back with effects off, so that a flood goes on where it was."""

@@ -44,6 +44,7 @@ REVIEW_NAMES = {
     "late": "已过时效",
     "report": "成员举报",
     "registry": "登记事项",
+    "campaign": "相似广告",
 }
 ROLE_NAMES = {
     "owner": "群主",

@@ -184,8 +184,8 @@ class Run(NamedTuple):
     field: type[Field] = Field
 
 
-ALL = "screen,escalate,enforce,record,dispatch"
-APART = {"w1": "screen,escalate,enforce,record", "w2": "dispatch"}
+ALL = "screen,gather,escalate,enforce,record,dispatch"
+APART = {"w1": "screen,gather,escalate,enforce,record", "w2": "dispatch"}
 RUNS: dict[str, Run] = {
     "nothing": Run(nothing, {"w1": ALL}),
     "kill-worker": Run(kill_worker, {"w1": ALL}),

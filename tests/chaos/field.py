@@ -61,7 +61,7 @@ READS = {
     "enforce": (ACTIONS,),
     "record": (JUDGEMENTS, ACTIONS, VIEWS),
 }
-ROLES = "screen,escalate,enforce,record,dispatch"
+ROLES = "screen,gather,escalate,enforce,record,dispatch"
 PATIENCE = 120.0
 
 

@@ -14,12 +14,12 @@ from house import START, House, a_fleet, a_pack
 from classifiers.keywords import Keywords, load_lists
 from connectors.simulated import SimulatedActuator
 from streams import outbox
-from streams.agents import Enforce, RecordViews
+from streams.agents import Enforce, Gather, RecordViews
 from streams.agents.escalate import Ledger
 from streams.cases.postgres import Cases
 from streams.fleet.control import Editions, Parts
 from streams.fleet.escalating import EscalateHost
-from streams.fleet.hosts import RowsHost
+from streams.fleet.hosts import GatherHost, RowsHost
 from streams.fleet.screening import ScreenHost
 from streams.ledger import RedisStates
 from streams.topics import OBSERVATIONS, Record, decode_observation
@@ -68,7 +68,11 @@ class FleetHouse(House):
             EscalateHost(*judge),
             RowsHost(Enforce(), *rows),
             RowsHost(RecordViews(), *rows),
+            GatherHost(Gather(), self._before, self.topics, _failing),
         ]
+
+    async def _before(self, first):
+        return self.topics.records[first.topic][: first.offset]
 
     def _write(self, lots):
         with self.store.transaction():

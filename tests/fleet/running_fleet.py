@@ -52,7 +52,7 @@ class RunningFleet:
         self.worker: subprocess.Popen[bytes] | None = None
         asyncio.run(create_topics(self.kafka, partitions=2))
 
-    def start(self, roles: str = "screen,escalate,enforce,record,dispatch") -> None:
+    def start(self, roles: str = "screen,gather,escalate,enforce,record,dispatch") -> None:
         log = self.folder / "worker.log"
         clean = {key: value for key, value in os.environ.items() if not key.startswith("XUNQUN_")}
         arguments = ("worker", "--agents", roles, "--id", "w1", "--port", "0")

@@ -16,7 +16,7 @@ from models import Account, Fleet, Group, Person
 from streams.fleet.kafka import Kafka, Producer, create_topics
 from streams.topics import OBSERVATIONS, Record
 
-ALL = "screen,escalate,enforce,record,dispatch"
+ALL = "screen,gather,escalate,enforce,record,dispatch"
 PATIENCE = 60.0
 
 

@@ -21,6 +21,7 @@ from models import Fleet
 from policies.directory import Directory
 from policies.lint import load_packs
 from streams import desk
+from streams.checking import score_texts
 from streams.embedded import Embedded
 from streams.http import serve
 from streams.loading import LoadError
@@ -454,3 +455,15 @@ async def test_no_text_stands_in_logs_or_answers(door: Posted, caplog: pytest.Lo
     for told in (caplog.text, repr(answers), repr(listed)):
         assert secret not in told
         assert json.dumps(secret)[1:-1] not in told
+
+
+@pytest.mark.parametrize("length", [MAX_RECORD_BYTES, 10_000_000])
+def test_a_text_that_is_too_long_to_score_is_called_so(tmp_path: Path, length: int) -> None:
+    with pytest.raises(ValueError, match=r"line 2 has more than 262144 bytes; shorten its text"):
+        score_texts(read_lines([str(long_lines(tmp_path, length))]), tmp_path / "scores.jsonl", "shipped")
+
+
+def long_lines(folder: Path, length: int) -> Path:
+    path = folder / "texts.jsonl"
+    path.write_bytes(b'{"text": "a"}\n{"text": "' + b"a" * length + b'"}\n')
+    return path

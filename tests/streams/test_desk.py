@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 from policies.directory import Directory
 from streams import desk
+from streams.cli import main
 from streams.errors import NotFound, WrongUse
 from streams.http import serve
 from streams.metrics import Metrics
@@ -432,6 +433,18 @@ async def test_a_pause_holds_what_would_go_out_and_a_resume_sends_it(house):
             while "u1" not in {one.subject for one in house.actuator.asked}:
                 await asyncio.sleep(0.05)
         await settled(service)
+
+
+def test_a_list_of_reviews_that_is_cut_says_so(a_house, capsys):
+    house = a_house(remove="required")
+    for by, at in (("a1", 0), ("a2", 1), ("a1", DAY), ("a2", DAY + 1)):
+        house.say(by, at=at)
+    listed = ["review", "list", "--dir", str(house.path.parent), "--json", "--limit"]
+    for limit, complaint in ((2, ""), (1, "these are the oldest 1, there are more; --limit shows them\n")):
+        with pytest.raises(SystemExit):
+            main([*listed, str(limit)])
+        out, err = capsys.readouterr()
+        assert (len(json.loads(out)), err) == (limit, complaint)
 
 
 async def test_the_command_line_decides_beside_the_running_service(a_house, root):

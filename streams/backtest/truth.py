@@ -1,0 +1,130 @@
+"""Who is innocent, as people have said: labels in the history itself, decisions, ticks of a page, in one small file."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from streams.backtest.compare import Found
+from streams.errors import LoadError
+
+# What a line of history may say of itself: `label` a category or "normal", `expected` clauses or categories.
+_MARKS = (b'"label"', b'"expected"')
+_NORMAL = frozenset({"normal", "innocent", "clean", "ham", "none", ""})
+_LONGEST_LABEL = 1 << 20
+
+
+class _Labelled(Struct):
+    id: str
+    label: str | list[str] | None = None
+    expected: str | list[str] | None = None
+
+
+class _On(Struct):
+    id: str
+
+
+class _Label(Struct):
+    """One line of a file of labels: a tick of a page, or a decision."""
+
+    outcome: str
+    violation_id: str | None = None
+    observation_id: str | None = None
+    on: _On | None = None
+
+
+_LABELLED = msgspec.json.Decoder(_Labelled)
+_LABEL = msgspec.json.Decoder(_Label)
+
+
+class Truth:
+    """What is known of messages and findings. A file beside the stores, so that a long history takes no memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path)
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("CREATE TABLE truth (id TEXT PRIMARY KEY, guilty TEXT NOT NULL) WITHOUT ROWID")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def noting(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The same lines; what they say of themselves is noted as they pass."""
+        for line in lines:
+            if _MARKS[0] in line or _MARKS[1] in line:
+                self._note(line)
+            yield line
+        self._db.commit()
+
+    def _note(self, line: bytes) -> None:
+        try:
+            seen = _LABELLED.decode(line)
+        except msgspec.MsgspecError:
+            return
+        said = seen.expected if seen.expected is not None else seen.label
+        if said is None:
+            return
+        guilty = [one for one in ([said] if isinstance(said, str) else said) if one.lower() not in _NORMAL]
+        # An edit or a second delivery says nothing new of the message.
+        self._db.execute("INSERT OR IGNORE INTO truth VALUES (?, ?)", (seen.id, "\n".join(guilty)))
+
+    def read(self, path: Path) -> int:
+        """Take a file of labels, JSONL; how many. LoadError names the line that cannot be used. The last word counts."""
+        count = 0
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                named, guilty = _read_label(path, number, line[:_LONGEST_LABEL])
+                self._db.execute("INSERT OR REPLACE INTO truth VALUES (?, ?)", (named, guilty))
+                count += 1
+        self._db.commit()
+        return count
+
+    def is_empty(self) -> bool:
+        """Whether nobody has said anything."""
+        return self._db.execute("SELECT 1 FROM truth LIMIT 1").fetchone() is None
+
+    def innocent(self, found: Found) -> bool | None:
+        """Whether nobody is guilty of a finding; None where nobody has said. What was said of the finding itself counts first."""
+        for named in (found.id, found.observation_id):
+            row = self._db.execute("SELECT guilty FROM truth WHERE id = ?", (named,)).fetchone() if named else None
+            if row is not None:
+                return _acquits(row[0].split("\n"), found)
+        return None
+
+    def normal_messages(self) -> int:
+        """How many messages of the history are labelled as innocent of everything."""
+        row = self._db.execute("SELECT count(*) FROM truth WHERE guilty = '' AND id NOT LIKE 'v\\_%' ESCAPE '\\'")
+        return int(row.fetchone()[0])
+
+    def is_normal(self, found: Found) -> bool:
+        """Whether a finding is about a message that is labelled as innocent of everything."""
+        row: Any = self._db.execute("SELECT guilty FROM truth WHERE id = ?", (found.observation_id,)).fetchone()
+        return row is not None and not row[0]
+
+
+def _acquits(guilty: list[str], found: Found) -> bool | None:
+    """What is said of a message as to one finding. Guilty of one category, it may be guilty of another that nobody named."""
+    if guilty == [""]:
+        return True
+    if found.clause in guilty or found.category in guilty or guilty == ["*"]:
+        return False
+    named_clauses = any("-" in one for one in guilty)
+    return True if named_clauses else None
+
+
+def _read_label(path: Path, number: int, line: bytes) -> tuple[str, str]:
+    try:
+        said = _LABEL.decode(line)
+    except msgspec.MsgspecError as error:
+        raise LoadError(f"{path}:{number}: not a label: {str(error)[:120]}") from error
+    named = said.violation_id or said.observation_id or (said.on.id if said.on else None)
+    if named is None:
+        raise LoadError(f"{path}:{number}: a label names what it is on: violation_id, observation_id, or on: {{id}}")
+    if said.outcome not in ("overturn", "uphold"):
+        raise LoadError(f'{path}:{number}: outcome "{said.outcome}": write uphold (guilty) or overturn (innocent)')
+    return named, "" if said.outcome == "overturn" else "*"

@@ -1,0 +1,1 @@
+"""What people decide, and what the classifiers learn from it."""
