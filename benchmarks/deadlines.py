@@ -106,9 +106,9 @@ def state(
         due_at = at + int((number + group % 97 / 97) * step) if number < due else at + DAY + number
         cause = digest("om", group, number)
         about, sought = remembered(work[(group * OPEN + number) % len(work)])
-        data: dict[str, Any] = {"about": about}
+        data: dict[str, Any] = {"about": about} if about else {}
         if rule == "deadline.reply":
-            data |= {"at": at - DAY, "for": sought}
+            data |= {"at": at - DAY} | ({"for": sought} if sought else {})
         where = bound[rule]
         found.deadlines.add(where.place.key, Deadline(due_at, asker, cause, data))
     return found

@@ -3,8 +3,9 @@
     python benchmarks/evasion [--peer] [--misses] [--json]
 
 Every technique of `techniques.py` is applied to every text of `texts.jsonl` and to its clean look-alike; what it cannot change is
-left out. A text is found when it breaks the rule on ads, fraud, gambling, porn or abuse, or is put to a moderator as a question
-about it; certain, when it needs no question. Judged is under the shipped pack `baseline`, to which one rule is added: abuse, in
+left out. `lookalikes.jsonl` holds harmless messages that look as if they were disguised, ten for each technique. A text is found
+when it breaks the rule on ads, fraud, gambling, porn or abuse, or is put to a moderator as a question about it; certain, when it
+needs no question. Judged is under the shipped pack `baseline`, to which one rule is added: abuse, in
 the words of ten other packs, as `baseline` itself does not forbid it. Recall stands beside that of the same texts undisguised.
 
 --peer judges the same texts with sensitive-word (Java), its own word list and all its folding on; needs `java`, and `mvn` with
@@ -26,7 +27,7 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
-from techniques import TECHNIQUES
+from techniques import NEXT_MESSAGE, TECHNIQUES
 
 from classifiers.measure import Classifiers
 from classifiers.trained.serve import ModelUnavailable
@@ -43,6 +44,7 @@ CATEGORIES = ("ads", "fraud", "gambling", "porn", "abuse")
 CLAUSE = "baseline-1"
 UNDISGUISED = "undisguised"
 _NOW = 1_795_051_800_000
+_PAUSE = 2000
 
 Found = Literal["certain", "question", "no"]
 Reader = Callable[[Sequence[str]], list[Found]]
@@ -59,6 +61,21 @@ class Text(Struct, frozen=True, forbid_unknown_fields=True):
     category: Literal["ads", "fraud", "gambling", "porn", "abuse"]
     text: str
     clean: str
+
+
+class Lookalike(Struct, frozen=True):
+    """A harmless message that looks like one technique's work; in parts where it is several messages."""
+
+    technique: str
+    parts: tuple[str, ...]
+
+
+class Flagged(Struct, frozen=True):
+    """Counts of harmless messages that look disguised: all, flagged, and of these without a question."""
+
+    texts: int
+    flagged: int
+    accused: int
 
 
 class Case(Struct, frozen=True):
@@ -90,6 +107,11 @@ def base_texts() -> list[Text]:
     return [decoder.decode(line) for line in (HERE / "texts.jsonl").read_bytes().splitlines()]
 
 
+def lookalikes() -> list[Lookalike]:
+    decoder = Decoder(Lookalike)
+    return [decoder.decode(line) for line in (HERE / "lookalikes.jsonl").read_bytes().splitlines()]
+
+
 def cases(texts: Iterable[Text]) -> Iterator[Case]:
     """Every text as it is, and under every technique that changes it."""
     for one in texts:
@@ -112,30 +134,36 @@ def judged_pack() -> Pack:
 
 
 def ours(texts: Sequence[str]) -> list[Found]:
-    """Each text as the only message of its group. SystemExit where the trained model cannot be used."""
+    """Each text as the only messages of its group, by one sender. SystemExit where the trained model cannot be used."""
     classifiers = Classifiers.load()
     if isinstance(classifiers.model, ModelUnavailable):
         raise SystemExit(f"nothing was measured: {classifiers.model.reason}")
     groups = tuple(Group(id=str(n), name=str(n), pack="baseline", mode="enforce") for n in range(len(texts)))
     screen = Screen(classifiers, {"baseline": judged_pack()}, Directory(Fleet(groups=groups)))
-    records = [Record(OBSERVATIONS, "", b"", n + 1, _NOW, _message(n, text)) for n, text in enumerate(texts)]
+    said = [(n, k, part) for n, text in enumerate(texts) for k, part in enumerate(text.split(NEXT_MESSAGE))]
+    records = [
+        Record(OBSERVATIONS, "", b"", place, _NOW + k * _PAUSE, _message(n, k, part))
+        for place, (n, k, part) in enumerate(said, 1)
+    ]
     effects = screen.handle(records, dict.fromkeys(screen.keys(records)))
     found: list[Found] = ["no"] * len(texts)
     for topic, _, value, _ in effects.records:
         if topic == JUDGEMENTS and isinstance(value, Judged) and value.verdict and value.verdict.observation_id:
             verdict = value.verdict
             if verdict.violations or verdict.uncertain:
-                found[int(verdict.group_id)] = "certain" if verdict.violations else "question"
+                number = int(verdict.group_id)
+                if found[number] != "certain":
+                    found[number] = "certain" if verdict.violations else "question"
     return found
 
 
-def _message(number: int, text: str) -> Observation:
+def _message(number: int, part: int, text: str) -> Observation:
     return Observation(
         type="message.created",
-        id=f"evasion-{number}",
+        id=f"evasion-{number}-{part}",
         group=GroupRef(str(number)),
         sender=Sender(f"u{number}"),
-        sent_at=_NOW,
+        sent_at=_NOW + part * _PAUSE,
         kind="text",
         text=text,
     )
@@ -147,11 +175,13 @@ def _message(number: int, text: str) -> Observation:
 def peer(texts: Sequence[str]) -> list[Found]:
     """What sensitive-word finds. PeerError where it cannot be run."""
     command = ["java", "-Xmx512m", "-cp", f"{_peer_jars()}/*", str(HERE / "Peer.java")]
-    done = _run(command, input="".join(f"{json.dumps(text)}\n" for text in texts))
+    parts = [text.split(NEXT_MESSAGE) for text in texts]
+    done = _run(command, input="".join(f"{json.dumps(part)}\n" for some in parts for part in some))
     answers = done.stdout.split()
-    if done.returncode or len(answers) != len(texts):
+    if done.returncode or len(answers) != sum(map(len, parts)):
         raise PeerError(f"Peer.java failed: {done.stderr[-1500:]}")
-    return ["certain" if one == "1" else "no" for one in answers]
+    every = iter(answers)
+    return ["certain" if "1" in [next(every) for _ in some] else "no" for some in parts]
 
 
 def _peer_jars() -> Path:
@@ -212,6 +242,20 @@ def tallies(every: Sequence[Case], found: dict[str, Found]) -> dict[str, dict[st
     }
 
 
+def flagged(some: Sequence[Lookalike], by: Reader) -> dict[str, Flagged]:
+    """How many of them are taken for offences, by technique and in all."""
+    found = by([NEXT_MESSAGE.join(one.parts) for one in some])
+    names = dict.fromkeys(one.technique for one in some)
+    told = {
+        name: [answer for one, answer in zip(some, found, strict=True) if name in (one.technique, "all")]
+        for name in (*names, "all")
+    }
+    return {
+        name: Flagged(len(answers), len(answers) - answers.count("no"), answers.count("certain"))
+        for name, answers in told.items()
+    }
+
+
 def missed(every: Sequence[Case], found: dict[str, Found]) -> list[dict[str, str]]:
     """Offences that were not found and look-alikes that were flagged."""
     return [
@@ -263,12 +307,17 @@ def main() -> None:
     chosen = parser.parse_args()
     every = list(cases(base_texts()))
     found = {"xunqun": read(ours, every)}
+    harmless = {"xunqun": flagged(lookalikes(), ours)}
     if chosen.peer:
         try:
             found["sensitive-word"] = read(peer, every)
+            harmless["sensitive-word"] = flagged(lookalikes(), peer)
         except PeerError as error:
             sys.stderr.write(f"The peer is left out: {error}\n")
-    told: dict[str, Any] = {"results": {name: tallies(every, one) for name, one in found.items()}}
+    told: dict[str, Any] = {
+        "results": {name: tallies(every, one) for name, one in found.items()},
+        "lookalikes": harmless,
+    }
     if chosen.misses:
         told["misses"] = {name: missed(every, one) for name, one in found.items()}
     if chosen.json:
@@ -276,6 +325,14 @@ def main() -> None:
         return
     console = Console(width=None if sys.stdout.isatty() else 170)
     console.print(table(told["results"]))
+    for name, one in harmless.items():
+        where = ", ".join(f"{key} {some.flagged}" for key, some in one.items() if some.flagged and key != "all")
+        everything = one["all"]
+        console.print(
+            f"{name}: of {everything.texts} harmless messages that look disguised {everything.flagged} flagged ({where}), "
+            f"{everything.accused} for certain",
+            highlight=False,
+        )
     for name, wrong in told.get("misses", {}).items():
         for one in wrong:
             console.print(f"{name}: {one['what']}: {one['technique']}: {one['id']}", highlight=False)

@@ -72,6 +72,18 @@ ALIASES = _table(
     " 傻逼=沙比/SB/傻× 脑残=🧠残/NC 废物=feiwu/费雾 操你妈=草泥马/cnm 垃圾=辣鸡/拉圾 贱人=剑人/见人 死=4/亖 滚=gun/🥚"
     " 元=米 块=💰"
 )
+# The same letters of further scripts, by form (Unicode's confusables): Armenian, Cherokee, Lisu, Coptic.
+SCRIPTS = dict(
+    zip(
+        "acdeghijlmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ",
+        "аϲԁеցһіјӏⲙոοрԛгѕτυνѡхуꮓΑВСꓓЕꓝԌΗІЈКꓡМΝОΡꓣЅТꓴѴԜΧΥΖ",
+        strict=True,
+    )
+)
+# What is sent as several messages is written as one text with this sign between them.
+NEXT_MESSAGE = "\x1e"
+_SHORT = 8
+NUMBER_WORDS = str.maketrans("0123456789", "零幺二三四五六七八九")
 VARIANTS = str.maketrans("群佣裸券账秘脚强略里", "羣傭躶劵帳祕腳彊畧裏")
 # Rows of the same ten digits; the last ones look like them only.
 DIGITS = ("⓪①②③④⑤⑥⑦⑧⑨", "零壹贰叁肆伍陆柒捌玖", "〇一二三四五六七八九", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗", "OlƧЗЧƼб７Ȣ９")
@@ -160,6 +172,30 @@ def digits(text: str) -> str:
     return text.translate(str.maketrans("0123456789", Random(text).choice(DIGITS)))
 
 
+def number_words(text: str) -> str:
+    """Every second digit of a contact as a number word: 1三8零0幺."""
+
+    def mixed(found: re.Match[str]) -> str:
+        return "".join(sign.translate(NUMBER_WORDS) if i % 2 else sign for i, sign in enumerate(found[0]))
+
+    return re.sub("[0-9]{4,}", mixed, text)
+
+
+def mixed_scripts(text: str) -> str:
+    """Latin letters by Cyrillic, Greek, Armenian, Cherokee and other ones that look like them."""
+    return text.translate(str.maketrans(SCRIPTS))
+
+
+def cut_messages(text: str) -> str:
+    """Words cut over several short messages of one sender: …兼 / 职日 / 结…"""
+    halved = _by_word(text, lambda word: word[: len(word) // 2] + NEXT_MESSAGE + word[len(word) // 2 :])
+    if halved == text:
+        return text
+    pieces = (one.strip() for one in halved.split(NEXT_MESSAGE))
+    short = (one[i : i + _SHORT] for one in pieces for i in range(0, len(one), _SHORT))
+    return NEXT_MESSAGE.join(short)
+
+
 def homophones(text: str) -> str:
     """Characters of a word by ones that sound the same: 佳威芯, 煞笔."""
     return _by_table(text, HOMOPHONES)
@@ -244,6 +280,8 @@ TECHNIQUES: dict[str, Technique] = {
         split_characters,
         aliases,
         digits,
+        number_words,
+        mixed_scripts,
         homophones,
         pinyin,
         inserted,
@@ -251,6 +289,7 @@ TECHNIQUES: dict[str, Technique] = {
         reversed_words,
         contact_first,
         cut_lines,
+        cut_messages,
         homophones_separated,
         traditional_emoji,
         pinyin_zero_width,
