@@ -7,14 +7,13 @@ both sides counts, with loading, comparing and looking examples up. Where others
 the resident peak of this process and of the other.
 """
 
-import argparse
 import json
 import resource
 import tempfile
 import time
 from pathlib import Path
 
-from real_input import SOURCES, fleet, observations, texts
+from real_input import arguments, fleet, observations, texts
 
 from streams.backtest.history import Lines, write_down
 from streams.backtest.run import Question, backtest, judge
@@ -56,12 +55,7 @@ def _cpu() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--sources", default=",".join(SOURCES))
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--pack", default="xianchuang")
-    parser.add_argument("--json", action="store_true")
+    parser = arguments(__doc__)
     given = parser.parse_args()
     found = measured(texts(given.data, given.sources.split(",")), given.messages, given.pack)
     if given.json:

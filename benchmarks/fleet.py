@@ -40,7 +40,6 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,6 +49,7 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 import uvloop
+from _peers import PeerError, peer_jars
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from real_input import GROUPS, MEMBERS, OWN, fleet, observations, texts
@@ -683,31 +683,16 @@ async def streams_peer(peers: Path, module: ModuleType, kafka: Kafka, count: int
         await admin.create_topics([NewTopic(f"{kafka.named(OBSERVATIONS)}-peer-out", PARTITIONS, 1)], timeout_ms=15_000)
     finally:
         await admin.close()
-    jars = await asyncio.to_thread(_peer_jars, peers, module)
+    await asyncio.to_thread(module.install_programs, ["java", "mvn"])
+    try:
+        jars = await asyncio.to_thread(peer_jars)
+    except PeerError as error:
+        raise SystemExit(f"{error}\n--skip-peers leaves it out.") from error
     with tempfile.TemporaryDirectory(prefix="xunqun-peer-") as folder:
         source = str(peers / "KafkaStreamsPeer.java")
         command = [str(module.find_program("java")), "-Xmx1g", "-cp", f"{jars}/*", source]
         arguments = [kafka.brokers, kafka.named(OBSERVATIONS), str(count), "1", folder]
         return await asyncio.to_thread(_rate, [*command, *arguments], {}, "KafkaStreamsPeer.java")
-
-
-def _peer_jars(peers: Path, module: ModuleType) -> Path:
-    """The folder of the jars that the peer's pom.xml names, fetched once."""
-    pom = peers / "pom.xml"
-    name = f"peer-jars-{sha256(pom.read_bytes()).hexdigest()[:12]}"
-    jars = Path.home() / ".cache" / "xunqun" / name
-    if not jars.exists():
-        module.install_programs(["java", "mvn"])
-        with tempfile.TemporaryDirectory(prefix="xunqun-peer-", dir=jars.parent) as folder:
-            command = [str(module.find_program("mvn")), "-q", "-B", "-f", str(pom)]
-            copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}/jars"]
-            done = subprocess.run([*command, *copy], capture_output=True, text=True, timeout=900)
-            if done.returncode:
-                raise SystemExit(
-                    f"Maven could not fetch the peer's jars; --skip-peers leaves it out.\n{done.stdout[-1500:]}"
-                )
-            (Path(folder) / "jars").rename(jars)
-    return jars
 
 
 # -- all together ---------------------------------------------------------------------------------------------------------

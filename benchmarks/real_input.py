@@ -108,14 +108,19 @@ def resident_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(told: str | None) -> argparse.ArgumentParser:
+    """The options of a benchmark that is fed with these messages."""
+    parser = argparse.ArgumentParser(description=told, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--sources", default=",".join(SOURCES))
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--pack", default="xianchuang")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    given = arguments(__doc__).parse_args()
     words = texts(given.data, given.sources.split(","))
     who = fleet(given.pack)
     # In a process of its own: its dictionary would count as our memory.

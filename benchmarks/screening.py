@@ -39,13 +39,13 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import yaml
+from _peers import PeerError, peer_jars
 from real_input import GROUPS, MEMBERS, START, fleet
 from rich.console import Console
 from rich.progress import track
@@ -63,7 +63,7 @@ from streams.loading import classifiers_from, packs_from, rest_collector
 from streams.topics import OBSERVATIONS, Record
 
 HERE = Path(__file__).resolve().parent
-PEER, PEER_POM = HERE / "peers" / "SensitiveWordPeer.java", HERE / "peers" / "pom.xml"
+PEER = HERE / "peers" / "SensitiveWordPeer.java"
 PACK = "xianchuang"
 # How the names of the rules on what is said begin, and on how often.
 ON_CONTENT = ("content.", "topic.", "link.", "personal.", "file.", "image.", "format.", "posting.")
@@ -78,10 +78,6 @@ UNCOUNTED = 2
 STARTS = 3
 
 Clocked = Callable[[int], float]
-
-
-class PeerError(Exception):
-    """The peer cannot be run; the text is for people."""
 
 
 # -- messages and words ---------------------------------------------------------------------------------------------------
@@ -228,7 +224,7 @@ class Peer:
         listed.write_text("\n".join(words), "utf-8")
         texts.write_text("\n".join(json.dumps(one) for one in batches), "utf-8")
         passes = -(-PEER_WARM // (BATCH * len(batches)))
-        command = ["java", "-Xmx1g", "-cp", f"{_peer_jars()}/*", str(PEER), str(listed), str(texts), str(passes)]
+        command = ["java", "-Xmx1g", "-cp", f"{peer_jars()}/*", str(PEER), str(listed), str(texts), str(passes)]
         self._errors = (folder / "peer.log").open("w+", encoding="utf-8")
         try:
             self._process = subprocess.Popen(
@@ -258,23 +254,6 @@ class Peer:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def _peer_jars() -> Path:
-    """The jars that peers/pom.xml names, fetched once; fleet.py and evasion keep them in the same place."""
-    jars = Path.home() / ".cache" / "xunqun" / f"peer-jars-{sha256(PEER_POM.read_bytes()).hexdigest()[:12]}"
-    if not jars.exists():
-        jars.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="xunqun-peer-", dir=jars.parent) as folder:
-            copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}/jars"]
-            try:
-                done = subprocess.run(["mvn", "-q", "-B", "-f", str(PEER_POM), *copy], capture_output=True, timeout=900)
-            except FileNotFoundError as error:
-                raise PeerError("mvn, which fetches its jars once, is not installed") from error
-            if done.returncode:
-                raise PeerError("Maven could not fetch its jars; it needs the network once")
-            (Path(folder) / "jars").rename(jars)
-    return jars
 
 
 # -- memory and start -----------------------------------------------------------------------------------------------------

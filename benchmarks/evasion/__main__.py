@@ -16,9 +16,7 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +37,10 @@ from streams.loading import pack_from
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Judged, Record
 
 HERE = Path(__file__).resolve().parent
-PEER_POM = HERE.parent / "peers" / "pom.xml"
+sys.path.append(str(HERE.parent))
+
+from _peers import PeerError, peer_jars  # noqa: E402
+
 CATEGORIES = ("ads", "fraud", "gambling", "porn", "abuse")
 CLAUSE = "baseline-1"
 UNDISGUISED = "undisguised"
@@ -48,10 +49,6 @@ _PAUSE = 2000
 
 Found = Literal["certain", "question", "no"]
 Reader = Callable[[Sequence[str]], list[Found]]
-
-
-class PeerError(Exception):
-    """The peer cannot be run; the text is for people."""
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,35 +171,18 @@ def _message(number: int, part: int, text: str) -> Observation:
 
 def peer(texts: Sequence[str]) -> list[Found]:
     """What sensitive-word finds. PeerError where it cannot be run."""
-    command = ["java", "-Xmx512m", "-cp", f"{_peer_jars()}/*", str(HERE / "Peer.java")]
+    command = ["java", "-Xmx512m", "-cp", f"{peer_jars()}/*", str(HERE / "Peer.java")]
     parts = [text.split(NEXT_MESSAGE) for text in texts]
-    done = _run(command, input="".join(f"{json.dumps(part)}\n" for some in parts for part in some))
+    given = "".join(f"{json.dumps(part)}\n" for some in parts for part in some)
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, encoding="utf-8", timeout=900)
+    except FileNotFoundError as error:
+        raise PeerError("java is not installed") from error
     answers = done.stdout.split()
     if done.returncode or len(answers) != sum(map(len, parts)):
         raise PeerError(f"Peer.java failed: {done.stderr[-1500:]}")
     every = iter(answers)
     return ["certain" if "1" in [next(every) for _ in some] else "no" for some in parts]
-
-
-def _peer_jars() -> Path:
-    """The jars that peers/pom.xml names, fetched once; benchmarks/fleet.py keeps them in the same place."""
-    jars = Path.home() / ".cache" / "xunqun" / f"peer-jars-{sha256(PEER_POM.read_bytes()).hexdigest()[:12]}"
-    if not jars.exists():
-        jars.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="xunqun-peer-", dir=jars.parent) as folder:
-            copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}/jars"]
-            done = _run(["mvn", "-q", "-B", "-f", str(PEER_POM), *copy])
-            if done.returncode:
-                raise PeerError("Maven could not fetch its jars; it needs the network once.")
-            (Path(folder) / "jars").rename(jars)
-    return jars
-
-
-def _run(command: Sequence[str], input: str | None = None) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, input=input, capture_output=True, encoding="utf-8", timeout=900)
-    except FileNotFoundError as error:
-        raise PeerError(f"{command[0]} is not installed.") from error
 
 
 # -- counting and telling ------------------------------------------------------------------------------------------------------

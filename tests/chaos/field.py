@@ -25,7 +25,7 @@ from aiokafka import TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 from deadlines import BUSY, PLAIN, QUIET, SECONDS, SPEAKERS, compare_deadlines, owed, pack_with_deadlines
 
-from models import Account, Action, Fleet, Group, Person
+from models import Account, Action, Fleet, Group, Person, Verdict, Violation
 from models.observation import Millis
 from policies.directory import Directory
 from policies.schema import Pack
@@ -63,6 +63,8 @@ READS = {
 }
 ROLES = "screen,gather,escalate,enforce,record,dispatch"
 PATIENCE = 120.0
+# Strange violations that are told.
+_TOLD = 5
 
 
 @dataclass
@@ -366,7 +368,9 @@ class Field:
         found, twice = violations_of(judged)
         result.published_twice = twice
         result.violations = len(expected.violations)
-        differ(result, "violations", expected.violations, found)
+        differ(result, "violations", expected.violations, set(found))
+        if strange := sorted(found[one] for one in found.keys() - expected.violations)[:_TOLD]:
+            result.wrong.append(f"violations that nobody wanted: {'; '.join(strange)}")
         planned = await read_whole(self.kafka, ACTIONS)
         sanctions: dict[str, set[bytes]] = {}
         for record in planned:
@@ -541,17 +545,24 @@ def said(record: Record) -> Any:
         return None
 
 
-def violations_of(records: Sequence[Record]) -> tuple[set[str], int]:
-    """The violations that were published, and how many verdicts came more than once."""
-    found: set[str] = set()
+def violations_of(records: Sequence[Record]) -> tuple[dict[str, str], int]:
+    """The violations that were published, with what they are, and how many verdicts came more than once."""
+    found: dict[str, str] = {}
     seen: Counter[bytes] = Counter()
     for record in records:
         one = said(record)
         verdict = one.verdict if one is not None else None
         if verdict is not None:
             seen[record.value] += 1
-            found.update(one.id for one in (*verdict.violations, *verdict.uncertain))
+            found.update({one.id: _told(verdict, one) for one in (*verdict.violations, *verdict.uncertain)})
     return found, sum(count - 1 for count in seen.values())
+
+
+def _told(verdict: Verdict, one: Violation) -> str:
+    about = verdict.observation_id or one.cause
+    return (
+        f"{one.rule} of {one.clause} (score {one.score:.2f}) in {verdict.group_id} at {verdict.judged_at} about {about}"
+    )
 
 
 def differ(result: Result, what: str, wanted: set[str], found: set[str]) -> None:

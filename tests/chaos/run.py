@@ -116,6 +116,7 @@ def main() -> int:
     )
     given = parser.parse_args()
     folder = given.stack or Path(tempfile.mkdtemp(prefix="xunqun-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     # Kafka's jars are kept from one run to the next.
     kept = Path(os.environ.get("XUNQUN_JARS") or Path.home() / ".cache" / "xunqun" / "jars")

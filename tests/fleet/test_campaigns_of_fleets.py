@@ -4,7 +4,7 @@ import asyncio
 import signal
 
 import pytest
-from small_fleet import ALL, SmallFleet, until
+from small_fleet import ALL, until
 
 from models import digest
 from streams import desk
@@ -22,11 +22,8 @@ COPIES = (
 
 
 @pytest.fixture
-async def fleet(stack, tmp_path, topic_prefix):
-    made = SmallFleet(stack, tmp_path, topic_prefix)
-    await made.prepare()
-    yield made
-    await made.close()
+def fleet(small_fleet):
+    return small_fleet
 
 
 async def cases(fleet) -> list[tuple[str, int]]:

@@ -5,7 +5,7 @@ import signal
 
 import aiohttp
 import pytest
-from small_fleet import SmallFleet, until
+from small_fleet import until
 
 from streams.fleet.kafka import read_whole
 from streams.topics import JUDGEMENTS, value_of
@@ -15,11 +15,8 @@ LEARNT = "加我微信了解兼职，每天稳定两三百，名额有限"
 
 
 @pytest.fixture
-async def fleet(stack, tmp_path, topic_prefix):
-    made = SmallFleet(stack, tmp_path, topic_prefix)
-    await made.prepare()
-    yield made
-    await made.close()
+def fleet(small_fleet):
+    return small_fleet
 
 
 async def violations(fleet) -> list[tuple[str, str]]:
