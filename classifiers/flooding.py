@@ -83,12 +83,15 @@ class _Clock:
 class Recent:
     """One sender's last messages in one group: of 15 minutes before the newest, at most 200, ordered by group time."""
 
-    __slots__ = ("_clock", "_entries", "_ids")
+    __slots__ = ("_arrived", "_clock", "_entries", "_ids", "_newest")
 
     def __init__(self, clock: _Clock | None = None) -> None:
-        # (sent_at, fingerprint, expected), by sent_at, of equal ones in order of arrival; and their observations' ids.
+        # (sent_at, fingerprint, expected), by sent_at, of equal ones in order of arrival; their observations' ids, and
+        # how many had arrived with each.
         self._entries: list[tuple[Millis, int, bool]] = []
         self._ids: list[str] = []
+        self._arrived: list[int] = []
+        self._newest = 0
         self._clock = clock
 
     def __len__(self) -> int:
@@ -103,20 +106,38 @@ class Recent:
         if observation_id in ids:
             return
         if not entries or sent_at >= entries[-1][0]:
-            entries.append((sent_at, fingerprint, expected))
-            ids.append(observation_id)
+            place = len(entries)
         elif sent_at > entries[-1][0] - KEEP:
             place = bisect_left(entries, (sent_at + 1,))
-            entries.insert(place, (sent_at, fingerprint, expected))
-            ids.insert(place, observation_id)
         else:
             return
+        self._newest += 1
+        entries.insert(place, (sent_at, fingerprint, expected))
+        ids.insert(place, observation_id)
+        self._arrived.insert(place, self._newest)
         if entries[0][0] <= entries[-1][0] - KEEP or len(entries) > MOST_ENTRIES:
             old = max(bisect_left(entries, (entries[-1][0] - KEEP + 1,)), len(entries) - MOST_ENTRIES)
-            del entries[:old], ids[:old]
+            del entries[:old], ids[:old], self._arrived[:old]
         clock = self._clock
         if clock is not None and (clock.now is None or sent_at > clock.now):
             clock.now = sent_at
+
+    def as_of(self, observation_id: str) -> "Recent":
+        """What was known when this message came: who handles it once more has to find what was found at first.
+
+        It matters where later ones bear the same time or an earlier one.
+        """
+        if self._ids and self._ids[-1] == observation_id and self._arrived[-1] == self._newest:
+            # As nearly always: the last one, handled for the first time.
+            return self
+        if observation_id not in self._ids:
+            return self
+        arrived = self._arrived[self._ids.index(observation_id)]
+        then = Recent()
+        known = zip(self._entries, self._ids, self._arrived, strict=True)
+        kept = [one for one in known if one[2] <= arrived]
+        then._entries, then._ids, then._arrived = (list(column) for column in zip(*kept, strict=True))
+        return then
 
     def _inside(self, now: Millis, window: Millis) -> tuple[int, int]:
         """The entries later than `now - window` and not later than `now`, half open."""

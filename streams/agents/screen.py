@@ -294,7 +294,7 @@ class Screen:
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
         expected = is_receipt in cues and self.windows.receipts_expected(key, now) and is_receipt(text)
         recent.add(now, printed, seen.id, expected)
-        return recent
+        return recent.as_of(seen.id)
 
     def _joined(self, records: Sequence[Record]) -> dict[int, tuple[Signal, ...]]:
         """What short messages say together with those before them, by place of the record; measured for all at once."""

@@ -146,6 +146,24 @@ def test_order_of_arrival_does_not_matter(times: list[int], shuffle: random.Rand
         assert one.first_of_episode(max(times), window) == other.first_of_episode(max(times), window)
 
 
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1), st.booleans()), max_size=30))
+def test_what_is_handled_once_more_finds_what_was_found_at_first(messages: list[tuple[int, int, bool]]) -> None:
+    """Later messages of the same time or an earlier one are in the window by then."""
+    seen = Recent()
+    first = []
+    for i, (sent_at, text, expected) in enumerate(messages):
+        seen.add(sent_at, text, f"m{i}", expected)
+        first.append(seen.as_of(f"m{i}").flood(sent_at, 3, 10, 2))
+    for i, (sent_at, text, expected) in enumerate(messages):
+        seen.add(sent_at, text, f"m{i}", expected)
+        assert seen.as_of(f"m{i}").flood(sent_at, 3, 10, 2) == first[i]
+
+
+def test_the_fifth_of_five_posts_in_one_moment_is_the_flood_however_often_they_are_handled() -> None:
+    seen = recent(*((7, f"这是第{i}句") for i in range(5)))
+    assert [seen.as_of(f"m{i}").flood(7, 4, 60 * SECOND, 4) for i in range(5)] == [None] * 4 + [(5, 1, "m0")]
+
+
 # Episodes
 
 
