@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import aiokafka
 import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError, RebalanceInProgressError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -39,6 +40,9 @@ LOOK = 0.25
 FETCH_QUIET = 1, 250
 # Seconds in which a member without heartbeat is taken for dead (SESSION), and between heartbeats.
 SESSION, HEARTBEAT = 10.0, 2.5
+# Seconds after which a member has to ask whether it still is one: it may have stood still itself, as in a machine that was put to
+# sleep, and others have gone on. Counted from when a heartbeat was sent, the group from when it was heard.
+DOUBT = 9.0
 # Seconds that the members have to give up their partitions in a rebalance, and after which one that takes no records, because
 # its handler hangs, gives its partitions to others.
 REBALANCE, HANGING = 30.0, 300.0
@@ -49,6 +53,9 @@ LEAVE = 3.0
 # In batches' worth of records: the most that one look takes, and what may wait for the handler before the next look. By looks of
 # one batch, going to and from aiokafka's thread cost a third of the throughput, by looks of four a sixth.
 AHEAD = 10
+
+# What a coordinator answers to its members; those that it does not know get other errors.
+_MEMBER = {0, RebalanceInProgressError.errno}
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ def batch_app(
     committed: Callable[[Mapping[TP, int]], None] | None = None,
     meanwhile: Callable[[], Awaitable[bool]] | None = None,
     unfinished: Callable[[Chunk], bool] | None = None,
-) -> faust.App:
+) -> "_App":
     """A Faust app that awaits `handle(chunks)` for one batch after the other, and acknowledges what it did.
 
     A batch has at most one chunk of a partition, and of each partition what comes next. All of it is acknowledged, or nothing.
@@ -160,6 +167,10 @@ def batch_app(
     batch waits, until it says that nothing is left; like `handle` it is cancelled when partitions are revoked. `unfinished` says
     of a chunk that was handled that something of it is left: neither that chunk nor what follows it is committed until it is not.
 
+    `await app.ours()` is for handlers, before they do what somebody else may do at the same time. It returns at once while
+    nobody else can have the partitions; after a standstill as long as a session, when the group has heard of us again. Where it
+    has given them to others meanwhile, the batch in hand is dropped there.
+
     To be called, started (`await app.start()`, which returns after the first assignment and raises KafkaError without a broker)
     and stopped (`await app.stop()`, at most about 4 × `finish` + 3 s) inside the running loop. Several apps may share a loop.
     """
@@ -172,11 +183,14 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     consumer: "_Consumer"
     _next_fetch = 0.0
+    #: When the last request was sent, by the monotonic clock, to which the group answered that we are a member.
+    member_at = 0.0
 
     async def on_start(self) -> None:
         await super().on_start()
-        fetcher = self._ensure_consumer()._fetcher
-        fetcher._get_actions_per_node = self._paced(fetcher._get_actions_per_node)
+        consumer = self._ensure_consumer()
+        consumer._fetcher._get_actions_per_node = self._paced(consumer._fetcher._get_actions_per_node)
+        consumer._coordinator._send_req = self._noted(consumer._coordinator._send_req)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -213,6 +227,18 @@ class _Thread(driver.AIOKafkaConsumerThread):
             return ([], resets, min(seconds, early), *others) if early > 0 else (fetches, resets, seconds, *others)
 
         return paced
+
+    def _noted(self, send: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+        """What sends requests to the group's coordinator, with a note of when it called us a member."""
+
+        async def noted(request: Any) -> Any:
+            sent_at = time.monotonic()
+            answer = await send(request)
+            if isinstance(request, (HeartbeatRequest, SyncGroupRequest)) and answer.error_code in _MEMBER:
+                self.member_at = sent_at
+            return answer
+
+        return noted
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # Faust leaves out what is no longer ours and still says that all was committed.
@@ -366,6 +392,14 @@ class _Consumer(driver.Consumer):
         while self.app.meanwhile is not None and await self.app.meanwhile():
             if self._batches[-1] is not batch or not self.flow_active or self.app.should_stop:
                 return
+
+    async def ours(self) -> None:
+        """Return when it is sure that the partitions are ours; drop the batch in hand when they are not any more."""
+        while time.monotonic() - self._thread.member_at > DOUBT:
+            if self._tenure is None and self._in_hand is not None:
+                self._in_hand[0].dropped = True
+                raise asyncio.CancelledError
+            await asyncio.sleep(0.05)
 
     def put_down(self) -> None:
         """Nothing is in hand any more: what was is acknowledged, or will not be."""
@@ -613,6 +647,9 @@ class _App(faust.App):
             self.report(error)
         # Nothing more is handled, but the group may go on with what was acknowledged until the process ends.
         await self._stopped.wait()
+
+    async def ours(self) -> None:
+        await self.consumer.ours()
 
     def report(self, error: BaseException) -> None:
         """Call `failed`, the first time only and in the app's loop; may be called from any thread."""

@@ -55,6 +55,8 @@ class Host:
         self.agent = agent
         #: Told of every chunk once it is stored, and of what it brought.
         self.counted: Callable[[Sequence[Record], Effects], None] = lambda records, effects: None
+        #: Returns when it is sure that what is in hand is still ours, see `transport.batch_app`.
+        self.ours: Callable[[], Awaitable[None]] = _surely
         self._producer = producer
         self._wait = wait
 
@@ -83,6 +85,10 @@ class Host:
                 return await work()
             except Unavailable as error:
                 await self._wait(error)
+
+
+async def _surely() -> None:
+    """Nobody else is there."""
 
 
 class JudgingHost(Host):

@@ -254,6 +254,8 @@ class ScreenHost(JudgingHost):
             if chunk[0].topic == AGAIN:
                 # Their rows are named by places in `observations`.
                 effects.rows = []
+        # Not by a state that others have left behind while we stood still: what they found is out already.
+        await self.ours()
         # Rows keep the partition of what they are about, and with it their order.
         await self._publish([one for chunk, effects in brought for one in outgoing(effects, chunk[-1])])
         changes = [one for chunk, effects in brought for one in self._changes(chunk, effects)]

@@ -225,7 +225,7 @@ class Worker:
                 self.health.positions.setdefault(name, {})[TopicPartition(place.topic, place.partition)] = offset
                 self._spawn(host.committed(self.kafka.plain(place.topic), place.partition, offset))
 
-        return batch_app(
+        app = batch_app(
             reading,
             handle,
             assigned=given,
@@ -236,6 +236,8 @@ class Worker:
             meanwhile=meanwhile,
             unfinished=unfinished,
         )
+        host.ours = app.ours
+        return app
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"

@@ -80,6 +80,7 @@ class Seen:
     committed: dict[int, int] = field(default_factory=dict)
     failures: list[BaseException] = field(default_factory=list)
     stopping: float = 0.0
+    app: Any = None
 
     def of(self, partition: int) -> list[int]:
         return [offset for p, offset in self.handled if p == partition]
@@ -118,6 +119,7 @@ async def reading(
         committed=lambda offsets: seen.committed.update({tp.partition: offset for tp, offset in offsets.items()}),
         **more,
     )
+    seen.app = app
     await asyncio.wait_for(app.start(), 30)
     try:
         yield seen
@@ -320,6 +322,50 @@ async def test_a_rebalance_drops_a_chunk_that_hangs_and_another_handles_it(broke
             await until(lambda: len(first.handled) + len(second.handled) >= 4_000, "the first's half")
     assert Counter(first.handled + second.handled) == Counter({(n % 4, n // 4): 1 for n in range(4_000)})
     assert not first.failures + second.failures
+
+
+async def test_who_stood_still_for_a_session_does_not_go_on_where_another_has(brokers: str, topic: str) -> None:
+    """The first member's heartbeats stop, as if its process did, in the middle of a batch; the second gets all partitions."""
+    woken, order = asyncio.Event(), []
+
+    async def stand_still(*_: object) -> None:
+        if not order:
+            order.append("stands still")
+            await woken.wait()
+            order.append("goes on")
+            await first.app.ours()
+            order.append("does what the other has done")
+
+    async def no_heartbeat() -> bool:
+        # In the thread of its own in which aiokafka lives.
+        while not woken.is_set():
+            await asyncio.sleep(0.05)
+        return True
+
+    group = f"{topic}-group"
+    await publish(brokers, topic, range(4_000))
+    async with reading(Reading(brokers, group, [topic], batch=4_000, finish=30.0), stand_still) as first:
+        first.app.consumer._thread._consumer._coordinator._do_heartbeat = no_heartbeat
+        await until(lambda: order, "the batch in hand")
+        async with reading(Reading(brokers, group, [topic], batch=100)) as second:
+            await until(lambda: len(second.handled) >= 4_000, "all that the first had in hand")
+            del first.app.consumer._thread._consumer._coordinator._do_heartbeat
+            woken.set()
+            await until(lambda: len(first.told) > 1, "the news that its partitions are gone")
+    assert order == ["stands still", "goes on"]
+    assert Counter(first.handled + second.handled) == Counter({(n % 4, n // 4): 1 for n in range(4_000)})
+    assert not first.failures + second.failures
+
+
+async def test_who_is_a_member_goes_on_at_once(brokers: str, topic: str) -> None:
+    async def ask(*_: object) -> None:
+        with pytest.raises(StopIteration):
+            seen.app.ours().send(None)
+
+    await publish(brokers, topic, range(400))
+    async with reading(Reading(brokers, f"{topic}-group", [topic]), ask) as seen:
+        await until(lambda: len(seen.handled) == 400, "all records")
+    assert not seen.failures
 
 
 async def test_a_rebalance_does_not_wait_for_assigned(brokers: str, topic: str) -> None:

@@ -19,7 +19,7 @@ import pytest
 from aiokafka.codec import zstd_encode
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.app.base import App, BootStrategy
 from faust.events import Event
@@ -117,6 +117,8 @@ CALLED: list[tuple[Any, str]] = [
     # In that order, and without heartbeats between: why `assigned` is not awaited in this callback.
     (GroupCoordinator.ensure_active_group, "await self._stop_heartbeat_task()"),
     (GroupCoordinator._on_join_complete, "self._subscription.listener.on_partitions_assigned(assigned)"),
+    (GroupCoordinator._do_heartbeat, "resp = await self._send_req(request)"),
+    (CoordinatorGroupRebalance._send_sync_group_request, "response = await self._coordinator._send_req(request)"),
     (AIOKafkaConsumer.start, "fetch_max_wait_ms=self._fetch_max_wait_ms"),
     (AIOKafkaConsumer.start, "assignors=self._partition_assignment_strategy"),
     (AIOKafkaConsumer.getmany, "self._coordinator.check_errors()"),
@@ -164,6 +166,7 @@ USED: list[tuple[Any, str, str | None]] = [
     (AIOKafkaConsumer, "seek_to_beginning", "self, *partitions"),
     (AIOKafkaConsumer, "assignment", "self"),
     (GroupCoordinator, "check_errors", "self"),
+    (GroupCoordinator, "_send_req", "self, request"),
 ]
 
 
