@@ -16,7 +16,8 @@ from sklearn.svm import LinearSVC
 
 from classifiers.folding import fold_batch
 from classifiers.trained import evaluate, features, halves
-from classifiers.trained.card import FORMAT, Card, Expert, Figure, Head, Quantile, Source
+from classifiers.trained.card import FORMAT, Card, Expert, Figure, Head, Source
+from classifiers.trained.cuts import quantiles_of
 from classifiers.trained.model_card import model_card
 from classifiers.trained.recipes import WORK, Recipe, recipes
 from classifiers.trained.rows import FULL, LICENCES, OWN, PERMISSIVE, Rows, read_rows
@@ -27,8 +28,6 @@ Chosen = npt.NDArray[np.bool_]
 Progress = Callable[[str], None]
 
 VARIANTS = {"permissive": PERMISSIVE, "full": FULL}
-# Quantiles of the normal messages that a card gives, where the messages are enough for them.
-ONE_IN = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 FOLDS = 5
 SEED = 20261121
 # Between the cuts for these shares of normal messages lies the unit in which experts are compared.
@@ -180,16 +179,6 @@ def _calibrate(margins: Floats, says: npt.NDArray[np.int8]) -> tuple[float, floa
     model.fit(margins[:, None], says)
     # A curve that falls, from a head with next to no rows, would turn the order round.
     return max(float(model.coef_[0, 0]), 1e-3), float(model.intercept_[0])
-
-
-def quantiles_of(scores: Floats) -> tuple[Quantile, ...]:
-    """The cuts of the normal messages' scores, for every share that at least one message stands for."""
-    falling = np.sort(scores)[::-1]
-    return tuple(
-        Quantile(one_in, float(falling[len(falling) // one_in - 1]), len(falling) // one_in)
-        for one_in in ONE_IN
-        if len(falling) >= one_in
-    )
 
 
 def train(data_dir: Path | None, texts_dir: Path, out_dir: Path, variant: str, progress: Progress = print) -> Card:

@@ -16,6 +16,7 @@ from classifiers.folding import fold_batch
 from classifiers.keywords import Keywords
 from classifiers.measure import own_words
 from classifiers.trained.card import Card, Head, Quantile, Recall, Recent
+from classifiers.trained.cuts import quantiles_of
 from classifiers.trained.evaluate import wilson
 from classifiers.trained.model_card import write_card
 from classifiers.trained.serve import NEVER, SHOWN_BY, Model
@@ -25,7 +26,6 @@ from streams.tuning.labels import Timed
 _AT_ONCE = 4096
 # Distinct texts of a history at most, the first of it: four times as many as the finest cut of the card rests on.
 MOST = 500_000
-ONE_IN = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
 # Fewer messages say nothing of what one in a hundred reaches.
 ENOUGH = 1000
 # Drift: the share above a cut is certainly so many times what the cut was made for, or one so-manieth of it; or the
@@ -126,14 +126,9 @@ def recounted(model: Model, found: Scored) -> Card:
 
 
 def _recounted(head: Head, found: Scored, place: int) -> Head:
-    falling = np.sort(found.scores[~found.is_hit[:, place], place])[::-1]
-    quantiles = tuple(
-        # One more may not pass: the cut lies at the score of the last that the share allows.
-        Quantile(one_in, float(falling[len(falling) // one_in - 1]), len(falling) // one_in)
-        for one_in in ONE_IN
-        if len(falling) >= SHOWN_BY * one_in
-    )
-    recent = Recent(len(falling), found.since, found.until, quantiles) if quantiles else None
+    normal = found.scores[~found.is_hit[:, place], place]
+    quantiles = quantiles_of(normal, SHOWN_BY)
+    recent = Recent(len(normal), found.since, found.until, quantiles) if quantiles else None
     return replace(head, recent=recent)
 
 

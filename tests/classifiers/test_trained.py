@@ -17,6 +17,7 @@ import pytest
 from classifiers.folding import fold, fold_batch
 from classifiers.trained import evaluate, features, halves, registry, train
 from classifiers.trained.card import Figure
+from classifiers.trained.cuts import quantiles_of
 from classifiers.trained.halves import Weights
 from classifiers.trained.recipes import WORK
 from classifiers.trained.rows import LICENCES, OWN, PERMISSIVE, clean, read_rows
@@ -269,9 +270,18 @@ def test_a_budget_that_the_card_cannot_support_is_never_met(model: Model) -> Non
 
 def test_at_most_the_budget_of_normal_messages_lies_at_a_cut() -> None:
     scores = np.random.default_rng(1).random(30_000)
-    for quantile in train.quantiles_of(scores):
+    for quantile in quantiles_of(scores):
         assert (scores >= quantile.score).sum() == quantile.above <= len(scores) / quantile.one_in
-    assert train.quantiles_of(scores[:500])[-1].one_in == 500
+    assert quantiles_of(scores[:500])[-1].one_in == 500
+
+
+def test_messages_that_score_alike_do_not_pass_a_cut_together() -> None:
+    """Notices that differ in a number alone have one score: it is above every cut that they would break."""
+    scores = np.concatenate([np.linspace(0.01, 0.5, 5_700), np.full(300, 0.9)])
+    for quantile in quantiles_of(scores, shown_by=3):
+        assert (scores >= quantile.score).sum() == quantile.above <= len(scores) / quantile.one_in
+    assert quantiles_of(np.full(100, 0.7))[0].above == 0
+    assert quantiles_of(np.full(100, 0.7))[0].score > 0.7
 
 
 def test_training_twice_gives_the_same_bytes(texts_dir: Path, folder: Path, tmp_path: Path) -> None:
