@@ -34,11 +34,11 @@ _SEED = 20261122
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Texts that count as one, with the answer and everybody who gave it."""
+    """Texts that count as one: one of them, its answer, and everybody who gave it to this very text."""
 
     text: str
-    says: int
     reviewers: frozenset[str]
+    says: int
     weight: float = 1.0
 
 
@@ -113,9 +113,17 @@ def _agreed(labels: Sequence[Label]) -> tuple[list[_Case], int]:
         if len(answers) > 1:
             disputed += len(alike)
             continue
-        text = min(one.text for one in alike)
-        cases.append(_Case(text, -1 if answers.pop() else 1, frozenset(person(one.by) for one in alike)))
+        cases.append(_Case(*_said(alike), says=-1 if answers.pop() else 1))
     return cases, disputed
+
+
+def _said(alike: Sequence[Label]) -> tuple[str, frozenset[str]]:
+    """Of texts that count as one the one that most people labelled, and these: the others did not see its very words."""
+    by: dict[str, set[str]] = {}
+    for one in alike:
+        by.setdefault(one.text, set()).add(person(one.by))
+    text = min(by, key=lambda one: (-len(by[one]), one))
+    return text, frozenset(by[text])
 
 
 def same(texts: Sequence[str]) -> list[int]:

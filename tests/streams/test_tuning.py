@@ -288,7 +288,7 @@ def test_what_is_wrong_in_a_file_is_told_line_by_line(tmp_path):
     assert all(len(one) < 300 for one in told.values())
 
 
-def test_of_a_line_longer_than_any_label_only_the_beginning_is_read(tmp_path):
+def test_of_a_line_lure_than_any_label_only_the_beginning_is_read(tmp_path):
     path = tmp_path / "labels.jsonl"
     long = json.dumps({"text": "x" * (30 << 20)}).encode()
     path.write_bytes(long + b"\n" + msgspec.json.encode(a_label("好")) + b"\n" + long)
@@ -349,6 +349,16 @@ def test_nearly_the_same_texts_count_once():
     assert same([]) == []
     labels = [a_label(f"脐橙{price}元一份包邮，要的私聊我", by="林晓梅") for price in range(500)]
     assert outcome(labels)["once"] == (500, 1)
+
+
+def test_of_nearly_the_same_texts_only_who_labelled_the_chosen_one_is_credited():
+    """Else one reviewer's own words would be learned in the name of two."""
+    lure = "自家新货到了，加微信下单，先到先得，老客户九折，今天下单明天就到"
+    near = [a_label(f"{lure}！", by="何平"), a_label(lure, by="投毒者"), a_label(f"{lure}。", by="何平")]
+    (case,), _ = guards_module._agreed(near)
+    assert (case.text, case.reviewers) == (lure, {"投毒者"})
+    (case,), _ = guards_module._agreed([*near, a_label(f"{lure}！", by="林晓梅")])
+    assert (case.text, case.reviewers) == (f"{lure}！", {"何平", "林晓梅"})
 
 
 def test_one_reviewer_alone_is_not_heard():
