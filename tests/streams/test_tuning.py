@@ -392,10 +392,45 @@ def test_the_weights_are_bounded():
     assert sum(one.weight for one in guarded(labels, {"ads": 30}).lessons) <= 30 + 1e-6
 
 
+def answered(**given: tuple[int, int]) -> list[Label]:
+    """So many offences and so many normal texts of each reviewer."""
+    labels: list[Label] = []
+    for place, (by, (offences, normal)) in enumerate(given.items()):
+        first = 1000 * place
+        labels += (a_label(text, by=by) for text in lures(first, first + offences))
+        labels += (a_label(text, says=False, by=by) for text in chores(first, first + normal))
+    return labels
+
+
+def test_one_label_more_of_one_reviewer_does_not_silence_a_category():
+    for second in (149, 150, 151):
+        assert len(guarded(answered(甲=(0, 150), 乙=(0, second)), {"ads": 1000}).lessons) == 150 + second
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"甲": (20, 100), "乙": (1, 60)},
+        {"甲": (10, 60), "乙": (0, 100), "丙": (5, 3)},
+        {"甲": (200, 0), "乙": (10, 50)},
+        {"甲": (200, 3), "乙": (40, 200), "丙": (0, 300)},
+    ],
+)
+def test_balance_and_share_hold_together(given):
+    lessons = guarded(answered(**given), {"ads": 1000}).lessons
+    total = sum(one.weight for one in lessons)
+    sides = sorted(sum(one.weight for one in lessons if one.says == says) for says in (1, -1))
+    assert total >= 20 * (1 - 1e-6)
+    assert sides[1] <= max(3 * sides[0], 20) * (1 + 1e-6)
+    for by in given:
+        assert sum(one.weight for one in lessons if one.reviewers == {by}) <= total / 2 * (1 + 1e-6)
+
+
 def test_few_labels_teach_nothing():
     found = guarded(a_team(5, "林晓梅", "何平"), {"ads": 1000})
     assert found.lessons == ()
     assert found.guards[-1].name == "enough"
+    assert found.guards[-1].told == "a category needs labels that weigh 20 together, these weigh 8.0"
 
 
 def test_of_a_flood_of_labels_the_newest_count(monkeypatch):
