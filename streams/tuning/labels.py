@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from classifiers.measure import own_words
+from classifiers.pieces import JOINED
 from models import Decision, Observation, Sanction, Verdict, Violation
 from models.observation import Millis
 from models.signal import TRAINED_CATEGORIES
@@ -92,11 +93,13 @@ def decided(store: CaseStore) -> Decisions:
             why["no word on whether a finding was right"] += 1
             continue
         about = list(_about(store, decision))
+        whole = any(category for *_, category in about)
         why["on what no trained category found"] += not about
-        why["marked not to be learned from"] += bool(about) and not decision.learn
+        why["on words read over several messages"] += bool(about) and not whole
+        why["marked not to be learned from"] += whole and not decision.learn
         for verdict, violation, category in about:
-            key = violation.id, decision.by.strip()
-            found[key] = _decided(decision, verdict, violation, category) if decision.learn else None
+            learned = _decided(decision, verdict, violation, category) if category and decision.learn else None
+            found[violation.id, decision.by.strip()] = learned
     labels = sorted((one for one in found.values() if one), key=lambda one: (one.at, one.violation_id, one.by))
     return Decisions(labels, {key for key, one in found.items() if one is None}, {**+why})
 
@@ -113,8 +116,9 @@ def _decided(decision: Decision, verdict: Verdict, violation: Violation, categor
     )
 
 
-def _about(store: CaseStore, decision: Decision) -> Iterator[tuple[Verdict, Violation, str]]:
-    """The findings on own words that a decision is about, with the trained category of each."""
+def _about(store: CaseStore, decision: Decision) -> Iterator[tuple[Verdict, Violation, str | None]]:
+    """The findings on own words that a decision is about, with the trained category that these show; None where they only end
+    what began in other messages."""
     named = [decision.on.id]
     if decision.on.kind != "verdict":
         query = sa.select(sanctions.c.body).where(sanctions.c.id == (decision.sanction_id or decision.on.id))
@@ -131,10 +135,11 @@ def _about(store: CaseStore, decision: Decision) -> Iterator[tuple[Verdict, Viol
                 continue
             if decision.on.kind == "verdict" and decision.subject not in (None, violation.subject.id):
                 continue
-            category = next((item.category for item in violation.evidence if item.category in TRAINED_CATEGORIES), None)
             # What stands in no own word was passed on, or is the title of a link.
-            if category and any(item.span for item in violation.evidence):
-                yield verdict, violation, category
+            shown = [item for item in violation.evidence if item.span and item.category in TRAINED_CATEGORIES]
+            if shown:
+                own = (item.category for item in shown if not item.signal.startswith(JOINED))
+                yield verdict, violation, next(own, None)
 
 
 def texts_of(wanted: Iterable[Decided], observations: Iterable[Timed]) -> dict[str, str]:

@@ -190,6 +190,17 @@ def test_a_decision_on_a_sanction_is_one_on_its_findings_and_an_approval_is_none
     assert exported(selling) == [(AD, "ok", "林晓梅")]
 
 
+def test_the_end_of_a_word_that_began_in_another_message_is_no_label(selling):
+    for place, piece in enumerate(("日结兼", "职加我")):
+        message = selling.say(at=place * 2000, kind="text", text=piece)
+    selling.decide(message, "uphold")
+    found = decided(selling.store)
+    assert found.found == []
+    assert found.no_label == {"on words read over several messages": 1}
+    # What was exported of it before is taken back.
+    assert len(found.taken_back) == 1
+
+
 def test_of_an_edited_message_the_words_of_the_edit_are_the_label(selling):
     message = selling.say(kind="text", text="今天两点开例会")
     selling.edit(message, kind="text", text=AD)
