@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.judging import Lists
 from streams.cli.judging import Model as Weights
 from streams.cli.output import Failure, console, errors, print_json, print_table
 
@@ -27,6 +26,9 @@ By = Annotated[str, typer.Option("--by", help="Your name; it is kept in the regi
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the registry.")]
 Dir = Annotated[Path | None, typer.Option("--dir", help="Folder of the SQLite file whose log is read.")]
 History = Annotated[list[str] | None, typer.Option("--history", help="Observations: JSONL, .gz, an imported folder.")]
+Lists = Annotated[
+    list[Path] | None, typer.Option("--lists", help="Folders with word lists of your own; XUNQUN_LISTS if left out.")
+]
 BaseRate = Annotated[
     float,
     typer.Option("--base-rate", min=0.0, max=1.0, help="Share of all messages that are of a category, as you see it."),
@@ -454,18 +456,17 @@ def _scored(
     quiet: bool,
 ) -> "Scored":
     """The scores of what members wrote: in files, or in the log of the folder."""
-    from classifiers.keywords import Keywords, ListError, load_lists
+    from classifiers.keywords import Keywords
     from streams.cli.judging import history_files
     from streams.cli.labels import labels_in
     from streams.cli.people import _store
+    from streams.loading import lists_from
     from streams.progress import reading
+    from streams.settings import read_settings
     from streams.tuning.labels import observations_in, observations_of
     from streams.tuning.scores import scored
 
-    try:
-        keywords = Keywords(load_lists(*(lists or ())))
-    except ListError as error:
-        raise Failure(f"the word lists cannot be used: {error}") from error
+    keywords = Keywords(lists_from(lists or read_settings().lists))
     upheld: dict[str, set[str]] = {}
     for one in labels_in(dir, labels).labels if labels else ():
         if one.label == one.category:
@@ -473,9 +474,15 @@ def _scored(
     begin = _millis(since)
     if history:
         with reading(history_files(history, None)[0], "scoring", quiet=quiet) as lines:
-            return scored(model, keywords, observations_of(lines), begin, upheld)
-    with _store(dir) as store, errors.status("scoring"):
-        return scored(model, keywords, observations_in(store), begin, upheld)
+            found = scored(model, keywords, observations_of(lines), begin, upheld)
+    else:
+        with _store(dir) as store, errors.status("scoring"):
+            found = scored(model, keywords, observations_in(store), begin, upheld)
+    if not found.messages:
+        raise Failure(
+            "there is no message to score: name another --since, or --history where the log is elsewhere, as a fleet's is"
+        )
+    return found
 
 
 def _millis(written: str | None) -> int:

@@ -18,7 +18,7 @@ from house import DAY, MINUTE, START, House, a_pack
 from scipy import sparse
 
 from classifiers.folding import fold_batch
-from classifiers.keywords import Keywords, load_lists
+from classifiers.keywords import Keywords, Word, WordList, load_lists
 from classifiers.measure import Classifiers
 from classifiers.trained import train
 from classifiers.trained.card import Quantile, Recent
@@ -26,7 +26,7 @@ from classifiers.trained.evaluate import bins_of, on_file, real_share, wilson
 from classifiers.trained.rows import Rows, read_rows
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from classifiers.trained.teach import _fitted, _Rows, change_of, teach
-from models import Observation, Sender
+from models import GroupRef, Observation, Sender
 from policies.lint import lint
 from streams.cli import main
 from streams.errors import NotFound, WrongUse
@@ -746,6 +746,7 @@ def said(*texts: str, **given: object) -> list[tuple[Observation, int]]:
                     "type": "message.created",
                     "id": f"m{n}",
                     "sent_at": START + n,
+                    "group": GroupRef("g"),
                     "sender": Sender("u"),
                     "text": text,
                     **given,
@@ -776,6 +777,26 @@ def test_a_recount_counts_distinct_messages_without_a_hit(base, keywords):
     kept = np.sort(np.delete(found.scores[:, ads], [400, 401, 402, 403, 410]))[::-1]
     assert recent.quantiles[0].score == pytest.approx(kept[len(kept) // 20 - 1])
     assert (recent.since, recent.until) == (START, START + 811)
+
+
+def test_a_word_is_a_hit_while_it_counts(base):
+    text = chores(0, 1)[0]
+    word = Word("样品送检", "样品送检", "strong", starts=START + MINUTE, ends=START + DAY)
+    dated = Keywords([WordList("ads", "试", (word,))])
+    ads = base.categories.index("ads")
+    for at, is_hit in ((START, False), (START + MINUTE, True), (START + DAY, False)):
+        ((one, _),) = said(text)
+        assert scores.scored(base, dated, [(one, at)]).is_hit[:, ads].tolist() == [is_hit]
+
+
+def test_of_more_texts_than_are_looked_at_the_last_count(base, keywords, monkeypatch):
+    monkeypatch.setattr(scores, "_AT_ONCE", 16)
+    everything = said(*chores(0, 100))
+    whole = scores.scored(base, keywords, everything)
+    monkeypatch.setattr(scores, "MOST", 40)
+    found = scores.scored(base, keywords, everything)
+    assert (found.messages, found.since, found.until) == (100, START + 60, START + 99)
+    assert np.array_equal(found.scores, whole.scores[60:])
 
 
 def test_robots_and_what_is_too_old_do_not_count(base, keywords):
@@ -924,11 +945,35 @@ def test_recount_and_drift_on_the_command_line(models, base, tmp_path, capsys):
     main_ok(
         "model", "drift", "--registry", str(models), "--model", made["version"], "--history", str(history), "--json"
     )
-    code, told = main_fails(
-        capsys, "model", "recount", "--by", "林晓梅", "--why", "试", *place, "--since", "2026-12-31"
-    )
-    assert code == 1
-    assert "too few" in told
+    few = ("model", "recount", "--by", "林晓梅", "--why", "试", *place, "--since", str(START + 3450))
+    code, told = main_fails(capsys, *few)
+    assert (code, "50 distinct messages are too few" in told) == (1, True)
+
+
+@pytest.mark.parametrize("command", [("drift",), ("recount", "--by", "林晓梅", "--why", "试")])
+def test_a_history_without_any_message_has_not_stood_still(tmp_path, capsys, command):
+    empty = tmp_path / "history.jsonl"
+    empty.write_bytes(b"not an observation\n")
+    code, told = main_fails(capsys, "model", *command, "--model", "shipped", "--history", str(empty))
+    assert (code, told.count("\n")) == (2, 1)
+    assert "there is no message to score" in told
+    assert "--history" in told
+
+
+def test_recount_and_drift_go_by_the_lists_of_the_settings(tmp_path, capsys, monkeypatch):
+    lists, other = tmp_path / "lists", tmp_path / "other"
+    for folder, word in ((lists, "样品送检"), (other, "设备点检")):
+        folder.mkdir()
+        (folder / "ads.yaml").write_text(f"category: ads\nwhy: 试\nstrong: [{word}]\n", "utf-8")
+    history = tmp_path / "history.jsonl"
+    texts = [*chores(0, 100), *(one.replace("样品送检", "设备点检") for one in chores(100, 200))]
+    history.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one, _ in said(*texts)))
+    monkeypatch.setenv("XUNQUN_LISTS", str(lists))
+    for given, kept in (((), 100), (("--lists", str(other)), 100), (("--lists", str(lists), "--lists", str(other)), 0)):
+        place = ("--registry", str(tmp_path / "models"), "--model", "shipped", "--history", str(history), *given)
+        main_ok("model", "recount", "--by", "林晓梅", "--why", "本厂", *place, "--json")
+        recent = json.loads(capsys.readouterr().out)["recent"]
+        assert recent.get("ads", {"normals": 0})["normals"] == kept
 
 
 def test_wrong_use_is_told_in_one_sentence(tmp_path, capsys):
