@@ -51,7 +51,8 @@ def train(
     why: Why = "",
     json: Json = False,
 ) -> None:
-    """Train weights: with --labels those in force learn from a team's labels and the result goes into the registry.
+    """Train weights: with --labels those in force learn from a team's labels and the result goes into the registry. Where
+    these have learned before, the weights below them learn the whole file anew.
 
     With --data the weights below are trained anew first; without labels both variants are, as the package ships them (three
     minutes on one core). Nothing is put in force: see `xunqun model promote`. Needs the training extra.
@@ -111,14 +112,34 @@ def _teach(labels: Path, data: Path | None, model: str, registry: Path, by: str,
         if data is not None:
             variant = model if model in VARIANTS else chosen().default
             train(data, texts, folder / "base", variant, told)
-            base = Model.load(folder / "base")
+            base = present = Model.load(folder / "base")
         else:
-            base = _loaded(model, registry)[0]
+            base, present = _begun_with(model, registry)
         rows = read_rows(data, texts, FULL if data is not None else ())
         made = folder / "made"
-        teach(base, found.lessons, found.guards, found.reviewers, rows, made, told)
+        teach(base, found.lessons, found.guards, found.reviewers, rows, made, told, present=present)
         _draw_own(made)
         return register(registry, made, "trained", by=by, why=why, base=base.version, at=_now())
+
+
+def _begun_with(model: str, registry: Path) -> "tuple[Model, Model]":
+    """What learns, which has learned from no label yet, and what is named: labels that are learned once more each week weigh
+    more each week."""
+    from streams.errors import NotFound
+    from streams.tuning.registry import untaught
+
+    present = _loaded(model, registry)[0]
+    try:
+        base = untaught(registry, present)
+    except NotFound as error:
+        raise Failure(str(error)) from error
+    if base is not present:
+        told = f"{present.version} has learned before: all labels are learned anew on {base.version}"
+        errors.print(f"xunqun: {told}", markup=False, soft_wrap=True)
+    if any(head.recent for head in present.card.heads):
+        told = "the recount of the cuts is dropped, for it was made with other weights: recount again"
+        errors.print(f"xunqun: {told}", markup=False, soft_wrap=True)
+    return base, present
 
 
 def _draw_own(made: Path) -> None:
@@ -143,7 +164,10 @@ def _show_taught(registry: Path, version: str, json: bool) -> None:
         return
     rows = [(one.category, one.of, _interval(one.before), _interval(one.after)) for one in taught.effects]
     print_table(
-        "At the review cut, on texts that the change had not seen", ("category", "texts", "before", "after"), rows, ""
+        f"At the review cut: {taught.before}, and what was made, on texts that its change had not seen",
+        ("category", "texts", "before", "after"),
+        rows,
+        "",
     )
     console.print(
         f"registered as {version} in {registry}; compare it, then `xunqun model promote {version}`", soft_wrap=True

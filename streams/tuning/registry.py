@@ -12,12 +12,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from classifiers.trained.registry import VARIANTS, default_dir
 from classifiers.trained.serve import Model, ModelUnavailable
 from models.observation import Millis
 from streams.errors import NotFound, WrongUse
@@ -124,6 +126,24 @@ def load(folder: Path, version: str) -> Model:
             f"The card in {folder / version} was changed (it is {found.version} now): restore the folder or train it again."
         )
     return found
+
+
+def untaught(folder: Path, model: Model) -> Model:
+    """The weights below all that labels taught, of the registry or the package. NotFound where they are gone."""
+    while model.card.taught is not None:
+        model = _ancestor(folder, model.version, model.card.taught.base)
+    return model
+
+
+def _ancestor(folder: Path, version: str, base: str) -> Model:
+    for load_one in (partial(load, folder, base), *(partial(Model.load, default_dir(one)) for one in VARIANTS)):
+        with suppress(ModelUnavailable):
+            if (found := load_one()).version == base:
+                return found
+    raise NotFound(
+        f"{version} learned from labels on top of {base}, which is neither in {folder} nor the package's: begin with "
+        "--model shipped, or train anew with --data"
+    )
 
 
 def listed(folder: Path) -> list[Registered]:

@@ -917,6 +917,38 @@ def test_the_week_of_a_team_on_the_command_line(models, base_folder, tmp_path, c
     assert main_fails(capsys, "model", "rollback", "--by", "何平", "--why", "误报", *place)[0] == 1
 
 
+def test_the_same_labels_again_give_the_same_weights(models, tmp_path, capsys):
+    """Else a file that is learned every week would weigh more every week."""
+    one, _ = versions(models)
+    labels = tmp_path / "labels.jsonl"
+    write_labels(labels, a_team(30, "林晓梅", "何平"))
+
+    def learn(model: str) -> tuple[dict, str]:
+        signed = ("--by", "林晓梅", "--why", "本周", "--out", str(models), "--json")
+        main_ok("model", "train", "--labels", str(labels), "--model", model, *signed)
+        told = capsys.readouterr()
+        return json.loads(told.out), told.err
+
+    first, told = learn(one)
+    assert "learned before" not in told
+    assert "the recount of the cuts is dropped" in told
+    again, told = learn(first["version"])
+    assert again["version"] == first["version"]
+    assert f"{first['version']} has learned before: all labels are learned anew on {one}" in told
+    assert "recount" not in told
+    # Compared is what was in force, which has learned most of them by now.
+    write_labels(labels, a_team(40, "林晓梅", "何平"))
+    later = learn(first["version"])[0]["taught"]
+    assert (later["base"], later["before"]) == (one, first["version"])
+    was, found = ({each["of"]: each["before"]["share"] for each in one["effects"]} for one in (first["taught"], later))
+    assert found["upheld, found"] > was["upheld, found"]
+    shutil.rmtree(models / one)
+    command = ("model", "train", "--labels", str(labels), "--model", first["version"], "--by", "a", "--why", "b")
+    code, told = main_fails(capsys, *command, "--out", str(models))
+    assert (code, told.count("\n")) == (2, 1)
+    assert f"learned from labels on top of {one}, which is neither in {models} nor the package's: begin with" in told
+
+
 def test_recount_and_drift_on_the_command_line(models, base, tmp_path, capsys):
     history = tmp_path / "history.jsonl"
     history.write_bytes(
