@@ -230,7 +230,9 @@ def recount(
 
 @app.command()
 def evaluate(
-    file: Annotated[Path | None, typer.Argument(help="JSONL of {text, label} to measure the weights on.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="JSONL of {text, label}, a category or ok, to measure on.")
+    ] = None,
     model: Weights = "default",
     base_rate: BaseRate = 0.001,
     plot: Annotated[Path | None, typer.Option("--plot", help="Where to draw the reliability: .svg or .png.")] = None,
@@ -277,7 +279,7 @@ def evaluate(
         for one in found
     ]
     columns = ("category", "AUC", "found at review", "accused", "real", "found at act", "accused", "real")
-    print_table(str(file), columns, rows, "no row of a category that the model knows")
+    print_table(str(file), columns, rows, "no label of a category whose review cut the model has")
     if rows:
         told = f"real: of the messages above the cut, the share that is of the category where {base_rate:g} of all messages are"
         console.print(

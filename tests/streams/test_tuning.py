@@ -855,7 +855,9 @@ def test_the_real_share_at_a_base_rate():
     share, low, high = real_share(wilson(500, 1000), wilson(10, 10_000), 0.001)
     assert share == pytest.approx(500 / (500 + 999), abs=1e-3)
     assert low < share < high
-    assert real_share(wilson(0, 0), wilson(0, 0), 0.5)[0] == 0.0
+    # Of nothing normal, or of no offence, nothing follows.
+    assert real_share(wilson(5, 5), wilson(0, 0), 0.5) is None
+    assert real_share(wilson(0, 0), wilson(0, 5), 0.5) is None
 
 
 def test_bins_count_texts_by_score():
@@ -873,6 +875,34 @@ def test_an_exported_label_is_normal_for_its_category_alone(base, tmp_path):
     path.write_bytes(path.read_bytes() + b"{}\n")
     with pytest.raises(ValueError, match="line 51"):
         on_file(base, path)
+
+
+def labelled(path: Path, *rows: tuple[str, str]) -> Path:
+    path.write_bytes(b"".join(msgspec.json.encode({"text": text, "label": label}) + b"\n" for text, label in rows))
+    return path
+
+
+def test_a_file_of_offences_alone_says_nothing_of_who_would_be_accused(base, tmp_path):
+    path = labelled(tmp_path / "a.jsonl", *((text, "ads") for text in lures(0, 20)))
+    (ads,) = on_file(base, path)
+    assert (ads.review.positives, ads.accused.positives, ads.real, ads.act_real) == (20, 0, None, None)
+
+
+def test_a_file_of_normal_texts_alone_says_who_would_be_accused(base, tmp_path):
+    path = labelled(
+        tmp_path / "a.jsonl", *((text, "ok") for text in chores(0, 10)), *((one, "normal") for one in chores(10, 20))
+    )
+    found = {one.category: one for one in on_file(base, path)}
+    assert set(found) == set(base.categories)
+    assert (found["ads"].accused.positives, found["ads"].real, found["ads"].auc) == (20, None, None)
+
+
+def test_a_label_that_nobody_knows_is_told_with_its_line(base, tmp_path, capsys):
+    path = labelled(tmp_path / "a.jsonl", ("好", "ok"), ("坏", "add"))
+    with pytest.raises(ValueError, match='line 2: the label "add" is neither ok nor one of abuse, ads,'):
+        on_file(base, path)
+    code, told = main_fails(capsys, "model", "evaluate", str(path))
+    assert (code, told.count("\n")) == (2, 1)
 
 
 # the command line
