@@ -404,14 +404,18 @@ def promote(
 def rollback(by: By, why: Why, registry: Registry = None) -> None:
     """Put in force what was before, at once: one person is enough, and it is kept who and why."""
     from streams.errors import WrongUse
-    from streams.tuning.registry import roll_back
+    from streams.tuning.registry import in_force, roll_back
 
+    place = _registry(registry)
     try:
-        entered = roll_back(_registry(registry), by=by, why=why, at=_now())
+        entered = roll_back(place, by=by, why=why, at=_now())
     except WrongUse as error:
         raise Failure(str(error), code=1) from error
-    told = entered.version or "the package's own weights"
-    console.print(f"{told} in force again instead of {entered.base}, from the next start of a process", markup=False)
+    force, own = in_force(place), "the package's own weights"
+    told = f"{force.version or own} in force from the next start of a process, instead of {entered.base or own}"
+    console.print(told, markup=False, soft_wrap=True)
+    if force.trouble:
+        errors.print(f"xunqun: {force.trouble}", markup=False, soft_wrap=True)
 
 
 @app.command()

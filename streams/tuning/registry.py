@@ -11,13 +11,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from classifiers.trained.registry import VARIANTS, default_dir
 from classifiers.trained.serve import Model, ModelUnavailable
@@ -92,8 +93,10 @@ def promoted(told: Sequence[Event]) -> list[str | None]:
     for one in told:
         if one.kind == "promoted":
             stack.append(one.version)
-        elif one.kind == "rolled_back" and len(stack) > 1:
-            stack.pop()
+        elif one.kind == "rolled_back":
+            # What stood above the version that was gone back from was damaged, and goes with it.
+            while len(stack) > 1 and stack.pop() != one.base:
+                pass
     return stack
 
 
@@ -228,13 +231,15 @@ def promote(folder: Path, named: str, *, by: str, why: str, at: Millis) -> Event
 
 
 def roll_back(folder: Path, *, by: str, why: str, at: Millis) -> Event:
-    """Put in force what was before, at once: one person is enough. WrongUse where the package's own weights are in force."""
+    """Put in force what was before the version that serves, at once: one person is enough. Where the package's own serve
+    since all that is promoted is damaged, nothing is promoted any more. WrongUse where nothing is promoted."""
     _named(by, why)
-    with _locked(folder):
-        stack = promoted(events(folder))
-        if len(stack) == 1:
+    with _locked(folder) if folder.is_dir() else nullcontext():
+        told, served = events(folder), in_force(folder).version
+        if len(promoted(told)) == 1:
             raise WrongUse("nothing is promoted: the weights of the package are in force")
-        entered = Event(kind="rolled_back", by=by.strip(), at=at, why=why.strip(), version=stack[-2], base=stack[-1])
+        entered = Event(kind="rolled_back", by=by.strip(), at=at, why=why.strip(), base=served)
+        entered = replace(entered, version=promoted([*told, entered])[-1])
         _append(folder, entered)
     return entered
 
@@ -268,7 +273,6 @@ def _named(by: str, why: str) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Two people at once: one after the other."""
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "registry.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -584,6 +584,39 @@ def test_rollback_puts_the_one_before_in_force(models):
         registry.roll_back(models, by="何平", why="误报", at=23)
 
 
+def test_rollback_goes_back_from_what_serves(models, base, base_folder, capsys):
+    one, two = versions(models)
+    in_force(models, one)
+    in_force(models, two)
+    (models / two / "card.json").unlink()
+    assert registry.in_force(models).version == one
+    main_ok("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(models))
+    told = capsys.readouterr().out
+    assert told == f"the package's own weights in force from the next start of a process, instead of {one}\n"
+    # What was damaged does not come back with what is made again.
+    assert register(models, base, base_folder, 2) == two
+    assert registry.in_force(models) == registry.InForce(None, None)
+
+
+def test_rollback_says_what_serves_where_the_one_before_is_damaged(models, capsys):
+    one, two = versions(models)
+    in_force(models, one)
+    in_force(models, two)
+    (models / one / "card.json").unlink()
+    main_ok("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(models))
+    told = capsys.readouterr()
+    assert told.out.startswith("the package's own weights in force")
+    assert f"The promoted model {one} cannot be used" in told.err
+    main_ok("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(models))
+    assert registry.in_force(models).trouble is None
+
+
+def test_a_rollback_without_a_registry_makes_none(tmp_path, capsys):
+    command = ("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(tmp_path / "nosuch"))
+    code, told = main_fails(capsys, *command)
+    assert (code, "nothing is promoted" in told, (tmp_path / "nosuch").exists()) == (1, True, False)
+
+
 def _cut_in_half(folder: Path) -> None:
     path = folder / "weights-0.npy"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
