@@ -64,7 +64,7 @@ class Registered(Struct, frozen=True):
 
 class InForce(Struct, frozen=True):
     """What `default` means: a version and its folder, None for the package's own. `trouble` says in a sentence that it is
-    not what was promoted last, since that is damaged."""
+    not what was promoted last, since that is damaged, or may not be, since the registry is."""
 
     version: str | None
     folder: Path | None
@@ -72,19 +72,25 @@ class InForce(Struct, frozen=True):
 
 
 def events(folder: Path) -> list[Event]:
-    """All events, oldest first. A line that was not written to its end never happened."""
+    """All events that can be read, oldest first. A line that was not written to its end never happened."""
+    return _read(folder)[0]
+
+
+def _read(folder: Path) -> tuple[list[Event], list[int]]:
+    """The events, and the numbers of the lines that are none."""
     decoder = msgspec.json.Decoder(Event)
-    found = []
+    found, damaged = [], []
     try:
-        lines = (folder / EVENTS).read_bytes().splitlines()
+        lines = (folder / EVENTS).read_bytes().splitlines(keepends=True)
     except (FileNotFoundError, NotADirectoryError):
-        return []
-    for line in lines:
+        return [], []
+    for number, line in enumerate(lines, start=1):
         try:
             found.append(decoder.decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    return found
+            if line.endswith(b"\n"):
+                damaged.append(number)
+    return found, damaged
 
 
 def promoted(told: Sequence[Event]) -> list[str | None]:
@@ -103,13 +109,13 @@ def promoted(told: Sequence[Event]) -> list[str | None]:
 def in_force(folder: Path) -> InForce:
     """What is promoted; where it is damaged, what was in force before it, and where the registry cannot be read, the
     package's own."""
-    trouble = None
     try:
-        stack = promoted(events(folder))
+        told, damaged = _read(folder)
     except OSError as error:
-        told = f"The registry cannot be read, so the package's own weights go on: {error.filename}: {error.strerror}."
-        return InForce(None, None, told)
-    for version in reversed(stack):
+        why = f"The registry cannot be read, so the package's own weights go on: {error.filename}: {error.strerror}."
+        return InForce(None, None, why)
+    trouble = _damaged(folder, damaged) if damaged else None
+    for version in reversed(promoted(told)):
         if version is None:
             return InForce(None, None, trouble)
         try:
@@ -119,6 +125,13 @@ def in_force(folder: Path) -> InForce:
                 f"The promoted model {version} cannot be used, so the one before it goes on: {error.reason}"
             )
     raise AssertionError("the package's own come first")
+
+
+def _damaged(folder: Path, lines: Sequence[int]) -> str:
+    return (
+        f"What is in force may not be what was decided last, for {folder / EVENTS} is damaged in line "
+        f"{', '.join(map(str, lines[:5]))}: restore the file, or decide anew and take the line out."
+    )
 
 
 def load(folder: Path, version: str) -> Model:
@@ -281,11 +294,14 @@ def _locked(folder: Path) -> Iterator[None]:
 def _append(folder: Path, event: Event) -> None:
     path = folder / EVENTS
     with path.open("ab+") as file:
-        # What a crash left behind half-written must not swallow this line.
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
+        content = path.read_bytes()
+        begun = content.rfind(b"\n") + 1
+        try:
+            msgspec.json.decode(content[begun:], type=Event)
+            file.write(b"\n")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # What a crash left behind half-written must not swallow this line.
+            file.truncate(begun)
         file.write(msgspec.json.encode(event) + b"\n")
         file.flush()
         os.fsync(file.fileno())

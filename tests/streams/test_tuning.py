@@ -684,6 +684,37 @@ def test_a_line_that_was_not_written_to_its_end_never_happened(models):
     assert registry.in_force(models).version == two
 
 
+def test_a_damaged_line_of_the_registry_is_told(models):
+    one, two = versions(models)
+    in_force(models, one)
+    in_force(models, two)
+    registry.roll_back(models, by="何平", why="误报", at=20)
+    path = models / "registry.jsonl"
+    *lines, last = path.read_bytes().splitlines(keepends=True)
+    assert registry.in_force(models) == registry.InForce(one, models / one)
+    path.write_bytes(b"".join([*lines, b"#" + last]))
+    found = registry.in_force(models)
+    assert found.version == two
+    assert f"{path} is damaged in line {len(lines) + 1}: restore the file" in found.trouble
+    # Torn at its end it never happened, and what is decided next stands in a line of its own.
+    path.write_bytes(b"".join([*lines, last[:-9]]))
+    assert registry.in_force(models) == registry.InForce(two, models / two)
+    registry.roll_back(models, by="何平", why="误报", at=21)
+    assert registry.in_force(models) == registry.InForce(one, models / one)
+    # Whole but for its end it did happen.
+    path.write_bytes(path.read_bytes()[:-1])
+    registry.promote(models, two, by="何平", why="再试", at=22)
+    assert registry.in_force(models) == registry.InForce(one, models / one)
+
+
+@pytest.mark.parametrize("shortened", [12, 8])
+def test_a_version_whose_card_was_changed_does_not_serve_under_its_name(models, shortened):
+    one, _ = versions(models)
+    _other_card(models / one)
+    with pytest.raises(ModelUnavailable, match="was changed"):
+        model_folder(one[:shortened], models)
+
+
 @pytest.mark.parametrize("damage", [_cut_in_half, _half_a_card, _impossible_cut, shutil.rmtree])
 def test_what_is_made_again_heals_what_was_damaged(models, base, base_folder, damage):
     one, two = versions(models)
