@@ -194,10 +194,11 @@ def labels_of(found: Iterable[Decided], texts: Mapping[str, str], now: Millis) -
 
 
 class Read(Struct, frozen=True):
-    """What a file of labels holds: those that count, and in sentences what does not, `more` of them untold. `unusable` lines
-    are no labels at all."""
+    """What a file of labels holds: those that count, and in sentences what does not, `more` of them untold. `contradicting`
+    are labels that one person gave both ways, `unusable` lines no labels at all."""
 
     labels: tuple[Label, ...]
+    contradicting: tuple[Label, ...] = ()
     problems: tuple[str, ...] = ()
     more: int = 0
     expired: int = 0
@@ -237,9 +238,15 @@ def read_labels(path: Path, now: Millis) -> Read:
         problems.append(
             f"line {number} contradicts line {other}: {kept[number].by} gave this text another answer there"
         )
-    for number in {one for pair in _contradicting(kept) for one in pair}:
-        del kept[number]
-    return Read(tuple(kept.values()), tuple(problems[:MOST_TOLD]), max(len(problems) - MOST_TOLD, 0), expired, unusable)
+    contradicting = [kept.pop(one) for one in sorted({one for pair in _contradicting(kept) for one in pair})]
+    return Read(
+        tuple(kept.values()),
+        tuple(contradicting),
+        tuple(problems[:MOST_TOLD]),
+        max(len(problems) - MOST_TOLD, 0),
+        expired,
+        unusable,
+    )
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -299,9 +306,10 @@ def _write(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def joined(old: Iterable[Label], new: Iterable[Label], taken_back: Collection[tuple[str, str]] = ()) -> list[Label]:
-    """Both, one for each finding and person: the new one where there are two, none where it was taken back. Oldest first."""
+    """Both, one for each finding and person: the new one where there are two, none where it was taken back. What was written
+    by hand stays with each of its answers. Oldest first."""
     kept = [one for one in old if (one.of, one.by) not in taken_back]
-    by_finding = {(one.of or one.text, one.category, one.by): one for one in (*kept, *new)}
+    by_finding = {(one.of or (one.text, one.label), one.category, one.by): one for one in (*kept, *new)}
     return sorted(by_finding.values(), key=lambda one: (one.at, one.of, one.text, one.by))
 
 

@@ -1,5 +1,6 @@
 """The tuning loop: labels out of decisions, what guards let through, what is learned, who puts it in force, what is watched."""
 
+import errno
 import json
 import os
 import shutil
@@ -31,6 +32,8 @@ from policies.lint import lint
 from streams.cli import main
 from streams.errors import NotFound, WrongUse
 from streams.loading import classifiers_from, model_folder
+from streams.metrics import Metrics
+from streams.service import Service
 from streams.tuning import guards as guards_module
 from streams.tuning import labels as labels_module
 from streams.tuning import registry, scores
@@ -241,6 +244,42 @@ def test_export_leaves_a_file_alone_that_holds_other_things(selling, capsys, mon
     assert code == 2
     assert "2 lines are no labels; mend or remove them, for the file is written anew" in told
     assert path.read_bytes() == b'{"text": "forgot the rest"}\nnotes of mine\n'
+
+
+def test_export_keeps_what_one_person_answered_both_ways(selling, capsys, monkeypatch):
+    path = selling.path.parent / "labels.jsonl"
+    write_labels(path, [a_label("一"), a_label("二", by="何平"), a_label("二", by="何平", says=False)])
+    monkeypatch.setattr("streams.cli.labels._now", lambda: selling.now)
+    main_ok("labels", "export", "--dir", str(selling.path.parent))
+    assert "contradicts line 2" in capsys.readouterr().err
+    assert [json.loads(line)["text"] for line in path.read_bytes().splitlines()] == ["一", "二", "二"]
+    read = read_labels(path, selling.now)
+    assert ([one.text for one in read.labels], len(read.contradicting)) == (["一"], 2)
+
+
+def test_export_leaves_a_file_of_another_user_alone(selling, capsys, monkeypatch):
+    path = selling.path.parent / "labels.jsonl"
+    write_labels(path, [a_label("一")])
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
+    code, told = main_fails(capsys, "labels", "export", "--dir", str(selling.path.parent))
+    assert (code, told.count("\n")) == (2, 1)
+    assert f"{path} belongs to another user (id {path.stat().st_uid}): call this as that one" in told
+
+
+def test_an_export_from_where_no_store_is_makes_no_folder(tmp_path, capsys):
+    assert main_fails(capsys, "labels", "export", "--dir", str(tmp_path / "typo"))[0] == 2
+    assert not (tmp_path / "typo").exists()
+
+
+def test_labels_that_cannot_be_dropped_are_logged(selling, caplog):
+    path = selling.path.parent / "labels.jsonl"
+    write_labels(path, [a_label("旧的文字", until=EARLY)])
+    # A folder in its place: nobody can write that, whatever permissions he has.
+    path.with_name("labels.jsonl.lock").mkdir()
+    service = Service(selling.host, selling.actuator, Metrics(), clock=lambda: selling.now)
+    service._purge_labels()
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "xunqun.service"]
+    assert told == f"labels past their time stay in {path}: errno {errno.EISDIR}"
 
 
 def test_exports_and_a_purge_at_once_forget_nothing(tmp_path):
