@@ -17,6 +17,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from classifiers.folding.table import DROP, table
 from classifiers.measure import own_words
 from classifiers.pieces import JOINED
 from models import Decision, Observation, Sanction, Verdict, Violation
@@ -57,8 +58,8 @@ class Label(Struct, frozen=True, kw_only=True):
 
 def person(by: str) -> str:
     """Whom a name means: 何　平 is 何平, and ＬＩＮ is lin. Blanks, width, case and signs that nobody sees tell no two apart."""
-    folded = unicodedata.normalize("NFKC", by).casefold()
-    return "".join(sign for sign in folded if not sign.isspace() and unicodedata.category(sign) not in ("Cf", "Cc"))
+    folded, unseen = unicodedata.normalize("NFKC", by).casefold(), table().fold
+    return "".join(sign for sign in folded if not sign.isspace() and unseen[ord(sign)] != DROP)
 
 
 class Decided(Struct, frozen=True):

@@ -38,7 +38,17 @@ from streams.tuning import guards as guards_module
 from streams.tuning import labels as labels_module
 from streams.tuning import registry, scores
 from streams.tuning.guards import guarded, same
-from streams.tuning.labels import Label, decided, labels_of, observations_in, purge, read_labels, texts_of, write_labels
+from streams.tuning.labels import (
+    Label,
+    decided,
+    labels_of,
+    observations_in,
+    person,
+    purge,
+    read_labels,
+    texts_of,
+    write_labels,
+)
 
 GOODS = ("面膜", "茶叶", "脐橙", "车位", "阿胶", "奶茶", "保险", "课程", "手表", "香水")
 TASKS = ("报表", "合同", "台账", "图纸", "发票", "排班", "纪要", "样品", "工单", "巡检")
@@ -418,6 +428,9 @@ def test_one_reviewer_alone_is_not_heard():
     assert found.guards[-1].told == "1 reviewer is heard only together with another one"
     # The same name in another spelling is no second person.
     assert guarded(a_team(100, "Lin", " lin ", "ＬＩＮ", "l in\u200b"), {"ads": 1000}).lessons == ()
+    assert {person(f"何{sign}平{sign}") for sign in ("", "\ufe0f", "\u034f", "\u3164", "\U000e0101", "\u200d")} == {
+        "何平"
+    }
     assert len(guarded(a_team(100, "林晓梅", "何平"), {"ads": 1000}).lessons) > 150
 
 
