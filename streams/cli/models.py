@@ -61,6 +61,8 @@ def train(
         import classifiers.trained.train  # noqa: F401
     except ImportError as error:
         raise Failure(f"training needs {error.name}: pip install 'xunqun[training]'") from error
+    from classifiers.trained.rows import UnreadableRows
+
     if data is not None and not data.is_dir():
         raise Failure(f"{data}: there is no such folder; it holds the labelled text, one *.train.jsonl.gz a source")
     if labels is None and data is None:
@@ -79,6 +81,8 @@ def train(
                 made = _teach(labels, data, model, _registry(out), by, why, told)
         except FileNotFoundError as error:
             raise Failure(f"{error.filename}: a source is missing in {data}") from error
+        except UnreadableRows as error:
+            raise Failure(str(error)) from error
     if labels is not None:
         _show_taught(_registry(out), made, json)
 

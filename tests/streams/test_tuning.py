@@ -1,6 +1,7 @@
 """The tuning loop: labels out of decisions, what guards let through, what is learned, who puts it in force, what is watched."""
 
 import errno
+import gzip
 import json
 import os
 import shutil
@@ -1152,6 +1153,36 @@ def test_recount_and_drift_go_by_the_lists_of_the_settings(tmp_path, capsys, mon
         main_ok("model", "recount", "--by", "林晓梅", "--why", "本厂", *place, "--json")
         recent = json.loads(capsys.readouterr().out)["recent"]
         assert recent.get("ads", {"normals": 0})["normals"] == kept
+
+
+def _cut_short(content: bytes) -> bytes:
+    return gzip.compress(content)[:-12]
+
+
+def _not_of_its_form(content: bytes) -> bytes:
+    return gzip.compress(content + '{"text": "私密的话"}\n'.encode())
+
+
+def _no_text(content: bytes) -> bytes:
+    return gzip.compress(content + "私密的话\n".encode("gbk"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (_cut_short, "the gzip data is cut short or damaged; make the file again"),
+        (lambda content: b"nothing packed", "the gzip data is cut short or damaged; make the file again"),
+        (_not_of_its_form, "line 2 is no labelled text: Object missing required field `label`"),
+        (_no_text, "line 2 is no labelled text: "),
+    ],
+)
+def test_damaged_data_to_train_from_is_told_in_one_sentence(tmp_path, capsys, damage, sentence):
+    row = {"text": "加我微信", "label": "ok", "source": "tgspam_zh"}
+    (tmp_path / "tgspam_zh.train.jsonl.gz").write_bytes(damage(msgspec.json.encode(row) + b"\n"))
+    command = ("model", "train", "--data", str(tmp_path), "--out", str(tmp_path / "out"))
+    code, told = main_fails(capsys, *command, "--json")
+    assert (code, told.count("\n"), "私密" in told) == (2, 1, False)
+    assert f"tgspam_zh.train.jsonl.gz: {sentence}" in told
 
 
 def test_wrong_use_is_told_in_one_sentence(tmp_path, capsys):
