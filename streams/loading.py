@@ -94,7 +94,7 @@ def keywords_from(texts: Mapping[str, str]) -> Keywords:
 def model_folder(name: str, models: Path | None = None) -> Path:
     """Find weights: `default` is what is promoted in the registry, else the package's; `shipped` the package's in any case;
     a variant; a version of the registry, or how it begins; or the folder named. `models` is the registry, by default that of
-    the settings. ModelUnavailable where nothing is called so."""
+    the settings. ModelUnavailable where nothing is called so, or a version is not what its name says."""
     return _own_folder(name, models) or default_dir("default" if name == "shipped" else name)
 
 
@@ -133,10 +133,13 @@ def _own_folder(name: str, models: Path | None) -> Path | None:
         return None
     place, folder = models or read_settings().registry, Path(name)
     if registry.VERSION.fullmatch(name) and (place / name).is_dir():
+        registry.load(place, name)
         return place / name
     if folder.is_dir() or len(folder.parts) > 1:
         return folder
     try:
-        return place / registry.resolved(place, name)
+        version = registry.resolved(place, name)
     except NotFound as error:
         raise ModelUnavailable(f"{error}.") from None
+    registry.load(place, version)
+    return place / version

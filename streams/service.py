@@ -216,9 +216,15 @@ class Service(DeskCalls):
                 self._news.set()
             if rounds % 720 == 0:
                 await self._patiently(partial(desk.purge, now=self.clock(), keep_text=self._keep_text), self.store)
-                with suppress(OSError):
-                    await asyncio.to_thread(labels.purge, self.store.path.parent / labels.FILE, self.clock())
+                await asyncio.to_thread(self._purge_labels)
             rounds += 1
+
+    def _purge_labels(self) -> None:
+        path = self.store.path.parent / labels.FILE
+        try:
+            labels.purge(path, self.clock())
+        except OSError as error:
+            _log.error("labels past their time stay in %s: errno %s", path, error.errno)
 
     async def _follow_control(self) -> None:
         """Take the shadow that was announced last. It is made ready beside the store's thread, which judges on."""

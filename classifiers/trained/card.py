@@ -119,7 +119,8 @@ class Bin(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """What the labels changed: a share before and after, at the review cut, on texts that the change had not seen."""
+    """What the labels changed: a share before and after, at the review cut, on texts that the change had not seen. What was
+    in force before may have learned from them."""
 
     category: str
     of: str
@@ -130,7 +131,8 @@ class Effect(Struct, frozen=True):
 class Taught(Struct, frozen=True):
     """Where weights come from that learned from a team's labels: the weights they began with (`base`, a version), and
     the digest of all labels and texts that were used. `labels` counts what the guards let through: category, answer.
-    `reliability` is that of texts which the change had not seen, by category.
+    `reliability` is that of texts which the change had not seen, by category. `before` is the version that the effects
+    compare with: what was in force.
     """
 
     base: str
@@ -140,6 +142,7 @@ class Taught(Struct, frozen=True):
     guards: tuple[Guard, ...]
     effects: tuple[Effect, ...]
     reliability: dict[str, tuple[Bin, ...]] = {}
+    before: str = ""
 
 
 class Card(Struct, frozen=True, omit_defaults=True):

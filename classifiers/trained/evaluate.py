@@ -1,6 +1,6 @@
 """How well a model tells each category from normal messages: by source, with intervals, also on sources left out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,11 +12,14 @@ from classifiers.folding import fold_batch
 from classifiers.trained.card import Bin, Card, Figure, Recall, interval
 from classifiers.trained.registry import ARTIFACTS, VARIANTS, default_dir
 from classifiers.trained.serve import NEVER, Model
+from models.signal import TRAINED_CATEGORIES
 
 Floats = npt.NDArray[np.float64]
 
 REVIEW = 1000
 ACT = 10000
+# How a label says that nothing is wrong.
+_NORMAL = ("ok", "normal")
 # Fewer positives of a source than these say nothing about it.
 ENOUGH = 30
 # The permissive variant is the default while its mean recall at review is at most this much below the full variant's.
@@ -70,10 +73,13 @@ def bins_of(scores: Floats, is_positive: npt.NDArray[np.bool_], bins: int = 10) 
     )
 
 
-def real_share(found: Recall, accused: Recall, base_rate: float) -> tuple[float, float, float]:
+def real_share(found: Recall, accused: Recall, base_rate: float) -> tuple[float, float, float] | None:
     """Of messages above a cut the share that is of the category, with the ends that both intervals allow, where
     `base_rate` of all messages are of it. Labelled data holds far more of it than a group does, so it cannot say this.
+    None where no offence or nothing normal was there to show it.
     """
+    if not found.positives or not accused.positives:
+        return None
 
     def share(of_positives: float, of_normals: float) -> float:
         hits, others = of_positives * base_rate, of_normals * (1 - base_rate)
@@ -134,7 +140,7 @@ def is_different(one: Recall | None, other: Recall | None) -> bool:
 class OnFile(Struct, frozen=True):
     """One category on labelled texts of a file, at the model's own cuts.
 
-    `accused` counts the file's `ok` texts at the review cut, `act_accused` at the act cut, which a model may not have.
+    `accused` counts the file's normal texts at the review cut, `act_accused` at the act cut, which a model may not have.
     `real` is the share of offences among messages above the review cut, with its ends, see `real_share`; `act_real` above
     the act cut. `bins` is how often texts of each tenth of the scores are of the category.
     """
@@ -145,33 +151,42 @@ class OnFile(Struct, frozen=True):
     act: Recall | None
     accused: Recall
     act_accused: Recall | None
-    real: tuple[float, float, float]
+    real: tuple[float, float, float] | None
     act_real: tuple[float, float, float] | None
     bins: tuple[Bin, ...]
 
 
 class _Labelled(Struct):
-    """`category` of an `ok` row: nobody said that it is fine for the others."""
+    """`category` of a normal row: nobody said that it is fine for the others."""
 
     text: str
     label: str
     category: str = ""
 
 
-def on_file(model: Model, path: Path, base_rate: float = 0.001) -> tuple[OnFile, ...]:
-    """Figures on a JSONL file of `{text, label}`, `label` a category or `ok`; categories without a row are left out.
-
-    Exported labels are such a file; their `ok` counts for its `category` alone. Texts that the model was trained on flatter
-    it. OSError for a file that cannot be read, ValueError names the line that is not of this form.
-    """
+def _read(path: Path, categories: Collection[str]) -> list[_Labelled]:
     decoder = msgspec.json.Decoder(_Labelled)
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():
             try:
-                rows.append(decoder.decode(line))
+                row = decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise ValueError(f"line {number}: {error}") from error
+            if row.label not in _NORMAL and row.label not in categories:
+                known = ", ".join(sorted(categories))
+                raise ValueError(f'line {number}: the label "{row.label[:40]}" is neither ok nor one of {known}')
+            rows.append(row)
+    return rows
+
+
+def on_file(model: Model, path: Path, base_rate: float = 0.001) -> tuple[OnFile, ...]:
+    """Figures on a JSONL file of `{text, label}`, `label` a category, `ok` or `normal`; categories without a row are left out.
+
+    Exported labels are such a file; their `ok` counts for its `category` alone. Texts that the model was trained on flatter
+    it. OSError for a file that cannot be read, ValueError names the line that is not of this form.
+    """
+    rows = _read(path, {*TRAINED_CATEGORIES, *model.categories})
     if not rows:
         return ()
     scores = np.concatenate(
@@ -185,9 +200,9 @@ def on_file(model: Model, path: Path, base_rate: float = 0.001) -> tuple[OnFile,
     found = []
     for column, category in enumerate(model.categories):
         is_positive = labels == category
-        is_normal = (labels == "ok") & ((only == "") | (only == category))
+        is_normal = np.isin(labels, _NORMAL) & ((only == "") | (only == category))
         positive, normal = scores[is_positive, column], scores[is_normal, column]
-        if not len(positive):
+        if not len(positive) and not len(normal):
             continue
 
         def at(share: float, of: Floats, category: str = category) -> Recall | None:
@@ -197,7 +212,7 @@ def on_file(model: Model, path: Path, base_rate: float = 0.001) -> tuple[OnFile,
         review, accused = at(1 / REVIEW, positive), at(1 / REVIEW, normal)
         if review is None or accused is None:
             continue
-        ranked = auc(positive, normal) if len(normal) else None
+        ranked = auc(positive, normal) if len(positive) and len(normal) else None
         act, act_accused = at(1 / ACT, positive), at(1 / ACT, normal)
         found.append(
             OnFile(

@@ -102,6 +102,7 @@ def taught_card(card: Card) -> str:
             "## What changed",
             "",
             "Shares at the cut for 1/1000 (review) with 95 % Wilson intervals, each text by a change that had not seen it.",
+            f"Before: version `{taught.before or taught.base}`, which may have learned from these labels.",
             "The weights below the change had seen the own texts, so these say only whether the change harms them.",
             "",
             "| category | texts | before | after |",

@@ -7,6 +7,7 @@ belong to it. Nothing here prints or keeps a row.
 import gzip
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,10 @@ _ONLY_AT_WORK = ("off_topic",)
 # a cut for one in a thousand would be passed by one in a hundred messages of a work group.
 _COUNTED_AT_WORK = ("off_topic", "reputation", "quarrel")
 _FBS = {"AD": "ads", "FR": "fraud", "IL:Gambling": "gambling", "IL:Escort_service": "porn"}
+
+
+class UnreadableRows(Exception):
+    """A file of labelled text is damaged; the message is one sentence without any of the text."""
 
 
 class _Row(msgspec.Struct):
@@ -218,16 +223,27 @@ def clean(text: str, source: str) -> str:
 
 def _read(path: Path) -> Iterator[_Row]:
     decoder = msgspec.json.Decoder(_Row)
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-        for line in lines:
-            if line.strip():
-                yield decoder.decode(line)
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            try:
+                row = decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise UnreadableRows(f"{path}: line {number} is no labelled text: {error}") from error
+            yield row
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            yield from lines
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableRows(f"{path}: the gzip data is cut short or damaged; make the file again") from error
 
 
 def read_rows(data_dir: Path | None, texts_dir: Path, sources: Sequence[str]) -> Rows:
     """All rows of the sources (in `data_dir`) and the project's own texts, each text once.
 
-    FileNotFoundError if a source's file is missing; msgspec.ValidationError if a line is not of its form.
+    FileNotFoundError if a source's file is missing; UnreadableRows if one is damaged or a line is not of its form.
     """
     texts: list[str] = []
     source: list[str] = []

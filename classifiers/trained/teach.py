@@ -28,7 +28,7 @@ from classifiers.trained.card import Card, Effect, Guard, Head, Quantile, Taught
 from classifiers.trained.evaluate import REVIEW, bins_of, wilson
 from classifiers.trained.model_card import write_card
 from classifiers.trained.rows import OWN, Lesson, Rows
-from classifiers.trained.serve import SHOWN_BY, Model
+from classifiers.trained.serve import NEVER, SHOWN_BY, Model
 from classifiers.trained.train import matrix_of, prepare
 from models.signal import TRAINED_CATEGORIES
 
@@ -90,12 +90,16 @@ def teach(
     rows: Rows,
     out_dir: Path,
     progress: Progress = print,
+    *,
+    present: Model | None = None,
 ) -> Card:
-    """Write the base's weights with what the lessons change to `out_dir`, with `card.json` and `MODEL_CARD.md`.
+    """Write the base's weights with what the lessons change to `out_dir`, with `card.json` and `MODEL_CARD.md`, which
+    compares them with the `present` ones, by default the base.
 
     `rows` hold the project's own texts, which hold the change back, and all normal messages at hand. Cuts are those of the
     base, raised by what the change raises normal messages that it had not seen; labels alone never lower one. Seconds.
     """
+    present = present or base
     matrix = prepare(rows)
     columns = [base.weights(category) for category in base.categories]
     heads: list[Head] = []
@@ -108,7 +112,7 @@ def teach(
         if not mine:
             heads.append(head)
             continue
-        taught = _labelled(base, place, mine)
+        taught = _labelled(base, head.category, mine)
         own = _own(matrix.x, rows, columns[place], head, taught.without.shape[1])
         both = _joined(taught, own)
         used = _used(taught.x)
@@ -121,7 +125,9 @@ def teach(
         # An own text is scored by the change that had not seen it.
         after[_own_places(rows, head.category)] = unseen[len(mine) :]
         heads.append(replace(head, quantiles=_raised(head.quantiles, before[normal], after[normal])))
-        effects += _effects(head, heads[-1], both, unseen, len(mine))
+        effects += _effects(
+            heads[-1], _found(present, head.category, mine, matrix.x, rows), both.says, unseen, len(mine)
+        )
         reliability[head.category] = bins_of(expit(unseen), both.says > 0)
         progress(f"{head.category}: learned from {len(mine)} labelled texts")
     card = replace(
@@ -138,6 +144,7 @@ def teach(
             tuple(guards),
             tuple(effects),
             reliability,
+            present.version,
         ),
     )
     write_card(card, out_dir)
@@ -150,9 +157,9 @@ def _logits(x: sparse.csr_matrix, weights: npt.NDArray[np.float32], head: Head) 
     return found
 
 
-def _labelled(base: Model, place: int, lessons: Sequence[Lesson]) -> _Rows:
+def _labelled(base: Model, category: str, lessons: Sequence[Lesson]) -> _Rows:
     """The labelled texts; of a long one its loudest piece, which is what it was scored by."""
-    head, weights = base.card.heads[place], base.weights(base.categories[place])
+    head, weights = base.card.heads[base.categories.index(category)], base.weights(category)
     batch = fold_batch([one.text for one in lessons])
     starts, first = features.pieces(batch.starts)
     x = matrix_of(features.features(batch.codes, starts))
@@ -219,19 +226,31 @@ def _raised(quantiles: Sequence[Quantile], before: Floats, after: Floats) -> tup
     return tuple(raised)
 
 
-def _effects(old: Head, new: Head, rows: _Rows, unseen: Floats, labels: int) -> list[Effect]:
-    """Shares at the review cut, before with the base and after with a change that had not seen the text."""
-    before, after = (next((q.score for q in one.quantiles if q.one_in == REVIEW), None) for one in (old, new))
-    if before is None or after is None:
+def _found(
+    present: Model, category: str, lessons: Sequence[Lesson], x: sparse.csr_matrix, rows: Rows
+) -> npt.NDArray[np.bool_] | None:
+    """Whether the labelled and the own texts reach the review cut of what was in force; None where it has none."""
+    if category not in present.categories or (cut := present.cut(category, 1 / REVIEW)) >= NEVER:
+        return None
+    head = present.card.heads[present.categories.index(category)]
+    own = _logits(x[_own_places(rows, category)], present.weights(category), head)
+    found: npt.NDArray[np.bool_] = expit(np.concatenate((_labelled(present, category, lessons).logits, own))) >= cut
+    return found
+
+
+def _effects(new: Head, was: npt.NDArray[np.bool_] | None, says: Floats, unseen: Floats, labels: int) -> list[Effect]:
+    """Shares at the review cut, before by what was in force and after with a change that had not seen the text."""
+    after = next((q.score for q in new.quantiles if q.one_in == REVIEW), None)
+    if was is None or after is None:
         return []
-    was, now = expit(rows.logits) >= before, expit(unseen) >= after
+    now = expit(unseen) >= after
     team = np.arange(len(was)) < labels
     found = []
     for of, chosen in (
-        ("upheld, found", team & (rows.says > 0)),
-        ("overturned, accused", team & (rows.says < 0)),
-        ("own offences, found", ~team & (rows.says > 0)),
-        ("own normal, accused", ~team & (rows.says < 0)),
+        ("upheld, found", team & (says > 0)),
+        ("overturned, accused", team & (says < 0)),
+        ("own offences, found", ~team & (says > 0)),
+        ("own normal, accused", ~team & (says < 0)),
     ):
         count = int(chosen.sum())
         found.append(

@@ -1,5 +1,6 @@
 """`xunqun labels`: export, list, guards."""
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,14 +43,19 @@ def export(
     from streams.tuning import labels as made
 
     path, now = labels or read_settings(dir=dir).dir / made.FILE, _now()
-    with made.locked(path), _store(dir) as store:
+    if path.exists() and (owner := path.stat().st_uid) != os.geteuid():
+        raise Failure(
+            f"{path} belongs to another user (id {owner}): call this as that one, who drops what is past its time"
+        )
+    with _store(dir) as store, made.locked(path):
         old = made.read_labels(path, now) if path.exists() else made.Read(())
         tell(path, old)
         if old.unusable:
             raise Failure(
                 f"{path}: {old.unusable} lines are no labels; mend or remove them, for the file is written anew"
             )
-        texts = {one.of: one.text for one in old.labels if one.of}
+        labelled = (*old.labels, *old.contradicting)
+        texts = {one.of: one.text for one in labelled if one.of}
         decided = made.decided(store)
         with console.status("looking texts up"):
             texts |= made.texts_of(decided.found, made.observations_in(store))
@@ -57,7 +63,7 @@ def export(
             with reading(history_files(history, None)[0], "looking texts up", quiet=json) as lines:
                 texts |= made.texts_of(decided.found, made.observations_of(lines))
         fresh, without = made.labels_of(decided.found, texts, now)
-        kept = made.joined(old.labels, fresh, decided.taken_back)
+        kept = made.joined(labelled, fresh, decided.taken_back)
         made.write_labels(path, kept)
     told = {"file": str(path), "labels": len(kept), "without_text": without, "expired": old.expired}
     if json:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.judging import Lists
 from streams.cli.judging import Model as Weights
 from streams.cli.output import Failure, console, errors, print_json, print_table
 
@@ -27,6 +26,9 @@ By = Annotated[str, typer.Option("--by", help="Your name; it is kept in the regi
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the registry.")]
 Dir = Annotated[Path | None, typer.Option("--dir", help="Folder of the SQLite file whose log is read.")]
 History = Annotated[list[str] | None, typer.Option("--history", help="Observations: JSONL, .gz, an imported folder.")]
+Lists = Annotated[
+    list[Path] | None, typer.Option("--lists", help="Folders with word lists of your own; XUNQUN_LISTS if left out.")
+]
 BaseRate = Annotated[
     float,
     typer.Option("--base-rate", min=0.0, max=1.0, help="Share of all messages that are of a category, as you see it."),
@@ -49,7 +51,8 @@ def train(
     why: Why = "",
     json: Json = False,
 ) -> None:
-    """Train weights: with --labels those in force learn from a team's labels and the result goes into the registry.
+    """Train weights: with --labels those in force learn from a team's labels and the result goes into the registry. Where
+    these have learned before, the weights below them learn the whole file anew.
 
     With --data the weights below are trained anew first; without labels both variants are, as the package ships them (three
     minutes on one core). Nothing is put in force: see `xunqun model promote`. Needs the training extra.
@@ -58,6 +61,8 @@ def train(
         import classifiers.trained.train  # noqa: F401
     except ImportError as error:
         raise Failure(f"training needs {error.name}: pip install 'xunqun[training]'") from error
+    from classifiers.trained.rows import UnreadableRows
+
     if data is not None and not data.is_dir():
         raise Failure(f"{data}: there is no such folder; it holds the labelled text, one *.train.jsonl.gz a source")
     if labels is None and data is None:
@@ -76,6 +81,8 @@ def train(
                 made = _teach(labels, data, model, _registry(out), by, why, told)
         except FileNotFoundError as error:
             raise Failure(f"{error.filename}: a source is missing in {data}") from error
+        except UnreadableRows as error:
+            raise Failure(str(error)) from error
     if labels is not None:
         _show_taught(_registry(out), made, json)
 
@@ -109,14 +116,34 @@ def _teach(labels: Path, data: Path | None, model: str, registry: Path, by: str,
         if data is not None:
             variant = model if model in VARIANTS else chosen().default
             train(data, texts, folder / "base", variant, told)
-            base = Model.load(folder / "base")
+            base = present = Model.load(folder / "base")
         else:
-            base = _loaded(model, registry)[0]
+            base, present = _begun_with(model, registry)
         rows = read_rows(data, texts, FULL if data is not None else ())
         made = folder / "made"
-        teach(base, found.lessons, found.guards, found.reviewers, rows, made, told)
+        teach(base, found.lessons, found.guards, found.reviewers, rows, made, told, present=present)
         _draw_own(made)
         return register(registry, made, "trained", by=by, why=why, base=base.version, at=_now())
+
+
+def _begun_with(model: str, registry: Path) -> "tuple[Model, Model]":
+    """What learns, which has learned from no label yet, and what is named: labels that are learned once more each week weigh
+    more each week."""
+    from streams.errors import NotFound
+    from streams.tuning.registry import untaught
+
+    present = _loaded(model, registry)[0]
+    try:
+        base = untaught(registry, present)
+    except NotFound as error:
+        raise Failure(str(error)) from error
+    if base is not present:
+        told = f"{present.version} has learned before: all labels are learned anew on {base.version}"
+        errors.print(f"xunqun: {told}", markup=False, soft_wrap=True)
+    if any(head.recent for head in present.card.heads):
+        told = "the recount of the cuts is dropped, for it was made with other weights: recount again"
+        errors.print(f"xunqun: {told}", markup=False, soft_wrap=True)
+    return base, present
 
 
 def _draw_own(made: Path) -> None:
@@ -141,7 +168,10 @@ def _show_taught(registry: Path, version: str, json: bool) -> None:
         return
     rows = [(one.category, one.of, _interval(one.before), _interval(one.after)) for one in taught.effects]
     print_table(
-        "At the review cut, on texts that the change had not seen", ("category", "texts", "before", "after"), rows, ""
+        f"At the review cut: {taught.before}, and what was made, on texts that its change had not seen",
+        ("category", "texts", "before", "after"),
+        rows,
+        "",
     )
     console.print(
         f"registered as {version} in {registry}; compare it, then `xunqun model promote {version}`", soft_wrap=True
@@ -204,7 +234,9 @@ def recount(
 
 @app.command()
 def evaluate(
-    file: Annotated[Path | None, typer.Argument(help="JSONL of {text, label} to measure the weights on.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="JSONL of {text, label}, a category or ok, to measure on.")
+    ] = None,
     model: Weights = "default",
     base_rate: BaseRate = 0.001,
     plot: Annotated[Path | None, typer.Option("--plot", help="Where to draw the reliability: .svg or .png.")] = None,
@@ -251,7 +283,7 @@ def evaluate(
         for one in found
     ]
     columns = ("category", "AUC", "found at review", "accused", "real", "found at act", "accused", "real")
-    print_table(str(file), columns, rows, "no row of a category that the model knows")
+    print_table(str(file), columns, rows, "no label of a category whose review cut the model has")
     if rows:
         told = f"real: of the messages above the cut, the share that is of the category where {base_rate:g} of all messages are"
         console.print(
@@ -376,14 +408,18 @@ def promote(
 def rollback(by: By, why: Why, registry: Registry = None) -> None:
     """Put in force what was before, at once: one person is enough, and it is kept who and why."""
     from streams.errors import WrongUse
-    from streams.tuning.registry import roll_back
+    from streams.tuning.registry import in_force, roll_back
 
+    place = _registry(registry)
     try:
-        entered = roll_back(_registry(registry), by=by, why=why, at=_now())
+        entered = roll_back(place, by=by, why=why, at=_now())
     except WrongUse as error:
         raise Failure(str(error), code=1) from error
-    told = entered.version or "the package's own weights"
-    console.print(f"{told} in force again instead of {entered.base}, from the next start of a process", markup=False)
+    force, own = in_force(place), "the package's own weights"
+    told = f"{force.version or own} in force from the next start of a process, instead of {entered.base or own}"
+    console.print(told, markup=False, soft_wrap=True)
+    if force.trouble:
+        errors.print(f"xunqun: {force.trouble}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -454,18 +490,17 @@ def _scored(
     quiet: bool,
 ) -> "Scored":
     """The scores of what members wrote: in files, or in the log of the folder."""
-    from classifiers.keywords import Keywords, ListError, load_lists
+    from classifiers.keywords import Keywords
     from streams.cli.judging import history_files
     from streams.cli.labels import labels_in
     from streams.cli.people import _store
+    from streams.loading import lists_from
     from streams.progress import reading
+    from streams.settings import read_settings
     from streams.tuning.labels import observations_in, observations_of
     from streams.tuning.scores import scored
 
-    try:
-        keywords = Keywords(load_lists(*(lists or ())))
-    except ListError as error:
-        raise Failure(f"the word lists cannot be used: {error}") from error
+    keywords = Keywords(lists_from(lists or read_settings().lists))
     upheld: dict[str, set[str]] = {}
     for one in labels_in(dir, labels).labels if labels else ():
         if one.label == one.category:
@@ -473,9 +508,15 @@ def _scored(
     begin = _millis(since)
     if history:
         with reading(history_files(history, None)[0], "scoring", quiet=quiet) as lines:
-            return scored(model, keywords, observations_of(lines), begin, upheld)
-    with _store(dir) as store, errors.status("scoring"):
-        return scored(model, keywords, observations_in(store), begin, upheld)
+            found = scored(model, keywords, observations_of(lines), begin, upheld)
+    else:
+        with _store(dir) as store, errors.status("scoring"):
+            found = scored(model, keywords, observations_in(store), begin, upheld)
+    if not found.messages:
+        raise Failure(
+            "there is no message to score: name another --since, or --history where the log is elsewhere, as a fleet's is"
+        )
+    return found
 
 
 def _millis(written: str | None) -> int:

@@ -4,6 +4,7 @@ A category learns only where all of them leave enough. Names of reviewers are ta
 for the desk to see to.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,8 @@ SHARE = 0.5
 BALANCE = 3.0
 # All labels together weigh at most so many times the project's own offences of the category.
 WEIGHT = 1.0
+# Weights that differ by no more than this share are the same.
+_EXACT = 1e-9
 # Texts count as one where about nine in ten of their n-grams are the same: bands of minima that agree (MinHash).
 _BANDS, _ROWS = 6, 6
 _TEXTS_AT_ONCE = 4096
@@ -34,11 +37,11 @@ _SEED = 20261122
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Texts that count as one, with the answer and everybody who gave it."""
+    """Texts that count as one: one of them, its answer, and everybody who gave it to this very text."""
 
     text: str
-    says: int
     reviewers: frozenset[str]
+    says: int
     weight: float = 1.0
 
 
@@ -83,8 +86,8 @@ def _of_category(category: str, labels: Sequence[Label], own_offences: int, told
         return []
     tell("reviewers", len(cases), f"{reviewers} reviewers; one alone would not be heard")
     for name, sentence, weigh in (
-        ("balance", f"the commoner answer weighs at most {BALANCE:g} times the rarer one", _balanced),
         ("share", f"what one reviewer alone says weighs at most {SHARE:.0%}", _shared),
+        ("balance", f"the commoner answer weighs at most {BALANCE:g} times the rarer one, shares as before", _levelled),
         (
             "weight",
             f"all together weigh at most {WEIGHT:g} times the {own_offences} own offences",
@@ -94,10 +97,11 @@ def _of_category(category: str, labels: Sequence[Label], own_offences: int, told
         before = _weight(cases)
         cases = weigh(cases)
         tell(name, len(cases), f"{sentence}: weight {before:.0f} → {_weight(cases):.0f}")
-    if _weight(cases) < LEAST * (1 - 1e-9):
-        tell("enough", 0, f"a category needs labels that weigh {LEAST} together, these weigh {_weight(cases):.0f}")
+    weight = math.floor(_weight(cases) * (1 + _EXACT) * 10) / 10
+    if weight < LEAST:
+        tell("enough", 0, f"a category needs labels that weigh {LEAST} together, these weigh {weight:.1f}")
         return []
-    tell("enough", len(cases), f"labels that weigh {_weight(cases):.0f} together, {LEAST} are needed")
+    tell("enough", len(cases), f"labels that weigh {weight:.1f} together, {LEAST} are needed")
     tell("alone", len(cases), "no n-gram moves farther than it would without any one of the reviewers")
     return cases
 
@@ -113,9 +117,17 @@ def _agreed(labels: Sequence[Label]) -> tuple[list[_Case], int]:
         if len(answers) > 1:
             disputed += len(alike)
             continue
-        text = min(one.text for one in alike)
-        cases.append(_Case(text, -1 if answers.pop() else 1, frozenset(person(one.by) for one in alike)))
+        cases.append(_Case(*_said(alike), says=-1 if answers.pop() else 1))
     return cases, disputed
+
+
+def _said(alike: Sequence[Label]) -> tuple[str, frozenset[str]]:
+    """Of texts that count as one the one that most people labelled, and these: the others did not see its very words."""
+    by: dict[str, set[str]] = {}
+    for one in alike:
+        by.setdefault(one.text, set()).add(person(one.by))
+    text = min(by, key=lambda one: (-len(by[one]), one))
+    return text, frozenset(by[text])
 
 
 def same(texts: Sequence[str]) -> list[int]:
@@ -175,6 +187,15 @@ def _balanced(cases: Sequence[_Case]) -> list[_Case]:
     weights = {says: sum(one.weight for one in cases if one.says == says) for says in (1, -1)}
     heavier = max(weights, key=weights.__getitem__)
     return _scaled(cases, lambda one: one.says == heavier, max(BALANCE * weights[-heavier], LEAST))
+
+
+def _levelled(cases: Sequence[_Case]) -> list[_Case]:
+    """Balanced, and nobody's own too heavy: what one of the two takes away may break the other, so until both hold."""
+    cases, before = list(cases), math.inf
+    while _weight(cases) < before * (1 - _EXACT):
+        before = _weight(cases)
+        cases = _shared(_balanced(cases))
+    return cases
 
 
 def _shared(cases: Sequence[_Case]) -> list[_Case]:

@@ -17,7 +17,9 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from classifiers.folding.table import DROP, table
 from classifiers.measure import own_words
+from classifiers.pieces import JOINED
 from models import Decision, Observation, Sanction, Verdict, Violation
 from models.observation import Millis
 from models.signal import TRAINED_CATEGORIES
@@ -56,8 +58,8 @@ class Label(Struct, frozen=True, kw_only=True):
 
 def person(by: str) -> str:
     """Whom a name means: 何　平 is 何平, and ＬＩＮ is lin. Blanks, width, case and signs that nobody sees tell no two apart."""
-    folded = unicodedata.normalize("NFKC", by).casefold()
-    return "".join(sign for sign in folded if not sign.isspace() and unicodedata.category(sign) not in ("Cf", "Cc"))
+    folded, unseen = unicodedata.normalize("NFKC", by).casefold(), table().fold
+    return "".join(sign for sign in folded if not sign.isspace() and unseen[ord(sign)] != DROP)
 
 
 class Decided(Struct, frozen=True):
@@ -92,11 +94,13 @@ def decided(store: CaseStore) -> Decisions:
             why["no word on whether a finding was right"] += 1
             continue
         about = list(_about(store, decision))
+        whole = any(category for *_, category in about)
         why["on what no trained category found"] += not about
-        why["marked not to be learned from"] += bool(about) and not decision.learn
+        why["on words read over several messages"] += bool(about) and not whole
+        why["marked not to be learned from"] += whole and not decision.learn
         for verdict, violation, category in about:
-            key = violation.id, decision.by.strip()
-            found[key] = _decided(decision, verdict, violation, category) if decision.learn else None
+            learned = _decided(decision, verdict, violation, category) if category and decision.learn else None
+            found[violation.id, decision.by.strip()] = learned
     labels = sorted((one for one in found.values() if one), key=lambda one: (one.at, one.violation_id, one.by))
     return Decisions(labels, {key for key, one in found.items() if one is None}, {**+why})
 
@@ -113,8 +117,9 @@ def _decided(decision: Decision, verdict: Verdict, violation: Violation, categor
     )
 
 
-def _about(store: CaseStore, decision: Decision) -> Iterator[tuple[Verdict, Violation, str]]:
-    """The findings on own words that a decision is about, with the trained category of each."""
+def _about(store: CaseStore, decision: Decision) -> Iterator[tuple[Verdict, Violation, str | None]]:
+    """The findings on own words that a decision is about, with the trained category that these show; None where they only end
+    what began in other messages."""
     named = [decision.on.id]
     if decision.on.kind != "verdict":
         query = sa.select(sanctions.c.body).where(sanctions.c.id == (decision.sanction_id or decision.on.id))
@@ -131,10 +136,11 @@ def _about(store: CaseStore, decision: Decision) -> Iterator[tuple[Verdict, Viol
                 continue
             if decision.on.kind == "verdict" and decision.subject not in (None, violation.subject.id):
                 continue
-            category = next((item.category for item in violation.evidence if item.category in TRAINED_CATEGORIES), None)
             # What stands in no own word was passed on, or is the title of a link.
-            if category and any(item.span for item in violation.evidence):
-                yield verdict, violation, category
+            shown = [item for item in violation.evidence if item.span and item.category in TRAINED_CATEGORIES]
+            if shown:
+                own = (item.category for item in shown if not item.signal.startswith(JOINED))
+                yield verdict, violation, next(own, None)
 
 
 def texts_of(wanted: Iterable[Decided], observations: Iterable[Timed]) -> dict[str, str]:
@@ -189,10 +195,11 @@ def labels_of(found: Iterable[Decided], texts: Mapping[str, str], now: Millis) -
 
 
 class Read(Struct, frozen=True):
-    """What a file of labels holds: those that count, and in sentences what does not, `more` of them untold. `unusable` lines
-    are no labels at all."""
+    """What a file of labels holds: those that count, and in sentences what does not, `more` of them untold. `contradicting`
+    are labels that one person gave both ways, `unusable` lines no labels at all."""
 
     labels: tuple[Label, ...]
+    contradicting: tuple[Label, ...] = ()
     problems: tuple[str, ...] = ()
     more: int = 0
     expired: int = 0
@@ -232,9 +239,15 @@ def read_labels(path: Path, now: Millis) -> Read:
         problems.append(
             f"line {number} contradicts line {other}: {kept[number].by} gave this text another answer there"
         )
-    for number in {one for pair in _contradicting(kept) for one in pair}:
-        del kept[number]
-    return Read(tuple(kept.values()), tuple(problems[:MOST_TOLD]), max(len(problems) - MOST_TOLD, 0), expired, unusable)
+    contradicting = [kept.pop(one) for one in sorted({one for pair in _contradicting(kept) for one in pair})]
+    return Read(
+        tuple(kept.values()),
+        tuple(contradicting),
+        tuple(problems[:MOST_TOLD]),
+        max(len(problems) - MOST_TOLD, 0),
+        expired,
+        unusable,
+    )
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -294,9 +307,10 @@ def _write(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def joined(old: Iterable[Label], new: Iterable[Label], taken_back: Collection[tuple[str, str]] = ()) -> list[Label]:
-    """Both, one for each finding and person: the new one where there are two, none where it was taken back. Oldest first."""
+    """Both, one for each finding and person: the new one where there are two, none where it was taken back. What was written
+    by hand stays with each of its answers. Oldest first."""
     kept = [one for one in old if (one.of, one.by) not in taken_back]
-    by_finding = {(one.of or one.text, one.category, one.by): one for one in (*kept, *new)}
+    by_finding = {(one.of or (one.text, one.label), one.category, one.by): one for one in (*kept, *new)}
     return sorted(by_finding.values(), key=lambda one: (one.at, one.of, one.text, one.by))
 
 

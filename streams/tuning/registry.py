@@ -11,13 +11,16 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from classifiers.trained.registry import VARIANTS, default_dir
 from classifiers.trained.serve import Model, ModelUnavailable
 from models.observation import Millis
 from streams.errors import NotFound, WrongUse
@@ -61,7 +64,7 @@ class Registered(Struct, frozen=True):
 
 class InForce(Struct, frozen=True):
     """What `default` means: a version and its folder, None for the package's own. `trouble` says in a sentence that it is
-    not what was promoted last, since that is damaged."""
+    not what was promoted last, since that is damaged, or may not be, since the registry is."""
 
     version: str | None
     folder: Path | None
@@ -69,19 +72,25 @@ class InForce(Struct, frozen=True):
 
 
 def events(folder: Path) -> list[Event]:
-    """All events, oldest first. A line that was not written to its end never happened."""
+    """All events that can be read, oldest first. A line that was not written to its end never happened."""
+    return _read(folder)[0]
+
+
+def _read(folder: Path) -> tuple[list[Event], list[int]]:
+    """The events, and the numbers of the lines that are none."""
     decoder = msgspec.json.Decoder(Event)
-    found = []
+    found, damaged = [], []
     try:
-        lines = (folder / EVENTS).read_bytes().splitlines()
+        lines = (folder / EVENTS).read_bytes().splitlines(keepends=True)
     except (FileNotFoundError, NotADirectoryError):
-        return []
-    for line in lines:
+        return [], []
+    for number, line in enumerate(lines, start=1):
         try:
             found.append(decoder.decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    return found
+            if line.endswith(b"\n"):
+                damaged.append(number)
+    return found, damaged
 
 
 def promoted(told: Sequence[Event]) -> list[str | None]:
@@ -90,21 +99,23 @@ def promoted(told: Sequence[Event]) -> list[str | None]:
     for one in told:
         if one.kind == "promoted":
             stack.append(one.version)
-        elif one.kind == "rolled_back" and len(stack) > 1:
-            stack.pop()
+        elif one.kind == "rolled_back":
+            # What stood above the version that was gone back from was damaged, and goes with it.
+            while len(stack) > 1 and stack.pop() != one.base:
+                pass
     return stack
 
 
 def in_force(folder: Path) -> InForce:
     """What is promoted; where it is damaged, what was in force before it, and where the registry cannot be read, the
     package's own."""
-    trouble = None
     try:
-        stack = promoted(events(folder))
+        told, damaged = _read(folder)
     except OSError as error:
-        told = f"The registry cannot be read, so the package's own weights go on: {error.filename}: {error.strerror}."
-        return InForce(None, None, told)
-    for version in reversed(stack):
+        why = f"The registry cannot be read, so the package's own weights go on: {error.filename}: {error.strerror}."
+        return InForce(None, None, why)
+    trouble = _damaged(folder, damaged) if damaged else None
+    for version in reversed(promoted(told)):
         if version is None:
             return InForce(None, None, trouble)
         try:
@@ -116,6 +127,13 @@ def in_force(folder: Path) -> InForce:
     raise AssertionError("the package's own come first")
 
 
+def _damaged(folder: Path, lines: Sequence[int]) -> str:
+    return (
+        f"What is in force may not be what was decided last, for {folder / EVENTS} is damaged in line "
+        f"{', '.join(map(str, lines[:5]))}: restore the file, or decide anew and take the line out."
+    )
+
+
 def load(folder: Path, version: str) -> Model:
     """A version of the registry. ModelUnavailable where it is not there, damaged, or not what its name says."""
     found = Model.load(folder / version)
@@ -124,6 +142,24 @@ def load(folder: Path, version: str) -> Model:
             f"The card in {folder / version} was changed (it is {found.version} now): restore the folder or train it again."
         )
     return found
+
+
+def untaught(folder: Path, model: Model) -> Model:
+    """The weights below all that labels taught, of the registry or the package. NotFound where they are gone."""
+    while model.card.taught is not None:
+        model = _ancestor(folder, model.version, model.card.taught.base)
+    return model
+
+
+def _ancestor(folder: Path, version: str, base: str) -> Model:
+    for load_one in (partial(load, folder, base), *(partial(Model.load, default_dir(one)) for one in VARIANTS)):
+        with suppress(ModelUnavailable):
+            if (found := load_one()).version == base:
+                return found
+    raise NotFound(
+        f"{version} learned from labels on top of {base}, which is neither in {folder} nor the package's: begin with "
+        "--model shipped, or train anew with --data"
+    )
 
 
 def listed(folder: Path) -> list[Registered]:
@@ -208,13 +244,15 @@ def promote(folder: Path, named: str, *, by: str, why: str, at: Millis) -> Event
 
 
 def roll_back(folder: Path, *, by: str, why: str, at: Millis) -> Event:
-    """Put in force what was before, at once: one person is enough. WrongUse where the package's own weights are in force."""
+    """Put in force what was before the version that serves, at once: one person is enough. Where the package's own serve
+    since all that is promoted is damaged, nothing is promoted any more. WrongUse where nothing is promoted."""
     _named(by, why)
-    with _locked(folder):
-        stack = promoted(events(folder))
-        if len(stack) == 1:
+    with _locked(folder) if folder.is_dir() else nullcontext():
+        told, served = events(folder), in_force(folder).version
+        if len(promoted(told)) == 1:
             raise WrongUse("nothing is promoted: the weights of the package are in force")
-        entered = Event(kind="rolled_back", by=by.strip(), at=at, why=why.strip(), version=stack[-2], base=stack[-1])
+        entered = Event(kind="rolled_back", by=by.strip(), at=at, why=why.strip(), base=served)
+        entered = replace(entered, version=promoted([*told, entered])[-1])
         _append(folder, entered)
     return entered
 
@@ -248,7 +286,6 @@ def _named(by: str, why: str) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Two people at once: one after the other."""
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "registry.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -257,11 +294,14 @@ def _locked(folder: Path) -> Iterator[None]:
 def _append(folder: Path, event: Event) -> None:
     path = folder / EVENTS
     with path.open("ab+") as file:
-        # What a crash left behind half-written must not swallow this line.
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
+        content = path.read_bytes()
+        begun = content.rfind(b"\n") + 1
+        try:
+            msgspec.json.decode(content[begun:], type=Event)
+            file.write(b"\n")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # What a crash left behind half-written must not swallow this line.
+            file.truncate(begun)
         file.write(msgspec.json.encode(event) + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -2,7 +2,9 @@
 
 import math
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -24,7 +26,7 @@ from models.observation import MESSAGE_TYPES, Millis
 from streams.tuning.labels import Timed
 
 _AT_ONCE = 4096
-# Distinct texts of a history at most, the first of it: four times as many as the finest cut of the card rests on.
+# Distinct texts of a history at most, the last of it: four times as many as the finest cut of the card rests on.
 MOST = 500_000
 # Fewer messages say nothing of what one in a hundred reaches.
 ENOUGH = 1000
@@ -43,6 +45,16 @@ class Scored(Struct, frozen=True):
     since: Millis
     until: Millis
     messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Texts that were scored at once, by their digests."""
+
+    keys: Sequence[bytes]
+    times: Sequence[Millis]
+    scores: npt.NDArray[np.float32]
+    is_hit: npt.NDArray[np.bool_]
 
 
 class Drift(Struct, frozen=True):
@@ -66,17 +78,16 @@ def scored(
     upheld: Mapping[str, Collection[str]] = {},
     progress: Callable[[int], None] = lambda read: None,
 ) -> Scored:
-    """Score what members wrote, each text once: what is repeated a thousand times shows no more than once. At most `MOST`.
+    """Score what members wrote, each text once: what is repeated a thousand times shows no more than once. Of more than
+    `MOST` the last; a word counts at the time of the text.
 
     `upheld`: texts by category that people have found to be of it.
     """
+    kept = deque([_Part((), (), model.score(fold_batch([])), np.zeros((0, len(model.categories)), np.bool_))])
     seen: set[bytes] = set()
-    times: list[Millis] = []
-    parts: list[npt.NDArray[np.float32]] = []
-    words: list[npt.NDArray[np.bool_]] = []
     messages = 0
 
-    def texts() -> Iterable[str]:
+    def texts() -> Iterator[tuple[bytes, str, Millis]]:
         nonlocal messages
         for one, at in observations:
             if at < since or one.type not in MESSAGE_TYPES or (one.sender and one.sender.scope == "robot"):
@@ -88,31 +99,41 @@ def scored(
             key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
             if key not in seen:
                 seen.add(key)
-                times.append(at)
-                yield text
+                yield key, text, at
 
-    columns = {category: place for place, category in enumerate(model.categories)}
-    coming = iter(islice(texts(), MOST))
+    coming = texts()
     while some := list(islice(coming, _AT_ONCE)):
-        batch = fold_batch(some)
-        parts.append(model.score(batch))
-        hit = np.zeros((len(some), len(model.categories)), np.bool_)
-        for place, hits in keywords.find_batch(batch).items():
-            for one in hits:
-                if one.category in columns:
-                    hit[place, columns[one.category]] = True
-        for category in upheld.keys() & columns.keys():
-            hit[:, columns[category]] |= [one in upheld[category] for one in some]
-        words.append(hit)
+        kept.append(_part(model, keywords, some, upheld))
+        while len(seen) - len(kept[0].keys) >= MOST:
+            seen.difference_update(kept.popleft().keys)
         progress(len(some))
-    none = np.zeros((0, len(model.categories)))
+    times = [at for part in kept for at in part.times][-MOST:]
     return Scored(
-        np.concatenate(parts) if parts else none.astype(np.float32),
-        np.concatenate(words) if words else none.astype(np.bool_),
+        np.concatenate([part.scores for part in kept])[-MOST:],
+        np.concatenate([part.is_hit for part in kept])[-MOST:],
         min(times, default=0),
         max(times, default=0),
         messages,
     )
+
+
+def _part(
+    model: Model,
+    keywords: Keywords,
+    some: Iterable[tuple[bytes, str, Millis]],
+    upheld: Mapping[str, Collection[str]],
+) -> _Part:
+    keys, texts, times = zip(*some, strict=True)
+    batch = fold_batch(texts)
+    hit = np.zeros((len(texts), len(model.categories)), np.bool_)
+    columns = {category: place for place, category in enumerate(model.categories)}
+    for place, hits in keywords.find_batch(batch, times.__getitem__).items():
+        for one in hits:
+            if one.category in columns:
+                hit[place, columns[one.category]] = True
+    for category in upheld.keys() & columns.keys():
+        hit[:, columns[category]] |= [one in upheld[category] for one in texts]
+    return _Part(keys, times, model.score(batch), hit)
 
 
 def recounted(model: Model, found: Scored) -> Card:

@@ -1,5 +1,7 @@
 """The tuning loop: labels out of decisions, what guards let through, what is learned, who puts it in force, what is watched."""
 
+import errno
+import gzip
 import json
 import os
 import shutil
@@ -18,7 +20,7 @@ from house import DAY, MINUTE, START, House, a_pack
 from scipy import sparse
 
 from classifiers.folding import fold_batch
-from classifiers.keywords import Keywords, load_lists
+from classifiers.keywords import Keywords, Word, WordList, load_lists
 from classifiers.measure import Classifiers
 from classifiers.trained import train
 from classifiers.trained.card import Quantile, Recent
@@ -26,16 +28,28 @@ from classifiers.trained.evaluate import bins_of, on_file, real_share, wilson
 from classifiers.trained.rows import Rows, read_rows
 from classifiers.trained.serve import NEVER, Model, ModelUnavailable
 from classifiers.trained.teach import _fitted, _Rows, change_of, teach
-from models import Observation, Sender
+from models import GroupRef, Observation, Sender
 from policies.lint import lint
 from streams.cli import main
 from streams.errors import NotFound, WrongUse
 from streams.loading import classifiers_from, model_folder
+from streams.metrics import Metrics
+from streams.service import Service
 from streams.tuning import guards as guards_module
 from streams.tuning import labels as labels_module
 from streams.tuning import registry, scores
 from streams.tuning.guards import guarded, same
-from streams.tuning.labels import Label, decided, labels_of, observations_in, purge, read_labels, texts_of, write_labels
+from streams.tuning.labels import (
+    Label,
+    decided,
+    labels_of,
+    observations_in,
+    person,
+    purge,
+    read_labels,
+    texts_of,
+    write_labels,
+)
 
 GOODS = ("面膜", "茶叶", "脐橙", "车位", "阿胶", "奶茶", "保险", "课程", "手表", "香水")
 TASKS = ("报表", "合同", "台账", "图纸", "发票", "排班", "纪要", "样品", "工单", "巡检")
@@ -190,6 +204,17 @@ def test_a_decision_on_a_sanction_is_one_on_its_findings_and_an_approval_is_none
     assert exported(selling) == [(AD, "ok", "林晓梅")]
 
 
+def test_the_end_of_a_word_that_began_in_another_message_is_no_label(selling):
+    for place, piece in enumerate(("日结兼", "职加我")):
+        message = selling.say(at=place * 2000, kind="text", text=piece)
+    selling.decide(message, "uphold")
+    found = decided(selling.store)
+    assert found.found == []
+    assert found.no_label == {"on words read over several messages": 1}
+    # What was exported of it before is taken back.
+    assert len(found.taken_back) == 1
+
+
 def test_of_an_edited_message_the_words_of_the_edit_are_the_label(selling):
     message = selling.say(kind="text", text="今天两点开例会")
     selling.edit(message, kind="text", text=AD)
@@ -230,6 +255,42 @@ def test_export_leaves_a_file_alone_that_holds_other_things(selling, capsys, mon
     assert code == 2
     assert "2 lines are no labels; mend or remove them, for the file is written anew" in told
     assert path.read_bytes() == b'{"text": "forgot the rest"}\nnotes of mine\n'
+
+
+def test_export_keeps_what_one_person_answered_both_ways(selling, capsys, monkeypatch):
+    path = selling.path.parent / "labels.jsonl"
+    write_labels(path, [a_label("一"), a_label("二", by="何平"), a_label("二", by="何平", says=False)])
+    monkeypatch.setattr("streams.cli.labels._now", lambda: selling.now)
+    main_ok("labels", "export", "--dir", str(selling.path.parent))
+    assert "contradicts line 2" in capsys.readouterr().err
+    assert [json.loads(line)["text"] for line in path.read_bytes().splitlines()] == ["一", "二", "二"]
+    read = read_labels(path, selling.now)
+    assert ([one.text for one in read.labels], len(read.contradicting)) == (["一"], 2)
+
+
+def test_export_leaves_a_file_of_another_user_alone(selling, capsys, monkeypatch):
+    path = selling.path.parent / "labels.jsonl"
+    write_labels(path, [a_label("一")])
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
+    code, told = main_fails(capsys, "labels", "export", "--dir", str(selling.path.parent))
+    assert (code, told.count("\n")) == (2, 1)
+    assert f"{path} belongs to another user (id {path.stat().st_uid}): call this as that one" in told
+
+
+def test_an_export_from_where_no_store_is_makes_no_folder(tmp_path, capsys):
+    assert main_fails(capsys, "labels", "export", "--dir", str(tmp_path / "typo"))[0] == 2
+    assert not (tmp_path / "typo").exists()
+
+
+def test_labels_that_cannot_be_dropped_are_logged(selling, caplog):
+    path = selling.path.parent / "labels.jsonl"
+    write_labels(path, [a_label("旧的文字", until=EARLY)])
+    # A folder in its place: nobody can write that, whatever permissions he has.
+    path.with_name("labels.jsonl.lock").mkdir()
+    service = Service(selling.host, selling.actuator, Metrics(), clock=lambda: selling.now)
+    service._purge_labels()
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "xunqun.service"]
+    assert told == f"labels past their time stay in {path}: errno {errno.EISDIR}"
 
 
 def test_exports_and_a_purge_at_once_forget_nothing(tmp_path):
@@ -288,7 +349,7 @@ def test_what_is_wrong_in_a_file_is_told_line_by_line(tmp_path):
     assert all(len(one) < 300 for one in told.values())
 
 
-def test_of_a_line_longer_than_any_label_only_the_beginning_is_read(tmp_path):
+def test_of_a_line_lure_than_any_label_only_the_beginning_is_read(tmp_path):
     path = tmp_path / "labels.jsonl"
     long = json.dumps({"text": "x" * (30 << 20)}).encode()
     path.write_bytes(long + b"\n" + msgspec.json.encode(a_label("好")) + b"\n" + long)
@@ -351,6 +412,16 @@ def test_nearly_the_same_texts_count_once():
     assert outcome(labels)["once"] == (500, 1)
 
 
+def test_of_nearly_the_same_texts_only_who_labelled_the_chosen_one_is_credited():
+    """Else one reviewer's own words would be learned in the name of two."""
+    lure = "自家新货到了，加微信下单，先到先得，老客户九折，今天下单明天就到"
+    near = [a_label(f"{lure}！", by="何平"), a_label(lure, by="投毒者"), a_label(f"{lure}。", by="何平")]
+    (case,), _ = guards_module._agreed(near)
+    assert (case.text, case.reviewers) == (lure, {"投毒者"})
+    (case,), _ = guards_module._agreed([*near, a_label(f"{lure}！", by="林晓梅")])
+    assert (case.text, case.reviewers) == (f"{lure}！", {"何平", "林晓梅"})
+
+
 def test_one_reviewer_alone_is_not_heard():
     found = guarded(a_team(100, "林晓梅"), {"ads": 1000})
     assert found.lessons == ()
@@ -358,6 +429,9 @@ def test_one_reviewer_alone_is_not_heard():
     assert found.guards[-1].told == "1 reviewer is heard only together with another one"
     # The same name in another spelling is no second person.
     assert guarded(a_team(100, "Lin", " lin ", "ＬＩＮ", "l in\u200b"), {"ads": 1000}).lessons == ()
+    assert {person(f"何{sign}平{sign}") for sign in ("", "\ufe0f", "\u034f", "\u3164", "\U000e0101", "\u200d")} == {
+        "何平"
+    }
     assert len(guarded(a_team(100, "林晓梅", "何平"), {"ads": 1000}).lessons) > 150
 
 
@@ -382,10 +456,45 @@ def test_the_weights_are_bounded():
     assert sum(one.weight for one in guarded(labels, {"ads": 30}).lessons) <= 30 + 1e-6
 
 
+def answered(**given: tuple[int, int]) -> list[Label]:
+    """So many offences and so many normal texts of each reviewer."""
+    labels: list[Label] = []
+    for place, (by, (offences, normal)) in enumerate(given.items()):
+        first = 1000 * place
+        labels += (a_label(text, by=by) for text in lures(first, first + offences))
+        labels += (a_label(text, says=False, by=by) for text in chores(first, first + normal))
+    return labels
+
+
+def test_one_label_more_of_one_reviewer_does_not_silence_a_category():
+    for second in (149, 150, 151):
+        assert len(guarded(answered(甲=(0, 150), 乙=(0, second)), {"ads": 1000}).lessons) == 150 + second
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"甲": (20, 100), "乙": (1, 60)},
+        {"甲": (10, 60), "乙": (0, 100), "丙": (5, 3)},
+        {"甲": (200, 0), "乙": (10, 50)},
+        {"甲": (200, 3), "乙": (40, 200), "丙": (0, 300)},
+    ],
+)
+def test_balance_and_share_hold_together(given):
+    lessons = guarded(answered(**given), {"ads": 1000}).lessons
+    total = sum(one.weight for one in lessons)
+    sides = sorted(sum(one.weight for one in lessons if one.says == says) for says in (1, -1))
+    assert total >= 20 * (1 - 1e-6)
+    assert sides[1] <= max(3 * sides[0], 20) * (1 + 1e-6)
+    for by in given:
+        assert sum(one.weight for one in lessons if one.reviewers == {by}) <= total / 2 * (1 + 1e-6)
+
+
 def test_few_labels_teach_nothing():
     found = guarded(a_team(5, "林晓梅", "何平"), {"ads": 1000})
     assert found.lessons == ()
     assert found.guards[-1].name == "enough"
+    assert found.guards[-1].told == "a category needs labels that weigh 20 together, these weigh 8.0"
 
 
 def test_of_a_flood_of_labels_the_newest_count(monkeypatch):
@@ -528,6 +637,39 @@ def test_rollback_puts_the_one_before_in_force(models):
         registry.roll_back(models, by="何平", why="误报", at=23)
 
 
+def test_rollback_goes_back_from_what_serves(models, base, base_folder, capsys):
+    one, two = versions(models)
+    in_force(models, one)
+    in_force(models, two)
+    (models / two / "card.json").unlink()
+    assert registry.in_force(models).version == one
+    main_ok("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(models))
+    told = capsys.readouterr().out
+    assert told == f"the package's own weights in force from the next start of a process, instead of {one}\n"
+    # What was damaged does not come back with what is made again.
+    assert register(models, base, base_folder, 2) == two
+    assert registry.in_force(models) == registry.InForce(None, None)
+
+
+def test_rollback_says_what_serves_where_the_one_before_is_damaged(models, capsys):
+    one, two = versions(models)
+    in_force(models, one)
+    in_force(models, two)
+    (models / one / "card.json").unlink()
+    main_ok("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(models))
+    told = capsys.readouterr()
+    assert told.out.startswith("the package's own weights in force")
+    assert f"The promoted model {one} cannot be used" in told.err
+    main_ok("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(models))
+    assert registry.in_force(models).trouble is None
+
+
+def test_a_rollback_without_a_registry_makes_none(tmp_path, capsys):
+    command = ("model", "rollback", "--by", "何平", "--why", "误报", "--registry", str(tmp_path / "nosuch"))
+    code, told = main_fails(capsys, *command)
+    assert (code, "nothing is promoted" in told, (tmp_path / "nosuch").exists()) == (1, True, False)
+
+
 def _cut_in_half(folder: Path) -> None:
     path = folder / "weights-0.npy"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -593,6 +735,37 @@ def test_a_line_that_was_not_written_to_its_end_never_happened(models):
     registry.promote(models, two, by="林晓梅", why="好", at=30)
     registry.promote(models, two, by="何平", why="好", at=31)
     assert registry.in_force(models).version == two
+
+
+def test_a_damaged_line_of_the_registry_is_told(models):
+    one, two = versions(models)
+    in_force(models, one)
+    in_force(models, two)
+    registry.roll_back(models, by="何平", why="误报", at=20)
+    path = models / "registry.jsonl"
+    *lines, last = path.read_bytes().splitlines(keepends=True)
+    assert registry.in_force(models) == registry.InForce(one, models / one)
+    path.write_bytes(b"".join([*lines, b"#" + last]))
+    found = registry.in_force(models)
+    assert found.version == two
+    assert f"{path} is damaged in line {len(lines) + 1}: restore the file" in found.trouble
+    # Torn at its end it never happened, and what is decided next stands in a line of its own.
+    path.write_bytes(b"".join([*lines, last[:-9]]))
+    assert registry.in_force(models) == registry.InForce(two, models / two)
+    registry.roll_back(models, by="何平", why="误报", at=21)
+    assert registry.in_force(models) == registry.InForce(one, models / one)
+    # Whole but for its end it did happen.
+    path.write_bytes(path.read_bytes()[:-1])
+    registry.promote(models, two, by="何平", why="再试", at=22)
+    assert registry.in_force(models) == registry.InForce(one, models / one)
+
+
+@pytest.mark.parametrize("shortened", [12, 8])
+def test_a_version_whose_card_was_changed_does_not_serve_under_its_name(models, shortened):
+    one, _ = versions(models)
+    _other_card(models / one)
+    with pytest.raises(ModelUnavailable, match="was changed"):
+        model_folder(one[:shortened], models)
 
 
 @pytest.mark.parametrize("damage", [_cut_in_half, _half_a_card, _impossible_cut, shutil.rmtree])
@@ -690,6 +863,7 @@ def said(*texts: str, **given: object) -> list[tuple[Observation, int]]:
                     "type": "message.created",
                     "id": f"m{n}",
                     "sent_at": START + n,
+                    "group": GroupRef("g"),
                     "sender": Sender("u"),
                     "text": text,
                     **given,
@@ -720,6 +894,26 @@ def test_a_recount_counts_distinct_messages_without_a_hit(base, keywords):
     kept = np.sort(np.delete(found.scores[:, ads], [400, 401, 402, 403, 410]))[::-1]
     assert recent.quantiles[0].score == pytest.approx(kept[len(kept) // 20 - 1])
     assert (recent.since, recent.until) == (START, START + 811)
+
+
+def test_a_word_is_a_hit_while_it_counts(base):
+    text = chores(0, 1)[0]
+    word = Word("样品送检", "样品送检", "strong", starts=START + MINUTE, ends=START + DAY)
+    dated = Keywords([WordList("ads", "试", (word,))])
+    ads = base.categories.index("ads")
+    for at, is_hit in ((START, False), (START + MINUTE, True), (START + DAY, False)):
+        ((one, _),) = said(text)
+        assert scores.scored(base, dated, [(one, at)]).is_hit[:, ads].tolist() == [is_hit]
+
+
+def test_of_more_texts_than_are_looked_at_the_last_count(base, keywords, monkeypatch):
+    monkeypatch.setattr(scores, "_AT_ONCE", 16)
+    everything = said(*chores(0, 100))
+    whole = scores.scored(base, keywords, everything)
+    monkeypatch.setattr(scores, "MOST", 40)
+    found = scores.scored(base, keywords, everything)
+    assert (found.messages, found.since, found.until) == (100, START + 60, START + 99)
+    assert np.array_equal(found.scores, whole.scores[60:])
 
 
 def test_robots_and_what_is_too_old_do_not_count(base, keywords):
@@ -778,7 +972,9 @@ def test_the_real_share_at_a_base_rate():
     share, low, high = real_share(wilson(500, 1000), wilson(10, 10_000), 0.001)
     assert share == pytest.approx(500 / (500 + 999), abs=1e-3)
     assert low < share < high
-    assert real_share(wilson(0, 0), wilson(0, 0), 0.5)[0] == 0.0
+    # Of nothing normal, or of no offence, nothing follows.
+    assert real_share(wilson(5, 5), wilson(0, 0), 0.5) is None
+    assert real_share(wilson(0, 0), wilson(0, 5), 0.5) is None
 
 
 def test_bins_count_texts_by_score():
@@ -796,6 +992,34 @@ def test_an_exported_label_is_normal_for_its_category_alone(base, tmp_path):
     path.write_bytes(path.read_bytes() + b"{}\n")
     with pytest.raises(ValueError, match="line 51"):
         on_file(base, path)
+
+
+def labelled(path: Path, *rows: tuple[str, str]) -> Path:
+    path.write_bytes(b"".join(msgspec.json.encode({"text": text, "label": label}) + b"\n" for text, label in rows))
+    return path
+
+
+def test_a_file_of_offences_alone_says_nothing_of_who_would_be_accused(base, tmp_path):
+    path = labelled(tmp_path / "a.jsonl", *((text, "ads") for text in lures(0, 20)))
+    (ads,) = on_file(base, path)
+    assert (ads.review.positives, ads.accused.positives, ads.real, ads.act_real) == (20, 0, None, None)
+
+
+def test_a_file_of_normal_texts_alone_says_who_would_be_accused(base, tmp_path):
+    path = labelled(
+        tmp_path / "a.jsonl", *((text, "ok") for text in chores(0, 10)), *((one, "normal") for one in chores(10, 20))
+    )
+    found = {one.category: one for one in on_file(base, path)}
+    assert set(found) == set(base.categories)
+    assert (found["ads"].accused.positives, found["ads"].real, found["ads"].auc) == (20, None, None)
+
+
+def test_a_label_that_nobody_knows_is_told_with_its_line(base, tmp_path, capsys):
+    path = labelled(tmp_path / "a.jsonl", ("好", "ok"), ("坏", "add"))
+    with pytest.raises(ValueError, match='line 2: the label "add" is neither ok nor one of abuse, ads,'):
+        on_file(base, path)
+    code, told = main_fails(capsys, "model", "evaluate", str(path))
+    assert (code, told.count("\n")) == (2, 1)
 
 
 # the command line
@@ -840,6 +1064,38 @@ def test_the_week_of_a_team_on_the_command_line(models, base_folder, tmp_path, c
     assert main_fails(capsys, "model", "rollback", "--by", "何平", "--why", "误报", *place)[0] == 1
 
 
+def test_the_same_labels_again_give_the_same_weights(models, tmp_path, capsys):
+    """Else a file that is learned every week would weigh more every week."""
+    one, _ = versions(models)
+    labels = tmp_path / "labels.jsonl"
+    write_labels(labels, a_team(30, "林晓梅", "何平"))
+
+    def learn(model: str) -> tuple[dict, str]:
+        signed = ("--by", "林晓梅", "--why", "本周", "--out", str(models), "--json")
+        main_ok("model", "train", "--labels", str(labels), "--model", model, *signed)
+        told = capsys.readouterr()
+        return json.loads(told.out), told.err
+
+    first, told = learn(one)
+    assert "learned before" not in told
+    assert "the recount of the cuts is dropped" in told
+    again, told = learn(first["version"])
+    assert again["version"] == first["version"]
+    assert f"{first['version']} has learned before: all labels are learned anew on {one}" in told
+    assert "recount" not in told
+    # Compared is what was in force, which has learned most of them by now.
+    write_labels(labels, a_team(40, "林晓梅", "何平"))
+    later = learn(first["version"])[0]["taught"]
+    assert (later["base"], later["before"]) == (one, first["version"])
+    was, found = ({each["of"]: each["before"]["share"] for each in one["effects"]} for one in (first["taught"], later))
+    assert found["upheld, found"] > was["upheld, found"]
+    shutil.rmtree(models / one)
+    command = ("model", "train", "--labels", str(labels), "--model", first["version"], "--by", "a", "--why", "b")
+    code, told = main_fails(capsys, *command, "--out", str(models))
+    assert (code, told.count("\n")) == (2, 1)
+    assert f"learned from labels on top of {one}, which is neither in {models} nor the package's: begin with" in told
+
+
 def test_recount_and_drift_on_the_command_line(models, base, tmp_path, capsys):
     history = tmp_path / "history.jsonl"
     history.write_bytes(
@@ -868,11 +1124,65 @@ def test_recount_and_drift_on_the_command_line(models, base, tmp_path, capsys):
     main_ok(
         "model", "drift", "--registry", str(models), "--model", made["version"], "--history", str(history), "--json"
     )
-    code, told = main_fails(
-        capsys, "model", "recount", "--by", "林晓梅", "--why", "试", *place, "--since", "2026-12-31"
-    )
-    assert code == 1
-    assert "too few" in told
+    few = ("model", "recount", "--by", "林晓梅", "--why", "试", *place, "--since", str(START + 3450))
+    code, told = main_fails(capsys, *few)
+    assert (code, "50 distinct messages are too few" in told) == (1, True)
+
+
+@pytest.mark.parametrize("command", [("drift",), ("recount", "--by", "林晓梅", "--why", "试")])
+def test_a_history_without_any_message_has_not_stood_still(tmp_path, capsys, command):
+    empty = tmp_path / "history.jsonl"
+    empty.write_bytes(b"not an observation\n")
+    code, told = main_fails(capsys, "model", *command, "--model", "shipped", "--history", str(empty))
+    assert (code, told.count("\n")) == (2, 1)
+    assert "there is no message to score" in told
+    assert "--history" in told
+
+
+def test_recount_and_drift_go_by_the_lists_of_the_settings(tmp_path, capsys, monkeypatch):
+    lists, other = tmp_path / "lists", tmp_path / "other"
+    for folder, word in ((lists, "样品送检"), (other, "设备点检")):
+        folder.mkdir()
+        (folder / "ads.yaml").write_text(f"category: ads\nwhy: 试\nstrong: [{word}]\n", "utf-8")
+    history = tmp_path / "history.jsonl"
+    texts = [*chores(0, 100), *(one.replace("样品送检", "设备点检") for one in chores(100, 200))]
+    history.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one, _ in said(*texts)))
+    monkeypatch.setenv("XUNQUN_LISTS", str(lists))
+    for given, kept in (((), 100), (("--lists", str(other)), 100), (("--lists", str(lists), "--lists", str(other)), 0)):
+        place = ("--registry", str(tmp_path / "models"), "--model", "shipped", "--history", str(history), *given)
+        main_ok("model", "recount", "--by", "林晓梅", "--why", "本厂", *place, "--json")
+        recent = json.loads(capsys.readouterr().out)["recent"]
+        assert recent.get("ads", {"normals": 0})["normals"] == kept
+
+
+def _cut_short(content: bytes) -> bytes:
+    return gzip.compress(content)[:-12]
+
+
+def _not_of_its_form(content: bytes) -> bytes:
+    return gzip.compress(content + '{"text": "私密的话"}\n'.encode())
+
+
+def _no_text(content: bytes) -> bytes:
+    return gzip.compress(content + "私密的话\n".encode("gbk"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (_cut_short, "the gzip data is cut short or damaged; make the file again"),
+        (lambda content: b"nothing packed", "the gzip data is cut short or damaged; make the file again"),
+        (_not_of_its_form, "line 2 is no labelled text: Object missing required field `label`"),
+        (_no_text, "line 2 is no labelled text: "),
+    ],
+)
+def test_damaged_data_to_train_from_is_told_in_one_sentence(tmp_path, capsys, damage, sentence):
+    row = {"text": "加我微信", "label": "ok", "source": "tgspam_zh"}
+    (tmp_path / "tgspam_zh.train.jsonl.gz").write_bytes(damage(msgspec.json.encode(row) + b"\n"))
+    command = ("model", "train", "--data", str(tmp_path), "--out", str(tmp_path / "out"))
+    code, told = main_fails(capsys, *command, "--json")
+    assert (code, told.count("\n"), "私密" in told) == (2, 1, False)
+    assert f"tgspam_zh.train.jsonl.gz: {sentence}" in told
 
 
 def test_wrong_use_is_told_in_one_sentence(tmp_path, capsys):
