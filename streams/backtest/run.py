@@ -14,7 +14,7 @@ from msgspec import Struct
 from models import Fleet, Observation, Verdict
 from models.observation import Millis
 from policies.directory import Directory
-from streams.backtest.compare import Compared, Found, Pair, compare, found_in, paired, unknown
+from streams.backtest.compare import Compared, Found, Pair, compare, found_in, paired
 from streams.backtest.history import Lines
 from streams.backtest.sides import Loaded, Side, allowed, load
 from streams.backtest.truth import Truth
@@ -180,8 +180,7 @@ def _compare(folder: Path, truth: Truth, to_label: int) -> tuple[Compared, Label
                 yield pair
 
         pairs = paired(found_by(old), found_by(new))
-        said = unknown if truth.is_empty() else truth.innocent
-        compared = compare(seen(pairs) if innocent else pairs, said, to_label=to_label)
+        compared = compare(seen(pairs) if innocent else pairs, truth.known, to_label=to_label)
     labelled = Labelled(innocent=innocent, old=len(accused[0]), new=len(accused[1])) if innocent else None
     return compared, labelled
 

@@ -9,7 +9,7 @@ import yaml
 
 from models import Evidence, Subject, Verdict, Violation
 from policies.schema import Budget
-from streams.backtest.compare import Found, Sample, compare, found_in, innocents, paired
+from streams.backtest.compare import Found, Known, Sample, compare, found_in, innocents, paired
 from streams.backtest.history import Lines, from_store
 from streams.backtest.report import Limits
 from streams.backtest.sides import Side, side_of
@@ -74,10 +74,34 @@ def test_an_estimate_reaches_as_far_as_nobody_has_looked():
     assert (nobody.expected, nobody.low, nobody.high) == (None, 0.0, 50.0)
     all_of_them = innocents(50, 50, 3)
     assert (all_of_them.expected, all_of_them.low, all_of_them.high) == (3.0, 3.0, 3.0)
-    some = innocents(1000, 100, 10)
+    some = innocents(1000, 100, 10, ticked=100, wrong=10)
     assert some.expected == 100.0
     # Wilson of 10 in 100 is 5.52 % to 17.44 %; of the 900 others, and the ten that are known.
     assert (some.low, some.high) == (59.7, 166.9)
+
+
+def test_only_what_was_drawn_and_ticked_tells_of_the_rest():
+    new = [found(number) for number in range(250)]
+
+    def known(one: Found) -> Known:
+        """Two hundred are labelled offences; of the others nobody has said anything."""
+        return Known(told=False) if int(one.id[2:]) % 5 else Known()
+
+    unticked = compare(paired([], new), known, to_label=20)
+    assert (unticked.newly["automatic"].checked, unticked.newly["automatic"].expected) == (200, None)
+    assert (unticked.newly["automatic"].low, unticked.newly["automatic"].high) == (0.0, 50.0)
+    # People are asked about those that nobody told of, and their answers tell of these.
+    asked = {one.id for one in unticked.to_label}
+    assert [one.id for one in unticked.to_label] == [f"v_{number:04}" for number in range(0, 100, 5)]
+    answered = compare(
+        paired([], new), lambda one: Known(ticked=one.id == "v_0005") if one.id in asked else known(one), to_label=20
+    ).newly["automatic"]
+    # One of twenty, and as many of the thirty others.
+    assert (answered.checked, answered.innocent, answered.expected) == (220, 1, 2.5)
+    assert 1 < answered.low < 2.5 < answered.high < 10
+    # A tick on one that was not drawn is known and tells of no other.
+    chosen = compare(paired([], new), lambda one: Known(ticked=False) if one.id > "v_0100" else Known(), to_label=20)
+    assert (chosen.newly["automatic"].checked, chosen.newly["automatic"].high) == (149, 101.0)
 
 
 def test_what_waits_for_a_person_asks():
@@ -106,13 +130,15 @@ def test_what_people_said_of_a_finding_counts_before_what_its_message_says(tmp_p
     truth = Truth(tmp_path / "truth.db")
     lines = [
         b'{"id":"m1","label":"ads"}', b'{"id":"m3","expected":[]}', b'{"id":"m4","expected":["p-2"]}',
-        b'{"id":"m5","label":["ads"]}', b'{"id":"m6","text":"\\"label\\""}', b'"label" is no JSON',
+        b'{"id":"m5","label":["ads"]}', b'{"id":"m6","text":"\\"label\\""}',
+        b'{"id":"m7","label":"fraud"}', b'"label" is no JSON',
     ]  # fmt: skip
     assert list(truth.noting(lines)) == lines
     assert truth.read(labels) == 2
-    # Overturned; upheld; expected nothing; expected another clause; ads is what it is; nobody has said.
-    said = [truth.innocent(found(number)) for number in range(1, 7)]
-    assert said == [True, False, True, True, False, None]
+    # Overturned; upheld; expected nothing; expected another clause; ads is what it is; nobody has said; guilty of another.
+    said = [truth.known(found(number)) for number in range(1, 8)]
+    assert [one.ticked for one in said] == [True, *[None] * 6]
+    assert [one.told for one in said] == [False, False, True, True, False, None, None]
     assert truth.normal_messages() == 1
     truth.close()
 
