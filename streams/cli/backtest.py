@@ -98,6 +98,10 @@ def backtest(
             asked = _judged_by(asked, pack)
         with _bar(lines.files, quiet=json) as progress:
             found = run(asked, progress, labels=labels or [], to_label=label_sample, texts=text is not False)
+        if not found.new.messages:
+            raise Failure(
+                f"{', '.join(history)}: holds no message that could be judged, in the time that was asked for"
+            )
         held = gates(found, limits)
         if out is not None:
             from streams.backtest.page import render

@@ -389,3 +389,13 @@ def test_wrong_use_is_one_sentence(called, tmp_path, arguments, word):
     assert (code, out) == (2, "")
     assert word in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "more"), [("", ()), ("{broken\n[]\n", ()), (json.dumps(a_line(1, "好")), ("--since", "2099-01-01"))]
+)
+def test_a_history_without_a_message_holds_no_limit(called, tmp_path, text, more):
+    (tmp_path / "h.jsonl").write_text(text, "utf-8")
+    code, out, err = called("--history", "h.jsonl", "--new", "full", "--most-more", 0, "--json", *more)
+    assert (code, out) == (2, "")
+    assert "h.jsonl: holds no message" in err
