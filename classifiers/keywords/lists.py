@@ -69,6 +69,11 @@ class Word(Struct, frozen=True):
             other.starts is None or self.ends is None or other.starts < self.ends
         )
 
+    def covers(self, other: "Word") -> bool:
+        """Whether it counts whenever the other does."""
+        begins = self.starts is None or (other.starts is not None and self.starts <= other.starts)
+        return begins and (self.ends is None or (other.ends is not None and other.ends <= self.ends))
+
 
 class WordList(Struct, frozen=True):
     """The words of one category from one file; `why` says for people what they show.

@@ -201,6 +201,55 @@ def test_what_is_in_force_is_not_taken_again_what_is_in_the_way_is_named(tmp_pat
     ]
 
 
+def test_a_word_is_known_only_for_the_time_in_which_it_counts(tmp_path: Path) -> None:
+    own = (
+        "category: ads\nwhy: x\nweak:\n- {word: 样品甲, since: 2099-01-01}\n- {word: 样品乙, until: 2026-06-30}\n"
+        "- {word: 样品丙, until: 2026-06-30}\n- {word: 样品丁, until: 2026-06-30}\n"
+    )
+    other = "category: ads\nwhy: x\nweak: [{word: 样品戊, until: 2026-06-30}]\n"
+    offered = [
+        Offered("样品甲", 1),
+        Offered("样品甲", 2, since="2026-01-01", until="2026-12-31"),
+        Offered("样品乙", 3),
+        Offered("样品丙", 4, until="2026-03-31"),
+        Offered("样品丁", 5, since="2026-07-01"),
+        Offered("样品戊", 6),
+        Offered("样品己", 7, since="2026-01-01", until="2026-03-31"),
+        Offered("样品己", 8, since="2026-09-01", until="2026-10-31"),
+        Offered("样品己", 9, since="2026-10-01", until="2026-12-31"),
+    ]
+    found = sifted(offered, tmp_path, own, other)
+    assert [(word.text, word.since) for word in found.words] == [
+        ("样品丁", "2026-07-01"), ("样品戊", "2026-01-01"), ("样品己", "2026-01-01"), ("样品己", "2026-09-01"),
+    ]  # fmt: skip
+    assert (found.twice, found.known) == (1, 1)
+    assert [(one.line, one.why.replace(str(tmp_path), "")) for one in found.left_out] == [
+        (9, "stands in line 8 already from 2026-09-01 until 2026-10-31: give it times that do not overlap"),
+        (
+            1,
+            "stands in /own/ads.yaml already from 2099-01-01: expire it there first, or offer it for a time beside that",
+        ),
+        (
+            3,
+            "stands in /own/ads.yaml already until 2026-06-30: expire it there first, or offer it for a time beside that",
+        ),
+    ]
+
+
+def test_two_terms_of_a_word_are_imported_and_a_word_that_ends_is_extended(
+    tmp_path: Path, xunqun: Xunqun, history: Path
+):
+    table = "word,since,until\n样品甲,2026-01-01,2026-03-31\n样品甲,2026-09-01,2099-12-31\n"
+    imported(xunqun, written(tmp_path / "w.csv", table), history, "--force", "--yes")
+    file = tmp_path / "lists" / "ads.yaml"
+    assert [word.since for word in read_list(file).words] == ["2026-01-01", "2026-09-01"]
+    code, _, err = xunqun("add", "样品甲", *ASKED)
+    assert (code, "from 2026-09-01 until 2099-12-31: expire it there first" in " ".join(err.split())) == (2, True)
+    assert xunqun("expire", "样品甲", "--category", "ads", "--by", "李强", "--at", "2026-10-31")[0] == 0
+    assert xunqun("add", "样品甲", *ASKED, "--since", "2026-11-01")[0] == 0
+    assert [word.until for word in read_list(file).words] == ["2026-03-31", "2026-10-31", ""]
+
+
 # What it would hit
 
 
@@ -449,7 +498,7 @@ def test_a_word_that_never_counted_goes_when_it_expires(tmp_path: Path, xunqun: 
 
 def test_an_expired_word_comes_back_with_a_second_term(tmp_path: Path, xunqun: Xunqun) -> None:
     xunqun("add", "样品甲", *ASKED, "--since", "2020-01-01", "--until", "2020-06-30")
-    assert xunqun("add", "样品甲", *ASKED, "--since", "2020-06-30")[0] == 1
+    assert xunqun("add", "样品甲", *ASKED, "--since", "2020-06-30")[0] == 2
     assert xunqun("add", "样品甲", *ASKED, "--since", "2021-01-01", "--strength", "strong")[0] == 0
     keywords = Keywords([read_list(tmp_path / "lists" / "ads.yaml")])
     days = ("2020-06-30", "2020-07-01", "2021-01-01")
