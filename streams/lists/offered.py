@@ -61,17 +61,18 @@ def read_offered(path: Path) -> list[Offered]:
 
     UTF-8, with or without BOM, UTF-16 with it, or GB18030. LoadError where it cannot be used as a whole.
     """
+    suffix = path.suffix.lower()
     try:
         if path.stat().st_size > MOST_BYTES:
             raise LoadError(f"{path}: is larger than {MOST_BYTES >> 20} MB; offer the part that you have looked at")
-        if path.suffix in (".yaml", ".yml"):
+        if suffix in (".yaml", ".yml"):
             return _of_list(read_list(path, anywhere=True))
         text = _decoded(path.read_bytes(), path)
     except ListError as error:
         raise LoadError(f"the list cannot be used:\n{error}") from error
     except OSError as error:
         raise LoadError(f"{path}: the file cannot be read: {error.strerror}") from error
-    found = list(_of_table(text, path) if path.suffix in (".csv", ".tsv") else _of_lines(text))
+    found = list(_of_table(text, path) if suffix in (".csv", ".tsv") else _of_lines(text))
     if not found:
         raise LoadError(f"{path}: holds no word; write one a line")
     if len(found) > MOST_WORDS:
@@ -108,7 +109,9 @@ def _of_lines(text: str) -> Iterator[Offered]:
 
 
 def _of_table(text: str, path: Path) -> Iterator[Offered]:
-    rows = csv.reader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ",")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    # Not strict, what follows a quotation mark that is not closed would be one long word.
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         names = [_COLUMNS.get(name.strip().lower(), "") for name in next(rows, [])]
         if names.count("word") != 1:

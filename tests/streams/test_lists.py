@@ -87,6 +87,10 @@ THEN = ("--since", "2020-01-01")
         ("w.csv", "词语,备注\n样品甲,x\n样品乙,\n,空\n".encode("gb18030")),
         ("w.tsv", "why\tWord\n\t样品甲\n\t样品乙\n".encode()),
         ("w.yaml", "category: ads\nwhy: x\nweak: [样品甲, {word: 样品乙}]\n".encode()),
+        ("W.CSV", "word,why\n样品甲,x\n样品乙,\n".encode()),
+        ("W.TSV", "why\tword\nx\t样品甲\n\t样品乙\n".encode()),
+        ("W.YML", "category: ads\nwhy: x\nweak: [样品甲, 样品乙]\n".encode()),
+        ("w.csv", 'word,why\r\n"样品甲","a, ""b"""\r\n样品乙,x\r\n'.encode()),
     ],
 )
 def test_words_are_read_from_what_teams_have(tmp_path: Path, name: str, content: bytes) -> None:
@@ -113,6 +117,8 @@ def test_a_table_may_say_more_of_each_word(tmp_path: Path) -> None:
         ("w.csv", "甲,乙\n样品甲,x\n", "has to name the columns"),
         ("w.csv", b"", "has to name the columns"),
         ("w.csv", "word\n" + '"' + "样品" * 80_000, "look for a quotation mark that is not closed"),
+        ("w.csv", 'word,why\n样品甲,x\n"样品乙,x\n样品丙,x\n', "look for a quotation mark that is not closed"),
+        ("w.csv", 'word,why\n"样品甲"x,x\n', "look for a quotation mark that is not closed"),
         ("w.yaml", "category: ads\nwhy: x\nweak: [甲]\n", ':3:8: "甲" is too short'),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 60 else "",
