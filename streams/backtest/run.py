@@ -196,7 +196,7 @@ def texts_of(lines: Lines, wanted: Collection[Found]) -> dict[tuple[str, Millis]
             if named.id not in ids and (named.edit_of is None or named.edit_of.id not in ids):
                 continue
             seen = decode_observation(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, Unusable):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unusable):
             continue
         arrived = seen.received_at if seen.received_at is not None else seen.sent_at
         key = (seen.origin_id, seen.group_time(arrived))

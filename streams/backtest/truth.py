@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from streams.backtest.compare import Found, Known
 from streams.errors import LoadError
+from streams.topics import Unusable, decode_observation
 
 # What a line of history may say of itself: `label` a category or "normal", `expected` clauses or categories.
 _MARKS = (b'"label"', b'"expected"')
@@ -18,7 +19,6 @@ _LONGEST_LABEL = 1 << 20
 
 
 class _Labelled(Struct):
-    id: str
     label: str | list[str] | None = None
     expected: str | list[str] | None = None
 
@@ -63,15 +63,15 @@ class Truth:
 
     def _note(self, line: bytes) -> None:
         try:
-            seen = _LABELLED.decode(line)
-        except msgspec.MsgspecError:
+            labelled, seen = _LABELLED.decode(line), decode_observation(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unusable):
             return
-        said = seen.expected if seen.expected is not None else seen.label
-        if said is None:
+        said = labelled.expected if labelled.expected is not None else labelled.label
+        if said is None or not seen.is_message:
             return
         guilty = [one for one in ([said] if isinstance(said, str) else said) if one.lower() not in _NORMAL]
         # An edit or a second delivery says nothing new of the message.
-        self._db.execute("INSERT OR IGNORE INTO labelled VALUES (?, ?)", (seen.id, "\n".join(guilty)))
+        self._db.execute("INSERT OR IGNORE INTO labelled VALUES (?, ?)", (seen.origin_id, "\n".join(guilty)))
 
     def read(self, path: Path) -> int:
         """Take a file of labels, JSONL; how many. LoadError names the line that cannot be used. The last word counts."""
@@ -124,7 +124,7 @@ def _read_label(path: Path, number: int, line: bytes) -> tuple[str, str, bool]:
     """What it is on, what that is guilty of, and whether it is a tick."""
     try:
         said = _LABEL.decode(line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LoadError(f"{path}:{number}: not a label: {str(error)[:120]}") from error
     named = said.violation_id or said.observation_id or (said.on.id if said.on else None)
     if named is None:

@@ -575,7 +575,7 @@ def _texts(path: Path, category: str | None) -> list[str]:
         for number, line in enumerate(lines, start=1):
             try:
                 rows.append(msgspec.json.decode(line, type=_Row))
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise Failure(f"{path}: line {number} is no object with a text and, if you like, a label") from error
     labels = {one.label for one in rows if one.label is not None}
     if category is not None and labels:

@@ -21,6 +21,13 @@ START = 1_794_963_600_000
 TEXTS = Path(__file__).parents[2] / "classifiers" / "trained" / "texts"
 
 
+# Each of them breaks a reader in another way.
+HOSTILE = (
+    b'{"id":"m1","label":"normal","edit_of":' + b"[" * 100_000, b'{"id":"m1\xff","label":"normal"}',
+    b'{"id":"x","label":' + b'["' * 10, b'{"id":"y","edit_of":' + b'{"edit_of":' * 20_000 + b'"label"',
+)  # fmt: skip
+
+
 def found(number, *, clause="p-1", group="g1", outcome="automatic", message="") -> Found:
     return Found(
         id=f"v_{number:04}", pack="p", clause=clause, category="ads", group_id=group, outcome=outcome, at=START,
@@ -129,10 +136,14 @@ def test_what_people_said_of_a_finding_counts_before_what_its_message_says(tmp_p
     )
     truth = Truth(tmp_path / "truth.db")
     lines = [
-        b'{"id":"m1","label":"ads"}', b'{"id":"m3","expected":[]}', b'{"id":"m4","expected":["p-2"]}',
-        b'{"id":"m5","label":["ads"]}', b'{"id":"m6","text":"\\"label\\""}',
-        b'{"id":"m7","label":"fraud"}', b'"label" is no JSON',
-    ]  # fmt: skip
+        json.dumps(one).encode()
+        for one in (
+            a_line(1, "", label="ads"), a_line(3, "", expected=[]), a_line(4, "", expected=["p-2"]),
+            a_line(5, "", label=["ads"]), a_line(6, '"label"'), a_line(7, "", label="fraud"),
+            a_line(10, "", label="normal", type="message.edited", edit_of={"id": "m5"}),
+            a_line(8, "", label="normal", type="member.joined"), {"id": "m9", "label": "normal"},
+        )
+    ] + [b'"label" is no JSON', *HOSTILE]  # fmt: skip
     assert list(truth.noting(lines)) == lines
     assert truth.read(labels) == 2
     # Overturned; upheld; expected nothing; expected another clause; ads is what it is; nobody has said; guilty of another.
@@ -143,10 +154,12 @@ def test_what_people_said_of_a_finding_counts_before_what_its_message_says(tmp_p
     truth.close()
 
 
-@pytest.mark.parametrize("line", ["{", '{"outcome":"overturn"}', '{"violation_id":"v_1","outcome":"innocent"}'])
+@pytest.mark.parametrize(
+    "line", [b"{", b'{"outcome":"overturn"}', b'{"violation_id":"v_1","outcome":"innocent"}', *HOSTILE]
+)
 def test_a_label_that_cannot_be_used_is_named_with_its_line(tmp_path, line):
     path = tmp_path / "labels.jsonl"
-    path.write_text(f"\n{line}\n", "utf-8")
+    path.write_bytes(b"\n" + line + b"\n")
     truth = Truth(tmp_path / "truth.db")
     with pytest.raises(LoadError, match=re.escape(f"{path}:2: ")):
         truth.read(path)
@@ -389,6 +402,17 @@ def test_wrong_use_is_one_sentence(called, tmp_path, arguments, word):
     assert (code, out) == (2, "")
     assert word in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_hostile_lines_are_dead_letters(called, history, tmp_path):
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_bytes(b"\n".join([*HOSTILE, history.read_bytes(), *HOSTILE]))
+    word = a_list(tmp_path / "ads.yaml", "样机")
+    code, out, err = called("--history", damaged, "--new", word, "--json")
+    assert code == 0, err
+    seen = json.loads(out)
+    assert (seen["history"]["messages"], seen["history"]["dead_letters"]) == (50, 2 * len(HOSTILE))
+    assert (seen["total"]["more"], seen["innocents"]["labelled"]["innocent"]) == (10, 1)
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,8 @@ def test_a_category_that_no_clause_reads_is_told(tmp_path: Path, xunqun: Xunqun,
             2,
         ),
         (("suggest", "--offences", "w.txt", "--normal", "h.jsonl", "--category", "ads"), "line 1 is no object", 2),
+        (("suggest", "--offences", "deep.txt", "--normal", "h.jsonl", "--category", "ads"), "line 1 is no object", 2),
+        (("suggest", "--offences", "bytes.txt", "--normal", "h.jsonl", "--category", "ads"), "line 1 is no object", 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
@@ -373,6 +375,8 @@ def test_wrong_use_is_told_in_a_sentence(
 ) -> None:
     written(tmp_path / "w.txt", "样品甲\n")
     written(tmp_path / "short.txt", "甲\n")
+    written(tmp_path / "deep.txt", '{"x": ' + "[" * 100_000)
+    written(tmp_path / "bytes.txt", b'{"text": "\xff"}')
     written(tmp_path / "h.jsonl", '{"text": "今天两点开例会"}\n')
     ended, _, err = xunqun(*arguments)
     assert ended == code
