@@ -106,13 +106,13 @@ def backtest(
             # Spawned: a forked process would begin with the threads of this one.
             ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other,
         ):
+            for one in labels:
+                truth.read(one)
             before = other.submit(_judge_alone, asked, folder / "old.db")
             rest_collector()
             lines = truth.noting(asked.lines.read(progress))
             after = judge(new, asked.fleet, lines, folder / "new.db", asked.until)
             judged = before.result(), after
-            for one in labels:
-                truth.read(one)
             compared, labelled = _compare(folder, truth, to_label)
         wanted = [one for pair in (*compared.more, *compared.fewer, *compared.changed) for one in pair if one]
         return Backtest(

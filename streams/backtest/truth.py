@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
 
+from models.decision import DecisionOutcome
 from streams.backtest.compare import Found, Known
 from streams.errors import LoadError
 from streams.topics import Unusable, decode_observation
@@ -16,6 +17,8 @@ from streams.topics import Unusable, decode_observation
 _MARKS = (b'"label"', b'"expected"')
 _NORMAL = frozenset({"normal", "innocent", "clean", "ham", "none", ""})
 _LONGEST_LABEL = 1 << 20
+# What people decide of sanctions, actions and tasks says nothing of who is innocent.
+_OTHER_OUTCOMES = frozenset(get_args(DecisionOutcome)) - {"uphold", "overturn"}
 
 
 class _Labelled(Struct):
@@ -25,6 +28,7 @@ class _Labelled(Struct):
 
 class _On(Struct):
     id: str
+    kind: str = "verdict"
 
 
 class _Label(Struct):
@@ -74,15 +78,18 @@ class Truth:
         self._db.execute("INSERT OR IGNORE INTO labelled VALUES (?, ?)", (seen.origin_id, "\n".join(guilty)))
 
     def read(self, path: Path) -> int:
-        """Take a file of labels, JSONL; how many. LoadError names the line that cannot be used. The last word counts."""
+        """Take a file of labels, JSONL; how many. LoadError names the line that cannot be used. The last word counts.
+
+        Decisions that say of no finding or message whether it is innocent are passed over.
+        """
         count = 0
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
-                told = _read_label(path, number, line[:_LONGEST_LABEL])
-                self._db.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", told)
-                count += 1
+                if told := _read_label(path, number, line[:_LONGEST_LABEL]):
+                    self._db.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", told)
+                    count += 1
         self._db.commit()
         return count
 
@@ -120,8 +127,8 @@ def _acquits(guilty: list[str], found: Found) -> bool | None:
     return True if named_clauses else None
 
 
-def _read_label(path: Path, number: int, line: bytes) -> tuple[str, str, bool]:
-    """What it is on, what that is guilty of, and whether it is a tick."""
+def _read_label(path: Path, number: int, line: bytes) -> tuple[str, str, bool] | None:
+    """What it is on, what that is guilty of, and whether it is a tick; None for a decision on something else."""
     try:
         said = _LABEL.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -129,6 +136,8 @@ def _read_label(path: Path, number: int, line: bytes) -> tuple[str, str, bool]:
     named = said.violation_id or said.observation_id or (said.on.id if said.on else None)
     if named is None:
         raise LoadError(f"{path}:{number}: a label names what it is on: violation_id, observation_id, or on: {{id}}")
+    if said.on and (said.on.kind != "verdict" or said.outcome in _OTHER_OUTCOMES):
+        return None
     if said.outcome not in ("overturn", "uphold"):
         raise LoadError(f'{path}:{number}: outcome "{said.outcome}": write uphold (guilty) or overturn (innocent)')
     return named, "" if said.outcome == "overturn" else "*", said.violation_id is not None

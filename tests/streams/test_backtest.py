@@ -154,6 +154,31 @@ def test_what_people_said_of_a_finding_counts_before_what_its_message_says(tmp_p
     truth.close()
 
 
+def test_decisions_are_taken_as_they_are(tmp_path):
+    """Only those on findings and messages say who is innocent."""
+    decisions = tmp_path / "decisions.jsonl"
+    lines = [
+        {"on": {"kind": kind, "id": name}, "outcome": outcome, "by": "林晓梅", "reason": "看过"}
+        for kind, name, outcome in (
+            ("verdict", "m1", "overturn"), ("verdict", "v_0002", "uphold"), ("campaign", "m3", "overturn"),
+            ("appeal", "m4", "uphold"), ("sanction", "m5", "approve"), ("sanction", "m6", "refuse"), ("task", "m7", "done"),
+        )
+    ]  # fmt: skip
+    decisions.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    truth = Truth(tmp_path / "truth.db")
+    assert truth.read(decisions) == 2
+    assert [truth.known(found(number)).told for number in range(1, 8)] == [True, False, *[None] * 5]
+    truth.close()
+
+
+def test_labels_are_read_before_anything_is_judged(called, history, tmp_path, monkeypatch):
+    monkeypatch.setattr("streams.backtest.run.judge", None)
+    (tmp_path / "labels.jsonl").write_text('{"violation_id":"v_1","outcome":"innocent"}', "utf-8")
+    word = a_list(tmp_path / "ads.yaml", "样机")
+    code, _, err = called("--history", history, "--new", word, "--labels", "labels.jsonl")
+    assert (code, "labels.jsonl:1: " in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "line", [b"{", b'{"outcome":"overturn"}', b'{"violation_id":"v_1","outcome":"innocent"}', *HOSTILE]
 )
