@@ -328,7 +328,9 @@ class _History:
         }
         if category in CONTEXT:
             return lambda strength: None
-        return lambda strength: None if strength == "allow" else self._given or shares[strength]
+        if self._given is not None:
+            shares = dict.fromkeys(shares, self._given)
+        return lambda strength: shares.get(strength)
 
     def read_by(self, category: str) -> tuple[str, ...]:
         """The packs of the history in which something depends on the category."""

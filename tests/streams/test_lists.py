@@ -312,6 +312,17 @@ def test_the_budget_is_the_pack_s_by_strength(tmp_path: Path, xunqun: Xunqun, hi
     assert {one["word"]: one["over"] for one in found["words"]} == {"样品甲": True, "到货": True, "开例会": False}
 
 
+def test_a_budget_of_nothing_allows_nothing(tmp_path: Path, xunqun: Xunqun, history: Path) -> None:
+    # Once in a thousand messages is what the pack's budget allows.
+    file = written(tmp_path / "w.csv", "word,strength\n请看,weak\n样品乙,weak\n开例会,allow\n")
+    found = imported(xunqun, file, history, "--budget", "0")
+    assert {one["word"]: (one["hits"] > 0, one["over"]) for one in found["words"]} == {
+        "请看": (True, True),
+        "样品乙": (False, False),
+        "开例会": (True, False),
+    }
+
+
 def test_an_allow_word_frees_messages(tmp_path: Path, xunqun: Xunqun, history: Path) -> None:
     written(tmp_path / "lists" / "ads.yaml", "category: ads\nwhy: x\nstrong: [样品甲, 盘点开始]\n")
     file = written(tmp_path / "w.txt", "样品甲到货\n盘点开始了没\n")
