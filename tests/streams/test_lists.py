@@ -439,6 +439,22 @@ def test_import_adds_to_a_list_and_keeps_its_words_and_its_first_comment(
     assert (tmp_path / "lists" / ".versions" / "00001-ads.yaml").read_text("utf-8") == former
 
 
+def test_an_added_word_does_not_end_with_the_words_of_before(tmp_path: Path, xunqun: Xunqun) -> None:
+    head = "category: ads\nwhy: x\nby: 李强\nsince: 2020-01-01\nuntil: 2020-06-30\n"
+    file = written(tmp_path / "lists" / "ads.yaml", head + "weak: [样品甲, {word: 样品乙, until: 2020-03-31}]\n")
+    before = read_list(file)
+    assert xunqun("add", "样品丙", *ASKED, "--since", "2026-01-01", "--until", "2026-12-31")[0] == 0
+    assert read_list(file).until == "2020-06-30"
+    assert xunqun("add", "样品丁", *ASKED, "--since", "2026-01-01")[0] == 0
+    after = read_list(file)
+    words = {word.text: word for word in after.words}
+    assert (words["样品丁"].until, words["样品丁"].ends) == ("", None)
+    assert words["样品丙"].until == "2026-12-31"
+    for word in before.words:
+        assert after.said(words[word.text]) == before.said(word)
+        assert (words[word.text].starts, words[word.text].ends) == (word.starts, word.ends)
+
+
 def test_add_expire_and_undo_leave_a_line_each_and_undo_goes_back_step_by_step(tmp_path: Path, xunqun: Xunqun) -> None:
     path = tmp_path / "lists" / "ads.yaml"
     assert xunqun("add", "样品甲", *ASKED, *THEN)[0] == 0
