@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from classifiers.code_points import joined
 from classifiers.folding.table import DROP, EXPAND, SPACE, table
-from classifiers.pieces import Pieces
+from classifiers.pieces import BeheldPieces, Pieces
 from models.observation import Millis
 
 # Windows longer than this cannot be measured; a start reads the log back this far to fill them again.
@@ -306,7 +306,7 @@ class Beheld(Windows):
     def __init__(self, owned: Windows) -> None:
         super().__init__()
         self._owned = owned
-        self.pieces = owned.pieces
+        self.pieces = BeheldPieces(owned.pieces)
 
     def of(self, group_key: str, sender: str) -> Recent:
         """As the owner has them. The newest message is among them: to enter it again changes nothing."""

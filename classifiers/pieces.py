@@ -72,15 +72,12 @@ class Pieces:
         entries = senders.setdefault(sender, [])
         self._groups.move_to_end(group_key)
         senders.move_to_end(sender)
-        place = next((i for i, one in enumerate(entries) if one[1] == observation_id), None)
+        place = _place(entries, observation_id)
         if place is None:
             place = len(entries)
             entries.append((sent_at, observation_id, text))
             self._size += 1
-        first = place
-        while first and place - first < MOST_JOINED - 1 and _is_close(entries[first - 1], entries[first]):
-            first -= 1
-        before = [one[2] for one in entries[first:place]]
+        before = _before(entries, place)
         self._forget(senders, entries, sent_at)
         return before
 
@@ -100,6 +97,33 @@ class Pieces:
                 self._size -= len(oldest.popitem(last=False)[1])
             if not oldest:
                 del self._groups[key]
+
+
+class BeheldPieces(Pieces):
+    """Pieces as they stand, for who judges once more what their owner has judged: none is entered, moved or forgotten."""
+
+    def __init__(self, owned: Pieces) -> None:
+        super().__init__()
+        self._owned = owned
+
+    def enter(self, group_key: str, sender: str, sent_at: Millis, observation_id: str, text: str) -> Sequence[str]:
+        """What a piece goes on from; nothing where the owner has forgotten it."""
+        senders = self._owned._groups.get(group_key)
+        entries = senders.get(sender, []) if senders is not None else []
+        place = _place(entries, observation_id)
+        return () if place is None else _before(entries, place)
+
+
+def _place(entries: Sequence[_Entry], observation_id: str) -> int | None:
+    return next((i for i, one in enumerate(entries) if one[1] == observation_id), None)
+
+
+def _before(entries: Sequence[_Entry], place: int) -> list[str]:
+    """The texts that the one at a place goes on from."""
+    first = place
+    while first and place - first < MOST_JOINED - 1 and _is_close(entries[first - 1], entries[first]):
+        first -= 1
+    return [one[2] for one in entries[first:place]]
 
 
 def _is_close(one: _Entry, other: _Entry) -> bool:

@@ -39,6 +39,8 @@ _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 _DATE_HINT = "write a day such as 2026-12-31, or a time with its zone such as 2026-12-31T18:00+08:00"
 # Stands in a word for a few characters of the same sentence: 转让…车位 is found in 转让一个地下车位.
 GAP = "…"
+# With each one more, looking for a word takes up to nine times as long, in a message that was written for that.
+MOST_GAPS = 3
 
 
 class Word(Struct, frozen=True):
@@ -68,6 +70,11 @@ class Word(Struct, frozen=True):
         return (self.starts is None or other.ends is None or self.starts < other.ends) and (
             other.starts is None or self.ends is None or other.starts < self.ends
         )
+
+    def covers(self, other: "Word") -> bool:
+        """Whether it counts whenever the other does."""
+        begins = self.starts is None or (other.starts is not None and self.starts <= other.starts)
+        return begins and (self.ends is None or (other.ends is not None and other.ends <= self.ends))
 
 
 class WordList(Struct, frozen=True):
@@ -377,4 +384,6 @@ def unfit(text: str, folded: str) -> tuple[str, str] | None:
         return f'"{text}" is too short: it would be looked for as "{folded}"', "give a longer word"
     if not all(folded.split(GAP)):
         return f'"{text}" has a gap with nothing beside it', f"write words around each {GAP}"
+    if folded.count(GAP) > MOST_GAPS:
+        return f'"{text}" has more than {MOST_GAPS} gaps', "leave parts out, or make two words of it"
     return None

@@ -70,11 +70,11 @@ class Gather:
             elif one.likeness and (found := self._enter(one.likeness, record.key)):
                 self._untold[found] = record
         effects = Effects()
-        for found, record in self._untold.items():
+        untold, self._untold = self._untold, {}
+        for found, record in untold.items():
             campaign, at = self._campaigns[found], record.appended_at
             effects.records.append((LIKENESSES, campaign.group_key, Gathered(campaign=campaign), at))
             effects.records.append((ACTIONS, campaign.group_key, Planned(review=_review(campaign)), at))
-        self._untold.clear()
         return effects
 
     def rewind(self, records: Sequence[Record]) -> None:
@@ -169,8 +169,13 @@ class Gather:
             self._sample_of[self._next_sample] = new.id
             self._next_sample = (self._next_sample + 1) % (_MOST_CAMPAIGNS * _MOST_SAMPLES)
         if len(self._campaigns) > _MOST_CAMPAIGNS:
-            del self._campaigns[min(self._campaigns.values(), key=lambda one: (one.last_at, one.id)).id]
+            self._forget_oldest(but=new)
         return new.id
+
+    def _forget_oldest(self, *, but: Campaign) -> None:
+        oldest = min((one for one in self._campaigns.values() if one is not but), key=lambda one: (one.last_at, one.id))
+        del self._campaigns[oldest.id]
+        self._untold.pop(oldest.id, None)
 
 
 class _Memory:

@@ -17,8 +17,14 @@ from models.observation import Millis
 # It counts by itself, or a person is asked.
 Outcome = Literal["automatic", "asks"]
 EXAMPLES = 20
-# Whether nobody is guilty of what was found; None where nobody has said.
-Innocent = Callable[["Found"], bool | None]
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """Whether nobody is guilty of what was found, None where nobody has said: as its message or a decision tells, and as
+    somebody ticked on the list of a page."""
+
+    told: bool | None = None
+    ticked: bool | None = None
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -108,8 +114,8 @@ class Tally(Struct):
 class Innocents(Struct, frozen=True, kw_only=True):
     """Of `of` findings `checked` were looked at by people or labelled, and `innocent` of these accuse somebody wrongly.
 
-    `expected` of all, between `low` and `high` with 95 % certainty (Wilson, of those not looked at); without anybody
-    having looked nothing is known, and they reach from none to all.
+    `expected` of all, between `low` and `high` with 95 % certainty: what was ticked of the drawn ones is projected on those
+    not looked at (Wilson). Where nothing was ticked nothing is known of these, and they reach from none to all.
     """
 
     of: int
@@ -120,16 +126,20 @@ class Innocents(Struct, frozen=True, kw_only=True):
     high: float
 
 
-def innocents(of: int, checked: int, innocent: int) -> Innocents:
-    """Estimate how many of all findings hit innocents from those that were checked, which are taken for a fair sample."""
-    low, high = interval(innocent, checked)
+def innocents(of: int, checked: int, innocent: int, *, ticked: int = 0, wrong: int = 0) -> Innocents:
+    """Estimate how many of all findings hit innocents.
+
+    Of those that were checked `ticked` were drawn at random, and `wrong` of these hit innocents: they alone are a fair sample.
+    """
+    low, high = interval(wrong, ticked)
     rest = of - checked
+    known = ticked or not rest
     return Innocents(
         of=of,
         checked=checked,
         innocent=innocent,
-        expected=round(innocent / checked * of, 1) if checked else (0.0 if not of else None),
         # What was looked at is known; only the rest is estimated.
+        expected=round(innocent + (wrong / ticked * rest if rest else 0), 1) if known else None,
         low=round(innocent + low * rest, 1),
         high=round(innocent + high * rest, 1),
     )
@@ -183,16 +193,16 @@ class Compared(Struct, kw_only=True):
     more: tuple[Pair, ...]
     fewer: tuple[Pair, ...]
     changed: tuple[Pair, ...]
-    # New findings to be looked at, drawn at random: those with the smallest ids.
+    # New findings to be looked at, drawn at random from those that nobody told of: the ones with the smallest ids.
     to_label: tuple[Found, ...]
 
 
-def unknown(found: Found) -> bool | None:
+def nothing(found: Found) -> Known:
     """What is known where nobody has said anything."""
-    return None
+    return Known()
 
 
-def compare(pairs: Iterable[Pair], innocent: Innocent = unknown, *, to_label: int = 0) -> Compared:
+def compare(pairs: Iterable[Pair], known: Callable[[Found], Known] = nothing, *, to_label: int = 0) -> Compared:
     """Count what differs and take examples; in memory that is bounded by clauses and groups."""
     total = Tally()
     outcomes: dict[str, Tally] = {"automatic": Tally(), "asks": Tally()}
@@ -214,11 +224,13 @@ def compare(pairs: Iterable[Pair], innocent: Innocent = unknown, *, to_label: in
                 counted.add(before, after)
                 categories[one.category, outcome].add(before, after)
         if new is not None and (old is None or old.outcome != new.outcome == "automatic"):
-            checks[new.outcome].add(innocent(new))
-            if len(drawn) < to_label:
+            said = known(new)
+            asked = said.told is None and len(drawn) < to_label
+            if asked:
                 drawn.append(new)
+            checks[new.outcome].add(said, asked=asked)
         if _if(old, "automatic") and not _if(new, "automatic"):
-            checks["spared"].add(innocent(one))
+            checks["spared"].add(known(one))
         if old is None or new is None:
             (more if old is None else fewer).offer(one, pair)
         elif old.outcome != new.outcome:
@@ -244,12 +256,17 @@ def _if(found: Found | None, outcome: str) -> Found | None:
 
 class _Checks:
     def __init__(self) -> None:
-        self.of = self.checked = self.innocent = 0
+        self.of = self.checked = self.innocent = self.ticked = self.wrong = 0
 
-    def add(self, innocent: bool | None) -> None:
+    def add(self, known: Known, *, asked: bool = False) -> None:
+        """Count one; `asked` if it was drawn, to be looked at."""
+        innocent = known.told if known.ticked is None else known.ticked
         self.of += 1
         self.checked += innocent is not None
         self.innocent += bool(innocent)
+        if asked:
+            self.ticked += known.ticked is not None
+            self.wrong += bool(known.ticked)
 
     def estimate(self) -> Innocents:
-        return innocents(self.of, self.checked, self.innocent)
+        return innocents(self.of, self.checked, self.innocent, ticked=self.ticked, wrong=self.wrong)

@@ -175,10 +175,15 @@ def innocents_told(compared: Compared) -> list[str]:
     ):
         if not one.of:
             told.append(f"{what}: none")
-        elif one.expected is None:
+        elif not one.checked:
             told.append(f"{what}: {one.of}, and nobody has looked at any of them: from 0 to {one.of} are innocent")
         elif one.checked == one.of:
             told.append(f"{what}: {one.of}, all looked at: {one.innocent} innocent")
+        elif one.expected is None:
+            told.append(
+                f"{what}: {one.of}, {one.checked} labelled, {one.innocent} innocent, and nobody has looked at the others: "
+                f"from {one.low:g} to {one.high:g} are innocent"
+            )
         else:
             told.append(
                 f"{what}: {one.of}, {one.checked} looked at, {one.innocent} innocent: about {one.expected:g} of all "

@@ -14,7 +14,7 @@ from msgspec import Struct
 from models import Fleet, Observation, Verdict
 from models.observation import Millis
 from policies.directory import Directory
-from streams.backtest.compare import Compared, Found, Pair, compare, found_in, paired, unknown
+from streams.backtest.compare import Compared, Found, Pair, compare, found_in, paired
 from streams.backtest.history import Lines
 from streams.backtest.sides import Loaded, Side, allowed, load
 from streams.backtest.truth import Truth
@@ -106,13 +106,13 @@ def backtest(
             # Spawned: a forked process would begin with the threads of this one.
             ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other,
         ):
+            for one in labels:
+                truth.read(one)
             before = other.submit(_judge_alone, asked, folder / "old.db")
             rest_collector()
             lines = truth.noting(asked.lines.read(progress))
             after = judge(new, asked.fleet, lines, folder / "new.db", asked.until)
             judged = before.result(), after
-            for one in labels:
-                truth.read(one)
             compared, labelled = _compare(folder, truth, to_label)
         wanted = [one for pair in (*compared.more, *compared.fewer, *compared.changed) for one in pair if one]
         return Backtest(
@@ -180,8 +180,7 @@ def _compare(folder: Path, truth: Truth, to_label: int) -> tuple[Compared, Label
                 yield pair
 
         pairs = paired(found_by(old), found_by(new))
-        said = unknown if truth.is_empty() else truth.innocent
-        compared = compare(seen(pairs) if innocent else pairs, said, to_label=to_label)
+        compared = compare(seen(pairs) if innocent else pairs, truth.known, to_label=to_label)
     labelled = Labelled(innocent=innocent, old=len(accused[0]), new=len(accused[1])) if innocent else None
     return compared, labelled
 
@@ -197,7 +196,7 @@ def texts_of(lines: Lines, wanted: Collection[Found]) -> dict[tuple[str, Millis]
             if named.id not in ids and (named.edit_of is None or named.edit_of.id not in ids):
                 continue
             seen = decode_observation(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, Unusable):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unusable):
             continue
         arrived = seen.received_at if seen.received_at is not None else seen.sent_at
         key = (seen.origin_id, seen.group_time(arrived))

@@ -54,7 +54,13 @@ def backtest(
         list[Path] | None, typer.Option("--labels", help="JSONL of what people found innocent: a page's, or decisions.")
     ] = None,
     label_sample: Annotated[
-        int, typer.Option("--label-sample", min=0, max=2000, help="New findings on the page to be looked at.")
+        int,
+        typer.Option(
+            "--label-sample",
+            min=0,
+            max=2000,
+            help="New findings on the page to be looked at; with --labels as many as there.",
+        ),
     ] = 100,
     out: Annotated[Path | None, typer.Option("--out", help="One page to look at, e.g. report.html.")] = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="A summary for a merge request.")] = None,
@@ -91,8 +97,10 @@ def backtest(
         if pack is not None:
             asked = _judged_by(asked, pack)
         with _bar(lines.files, quiet=json) as progress:
-            found = run(
-                asked, progress, labels=labels or [], to_label=label_sample if out else 0, texts=text is not False
+            found = run(asked, progress, labels=labels or [], to_label=label_sample, texts=text is not False)
+        if not found.new.messages:
+            raise Failure(
+                f"{', '.join(history)}: holds no message that could be judged, in the time that was asked for"
             )
         held = gates(found, limits)
         if out is not None:

@@ -328,7 +328,9 @@ class _History:
         }
         if category in CONTEXT:
             return lambda strength: None
-        return lambda strength: None if strength == "allow" else self._given or shares[strength]
+        if self._given is not None:
+            shares = dict.fromkeys(shares, self._given)
+        return lambda strength: shares.get(strength)
 
     def read_by(self, category: str) -> tuple[str, ...]:
         """The packs of the history in which something depends on the category."""
@@ -575,7 +577,7 @@ def _texts(path: Path, category: str | None) -> list[str]:
         for number, line in enumerate(lines, start=1):
             try:
                 rows.append(msgspec.json.decode(line, type=_Row))
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise Failure(f"{path}: line {number} is no object with a text and, if you like, a label") from error
     labels = {one.label for one in rows if one.label is not None}
     if category is not None and labels:

@@ -153,8 +153,7 @@ def _lists(texts: Mapping[str, str]) -> Keywords:
 
 def _model(told: Announcement) -> Model:
     try:
-        # What a worker has promoted by itself is no announcement.
-        found = Model.load(model_folder("shipped" if told.model == "default" else told.model))
+        found = Model.load(model_folder(weights(told.model)))
     except ModelUnavailable as error:
         raise Unavailable(f"the announced weights are not on this worker: {error.reason}") from error
     if found.version != told.version:
@@ -308,12 +307,18 @@ def _files(told: Announcement) -> list[str]:
     return sorted(what.texts) or [what.model] if what else ["none"]
 
 
+def weights(model: str) -> str:
+    """What a name of weights means in a fleet: `default` is not what a worker has promoted by itself.
+
+    They change by announcement alone, for a record has to be judged alike by every worker, whenever it started.
+    """
+    return "shipped" if model == "default" else model
+
+
 def parts_from(settings: Settings) -> Parts:
     """What is in force before anything was announced."""
     fleet = fleet_from(settings.fleet)
-    # A fleet's weights change by announcement alone: a record has to be judged alike by every worker, whenever it started.
-    model = "shipped" if settings.model == "default" else settings.model
-    classifiers = classifiers_from(model, settings.lists)
+    classifiers = classifiers_from(weights(settings.model), settings.lists)
     return Parts(packs_from(settings.packs, fleet), fleet, classifiers.keywords, classifiers.model)
 
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from streams.backtest.history import from_topic
 from streams.backtest.sides import Side, in_force
-from streams.fleet.control import Announcement, Editions, parts_from
+from streams.fleet.control import Announcement, Editions, parts_from, weights
 from streams.fleet.kafka import CONTROL, Kafka, read_in_parts, read_whole
 from streams.settings import Settings
 from streams.topics import OBSERVATIONS
@@ -24,7 +24,7 @@ async def announced_side(
     kafka: Kafka, settings: Settings, packs: Sequence[Path], folder: Path
 ) -> tuple[Side, Path | None]:
     """What is in force in the fleet now, and its fleet file where one was announced; files are put into `folder`."""
-    side, fleet = in_force(settings), None
+    side, fleet = structs.replace(in_force(settings), model=weights(settings.model)), None
     editions = Editions.begin(parts_from(settings))
     now = time.time_ns() // 1_000_000
     for record in await read_whole(kafka, CONTROL):
@@ -40,7 +40,7 @@ async def announced_side(
         elif told.kind == "lists":
             side = structs.replace(side, lists=(str(place),))
         elif told.kind == "model":
-            side = structs.replace(side, model=told.model)
+            side = structs.replace(side, model=weights(told.model))
         elif told.kind == "fleet":
             (fleet,) = place.iterdir()
     return structs.replace(side, packs=(*side.packs, *map(str, packs))), fleet

@@ -44,7 +44,15 @@ def add_words(one: WordList | None, category: str, why: str, words: Sequence[Wor
     """The list with more words; a new one where there was none, whose sentence is `why`."""
     if one is None:
         return WordList(category, why, tuple(words))
+    if any((one.since and not word.since) or (one.until and not word.until) for word in words):
+        one = _dated_by_word(one)
     return replace(one, words=(*one.words, *words))
+
+
+def _dated_by_word(one: WordList) -> WordList:
+    """The list with the dates of its head beside each word for which they hold: a further word would have them as well."""
+    dated = (replace(word, since=word.since or one.since, until=word.until or one.until) for word in one.words)
+    return replace(one, since="", until="", words=tuple(dated))
 
 
 def expire_word(one: WordList, folded: str, until: str) -> WordList:

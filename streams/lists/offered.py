@@ -47,7 +47,7 @@ class LeftOut(Struct, frozen=True):
 
 
 class Sifted(Struct, frozen=True):
-    """What remains of an offer. `twice` stand twice in it, `known` are in force already."""
+    """What remains of an offer. `twice` stand twice in it, `known` are in a list already, for all of their time."""
 
     offered: int
     words: tuple[Word, ...]
@@ -61,17 +61,18 @@ def read_offered(path: Path) -> list[Offered]:
 
     UTF-8, with or without BOM, UTF-16 with it, or GB18030. LoadError where it cannot be used as a whole.
     """
+    suffix = path.suffix.lower()
     try:
         if path.stat().st_size > MOST_BYTES:
             raise LoadError(f"{path}: is larger than {MOST_BYTES >> 20} MB; offer the part that you have looked at")
-        if path.suffix in (".yaml", ".yml"):
+        if suffix in (".yaml", ".yml"):
             return _of_list(read_list(path, anywhere=True))
         text = _decoded(path.read_bytes(), path)
     except ListError as error:
         raise LoadError(f"the list cannot be used:\n{error}") from error
     except OSError as error:
         raise LoadError(f"{path}: the file cannot be read: {error.strerror}") from error
-    found = list(_of_table(text, path) if path.suffix in (".csv", ".tsv") else _of_lines(text))
+    found = list(_of_table(text, path) if suffix in (".csv", ".tsv") else _of_lines(text))
     if not found:
         raise LoadError(f"{path}: holds no word; write one a line")
     if len(found) > MOST_WORDS:
@@ -108,7 +109,9 @@ def _of_lines(text: str) -> Iterator[Offered]:
 
 
 def _of_table(text: str, path: Path) -> Iterator[Offered]:
-    rows = csv.reader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ",")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    # Not strict, what follows a quotation mark that is not closed would be one long word.
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         names = [_COLUMNS.get(name.strip().lower(), "") for name in next(rows, [])]
         if names.count("word") != 1:
@@ -147,40 +150,56 @@ def sift(
 
     `why`, `strength`, `since` and `until` hold for the words that do not say otherwise.
     """
-    known: dict[str, list[tuple[Word, str]]] = {}
+    known: dict[str, list[tuple[Word, WordList]]] = {}
     for listed in lists:
         if listed.category == category:
-            for word in listed.words:
-                known.setdefault(word.folded, []).append((word, listed.file))
-    words: dict[str, Word] = {}
+            for other in listed.words:
+                known.setdefault(other.folded, []).append((other, listed))
+    folded = fold_words([one.text for one in offered])
+    made = [
+        _made(*one, by=by, why=why, strength=strength, since=since, until=until)
+        for one in zip(offered, folded, strict=True)
+    ]
+    words, left_out, twice = _each_once(offered, made)
+    taken = []
+    there = 0
+    for word, line in words:
+        others = [(other, listed) for other, listed in known.get(word.folded, ()) if other.meets(word)]
+        if any(other.strength == word.strength and other.covers(word) for other, _ in others):
+            there += 1
+        elif wrong := _in_the_way(word, others, own_file):
+            left_out.append(LeftOut(word.text, line, wrong))
+        else:
+            taken.append(word)
+    return Sifted(len(offered), tuple(taken), tuple(left_out), twice, there)
+
+
+def _each_once(
+    offered: Sequence[Offered], made: Sequence[Word | str]
+) -> tuple[list[tuple[Word, int]], list[LeftOut], int]:
+    """The words, each with its line and once for any time, what is left out, and how many stand twice."""
+    words: dict[str, list[tuple[Word, int]]] = {}
     contradicted: dict[str, LeftOut] = {}
     left_out: list[LeftOut] = []
-    twice = there = 0
-    lines: dict[str, int] = {}
-    for one, folded in zip(offered, fold_words([one.text for one in offered]), strict=True):
-        made = _made(one, folded, by=by, why=why, strength=strength, since=since, until=until)
-        if isinstance(made, str):
-            left_out.append(LeftOut(one.text[:LONGEST], one.line, made))
-        elif folded in words and words[folded].strength != made.strength:
-            former = words[folded]
-            told = f"stands as {former.strength} in line {lines[folded]} and as {made.strength} in line {one.line}"
-            contradicted.setdefault(folded, LeftOut(one.text, one.line, told))
-        elif folded in words:
+    twice = 0
+    for one, word in zip(offered, made, strict=True):
+        if isinstance(word, str):
+            left_out.append(LeftOut(one.text[:LONGEST], one.line, word))
+            continue
+        former = words.setdefault(word.folded, [])
+        met, line = next((each for each in former if each[0].meets(word)), (None, 0))
+        if former and former[0][0].strength != word.strength:
+            told = f"stands as {former[0][0].strength} in line {former[0][1]} and as {word.strength} in line {one.line}"
+            contradicted.setdefault(word.folded, LeftOut(one.text, one.line, told))
+        elif met is None:
+            former.append((word, one.line))
+        elif met.covers(word):
             twice += 1
         else:
-            words[folded], lines[folded] = made, one.line
-    taken = []
-    for folded, made in words.items():
-        others = [(word, file) for word, file in known.get(folded, ()) if word.meets(made)]
-        if folded in contradicted:
-            left_out.append(contradicted[folded])
-        elif any(word.strength == made.strength for word, _ in others):
-            there += 1
-        elif wrong := _in_the_way(made, others, own_file):
-            left_out.append(LeftOut(made.text, lines[folded], wrong))
-        else:
-            taken.append(made)
-    return Sifted(len(offered), tuple(taken), tuple(left_out), twice, there)
+            told = f"stands in line {line} already{_dates(met.since, met.until)}: give it times that do not overlap"
+            left_out.append(LeftOut(one.text, one.line, told))
+    left_out += contradicted.values()
+    return [each for folded, some in words.items() if folded not in contradicted for each in some], left_out, twice
 
 
 def _made(one: Offered, folded: str, *, by: str, why: str, strength: Strength, since: str, until: str) -> Word | str:
@@ -209,10 +228,18 @@ def _time(written: str, *, end: bool = False) -> Millis | None:
         raise ValueError(f"{written[:LONGEST]} is no time: write 2026-12-31, or 2026-12-31T18:00+08:00") from None
 
 
-def _in_the_way(made: Word, others: Sequence[tuple[Word, str]], own_file: str) -> str | None:
-    for word, file in others:
-        if file == own_file:
-            return f"stands already as {word.strength} in {file}: expire it there first"
-        if word.strength == "allow":
-            return f"{file} allows it, which takes back every hit"
+def _in_the_way(made: Word, others: Sequence[tuple[Word, WordList]], own_file: str) -> str | None:
+    for word, listed in others:
+        if listed.file == own_file and word.strength == made.strength:
+            said = listed.said(word)
+            dates = _dates(said["since"], said["until"])
+            return f"stands in {own_file} already{dates}: expire it there first, or offer it for a time beside that"
+        if listed.file == own_file:
+            return f"stands already as {word.strength} in {own_file}: expire it there first"
+        if word.strength == "allow" != made.strength:
+            return f"{listed.file} allows it, which takes back every hit"
     return None
+
+
+def _dates(since: str, until: str) -> str:
+    return (f" from {since}" if since else "") + (f" until {until}" if until else "")

@@ -329,6 +329,10 @@ def test_numbers_in_lists_are_words(tenant: Path) -> None:
         ("category: ads\nwhy: x\nweak: [团]\n", ':3:8: "团" is too short'),
         ("category: ads\nwhy: x\nweak: [帮…投]\n", ':3:8: "帮…投" is too short'),
         ("category: ads\nwhy: x\nweak: [转让…]\n", ':3:8: "转让…" has a gap with nothing beside it'),
+        (
+            "category: ads\nwhy: x\nweak: [转让…一个…地下…车位…吗]\n",
+            ':3:8: "转让…一个…地下…车位…吗" has more than 3 gaps',
+        ),
         ("category: ads\nwhy: x\nweak: [哈哈哈]\n", ':3:8: "哈哈哈" is too short: it would be looked for as "哈"'),
         (
             "category: ads\nwhy: x\nweak: [团购, 團購]\n",

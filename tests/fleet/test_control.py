@@ -7,11 +7,15 @@ import pytest
 import yaml
 
 from classifiers.keywords import Keywords, load_lists
+from classifiers.trained.serve import Model
 from models import Fleet, Group
 from policies.lint import load_packs
 from streams.errors import LoadError, Unavailable
+from streams.fleet import history
 from streams.fleet.control import NOTICE, Announcement, Editions, Parts, announce_to, announced, announcement
 from streams.fleet.kafka import CONTROL, Kafka, create_topics
+from streams.loading import model_folder
+from streams.settings import Settings
 from streams.topics import Record
 
 PACK = Path(__file__).parents[2] / "policies" / "packs" / "baseline.yaml"
@@ -72,6 +76,20 @@ def test_one_that_would_be_overtaken_by_an_earlier_announcement_is_refused(parts
     editions = Editions.begin(parts)
     editions.announce(told("pack", 0, 1_000_000, {"baseline.yaml": a_pack("3")}, since=9_000_000))
     assert "later" in editions.announce(told("pack", 1, 1_000_500, {"baseline.yaml": a_pack("2")}))
+
+
+async def test_a_backtest_takes_default_weights_for_what_the_fleet_does(tmp_path, monkeypatch):
+    """Also where other weights are promoted on this machine."""
+    shipped = Model.load(model_folder("shipped")).version
+    read: list[Record] = []
+
+    async def whole(kafka: Kafka, topic: str) -> list[Record]:
+        return read
+
+    monkeypatch.setattr(history, "read_whole", whole)
+    assert (await history.announced_side(Kafka("", ""), Settings(), (), tmp_path))[0].model == "shipped"
+    read.append(told("model", 0, 1_000_000, model="default", version=shipped))
+    assert (await history.announced_side(Kafka("", ""), Settings(model="full"), (), tmp_path))[0].model == "shipped"
 
 
 def test_weights_that_this_worker_lacks_are_waited_for_not_refused(parts):

@@ -9,7 +9,7 @@ import yaml
 
 from models import Evidence, Subject, Verdict, Violation
 from policies.schema import Budget
-from streams.backtest.compare import Found, Sample, compare, found_in, innocents, paired
+from streams.backtest.compare import Found, Known, Sample, compare, found_in, innocents, paired
 from streams.backtest.history import Lines, from_store
 from streams.backtest.report import Limits
 from streams.backtest.sides import Side, side_of
@@ -19,6 +19,13 @@ from streams.errors import LoadError
 
 START = 1_794_963_600_000
 TEXTS = Path(__file__).parents[2] / "classifiers" / "trained" / "texts"
+
+
+# Each of them breaks a reader in another way.
+HOSTILE = (
+    b'{"id":"m1","label":"normal","edit_of":' + b"[" * 100_000, b'{"id":"m1\xff","label":"normal"}',
+    b'{"id":"x","label":' + b'["' * 10, b'{"id":"y","edit_of":' + b'{"edit_of":' * 20_000 + b'"label"',
+)  # fmt: skip
 
 
 def found(number, *, clause="p-1", group="g1", outcome="automatic", message="") -> Found:
@@ -74,10 +81,34 @@ def test_an_estimate_reaches_as_far_as_nobody_has_looked():
     assert (nobody.expected, nobody.low, nobody.high) == (None, 0.0, 50.0)
     all_of_them = innocents(50, 50, 3)
     assert (all_of_them.expected, all_of_them.low, all_of_them.high) == (3.0, 3.0, 3.0)
-    some = innocents(1000, 100, 10)
+    some = innocents(1000, 100, 10, ticked=100, wrong=10)
     assert some.expected == 100.0
     # Wilson of 10 in 100 is 5.52 % to 17.44 %; of the 900 others, and the ten that are known.
     assert (some.low, some.high) == (59.7, 166.9)
+
+
+def test_only_what_was_drawn_and_ticked_tells_of_the_rest():
+    new = [found(number) for number in range(250)]
+
+    def known(one: Found) -> Known:
+        """Two hundred are labelled offences; of the others nobody has said anything."""
+        return Known(told=False) if int(one.id[2:]) % 5 else Known()
+
+    unticked = compare(paired([], new), known, to_label=20)
+    assert (unticked.newly["automatic"].checked, unticked.newly["automatic"].expected) == (200, None)
+    assert (unticked.newly["automatic"].low, unticked.newly["automatic"].high) == (0.0, 50.0)
+    # People are asked about those that nobody told of, and their answers tell of these.
+    asked = {one.id for one in unticked.to_label}
+    assert [one.id for one in unticked.to_label] == [f"v_{number:04}" for number in range(0, 100, 5)]
+    answered = compare(
+        paired([], new), lambda one: Known(ticked=one.id == "v_0005") if one.id in asked else known(one), to_label=20
+    ).newly["automatic"]
+    # One of twenty, and as many of the thirty others.
+    assert (answered.checked, answered.innocent, answered.expected) == (220, 1, 2.5)
+    assert 1 < answered.low < 2.5 < answered.high < 10
+    # A tick on one that was not drawn is known and tells of no other.
+    chosen = compare(paired([], new), lambda one: Known(ticked=False) if one.id > "v_0100" else Known(), to_label=20)
+    assert (chosen.newly["automatic"].checked, chosen.newly["automatic"].high) == (149, 101.0)
 
 
 def test_what_waits_for_a_person_asks():
@@ -105,22 +136,55 @@ def test_what_people_said_of_a_finding_counts_before_what_its_message_says(tmp_p
     )
     truth = Truth(tmp_path / "truth.db")
     lines = [
-        b'{"id":"m1","label":"ads"}', b'{"id":"m3","expected":[]}', b'{"id":"m4","expected":["p-2"]}',
-        b'{"id":"m5","label":["ads"]}', b'{"id":"m6","text":"\\"label\\""}', b'"label" is no JSON',
-    ]  # fmt: skip
+        json.dumps(one).encode()
+        for one in (
+            a_line(1, "", label="ads"), a_line(3, "", expected=[]), a_line(4, "", expected=["p-2"]),
+            a_line(5, "", label=["ads"]), a_line(6, '"label"'), a_line(7, "", label="fraud"),
+            a_line(10, "", label="normal", type="message.edited", edit_of={"id": "m5"}),
+            a_line(8, "", label="normal", type="member.joined"), {"id": "m9", "label": "normal"},
+        )
+    ] + [b'"label" is no JSON', *HOSTILE]  # fmt: skip
     assert list(truth.noting(lines)) == lines
     assert truth.read(labels) == 2
-    # Overturned; upheld; expected nothing; expected another clause; ads is what it is; nobody has said.
-    said = [truth.innocent(found(number)) for number in range(1, 7)]
-    assert said == [True, False, True, True, False, None]
+    # Overturned; upheld; expected nothing; expected another clause; ads is what it is; nobody has said; guilty of another.
+    said = [truth.known(found(number)) for number in range(1, 8)]
+    assert [one.ticked for one in said] == [True, *[None] * 6]
+    assert [one.told for one in said] == [False, False, True, True, False, None, None]
     assert truth.normal_messages() == 1
     truth.close()
 
 
-@pytest.mark.parametrize("line", ["{", '{"outcome":"overturn"}', '{"violation_id":"v_1","outcome":"innocent"}'])
+def test_decisions_are_taken_as_they_are(tmp_path):
+    """Only those on findings and messages say who is innocent."""
+    decisions = tmp_path / "decisions.jsonl"
+    lines = [
+        {"on": {"kind": kind, "id": name}, "outcome": outcome, "by": "林晓梅", "reason": "看过"}
+        for kind, name, outcome in (
+            ("verdict", "m1", "overturn"), ("verdict", "v_0002", "uphold"), ("campaign", "m3", "overturn"),
+            ("appeal", "m4", "uphold"), ("sanction", "m5", "approve"), ("sanction", "m6", "refuse"), ("task", "m7", "done"),
+        )
+    ]  # fmt: skip
+    decisions.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    truth = Truth(tmp_path / "truth.db")
+    assert truth.read(decisions) == 2
+    assert [truth.known(found(number)).told for number in range(1, 8)] == [True, False, *[None] * 5]
+    truth.close()
+
+
+def test_labels_are_read_before_anything_is_judged(called, history, tmp_path, monkeypatch):
+    monkeypatch.setattr("streams.backtest.run.judge", None)
+    (tmp_path / "labels.jsonl").write_text('{"violation_id":"v_1","outcome":"innocent"}', "utf-8")
+    word = a_list(tmp_path / "ads.yaml", "样机")
+    code, _, err = called("--history", history, "--new", word, "--labels", "labels.jsonl")
+    assert (code, "labels.jsonl:1: " in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "line", [b"{", b'{"outcome":"overturn"}', b'{"violation_id":"v_1","outcome":"innocent"}', *HOSTILE]
+)
 def test_a_label_that_cannot_be_used_is_named_with_its_line(tmp_path, line):
     path = tmp_path / "labels.jsonl"
-    path.write_text(f"\n{line}\n", "utf-8")
+    path.write_bytes(b"\n" + line + b"\n")
     truth = Truth(tmp_path / "truth.db")
     with pytest.raises(LoadError, match=re.escape(f"{path}:2: ")):
         truth.read(path)
@@ -363,3 +427,24 @@ def test_wrong_use_is_one_sentence(called, tmp_path, arguments, word):
     assert (code, out) == (2, "")
     assert word in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_hostile_lines_are_dead_letters(called, history, tmp_path):
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_bytes(b"\n".join([*HOSTILE, history.read_bytes(), *HOSTILE]))
+    word = a_list(tmp_path / "ads.yaml", "样机")
+    code, out, err = called("--history", damaged, "--new", word, "--json")
+    assert code == 0, err
+    seen = json.loads(out)
+    assert (seen["history"]["messages"], seen["history"]["dead_letters"]) == (50, 2 * len(HOSTILE))
+    assert (seen["total"]["more"], seen["innocents"]["labelled"]["innocent"]) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "more"), [("", ()), ("{broken\n[]\n", ()), (json.dumps(a_line(1, "好")), ("--since", "2099-01-01"))]
+)
+def test_a_history_without_a_message_holds_no_limit(called, tmp_path, text, more):
+    (tmp_path / "h.jsonl").write_text(text, "utf-8")
+    code, out, err = called("--history", "h.jsonl", "--new", "full", "--most-more", 0, "--json", *more)
+    assert (code, out) == (2, "")
+    assert "h.jsonl: holds no message" in err

@@ -203,6 +203,19 @@ def test_a_record_that_cannot_be_used_keeps_nothing_untold():
     assert review.detail["senders"] == 3
 
 
+def test_one_campaign_too_many_drives_out_an_older_one_and_not_itself(monkeypatch):
+    monkeypatch.setattr("streams.agents.gather._MOST_CAMPAIGNS", 1)
+    gather = Gather()
+    gather.handle([like(n) for n in range(3)], {})
+    # It comes late: its messages are the oldest of all.
+    (late,) = asked(gather.handle([like(n, text=OTHER, at=START - 10 * HOUR) for n in range(10, 13)], {}))
+    assert late.on.id == digest("g", "m10")
+    # Two in one chunk: of the one that gave way nobody is told any more.
+    gather = Gather()
+    records = [like(n) for n in range(3)] + [like(n, text=OTHER) for n in range(10, 13)]
+    assert [one.on.id for one in asked(gather.handle(records, {}))] == [digest("g", "m10")]
+
+
 # All agents over one file
 
 

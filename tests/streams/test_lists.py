@@ -87,6 +87,10 @@ THEN = ("--since", "2020-01-01")
         ("w.csv", "词语,备注\n样品甲,x\n样品乙,\n,空\n".encode("gb18030")),
         ("w.tsv", "why\tWord\n\t样品甲\n\t样品乙\n".encode()),
         ("w.yaml", "category: ads\nwhy: x\nweak: [样品甲, {word: 样品乙}]\n".encode()),
+        ("W.CSV", "word,why\n样品甲,x\n样品乙,\n".encode()),
+        ("W.TSV", "why\tword\nx\t样品甲\n\t样品乙\n".encode()),
+        ("W.YML", "category: ads\nwhy: x\nweak: [样品甲, 样品乙]\n".encode()),
+        ("w.csv", 'word,why\r\n"样品甲","a, ""b"""\r\n样品乙,x\r\n'.encode()),
     ],
 )
 def test_words_are_read_from_what_teams_have(tmp_path: Path, name: str, content: bytes) -> None:
@@ -113,6 +117,8 @@ def test_a_table_may_say_more_of_each_word(tmp_path: Path) -> None:
         ("w.csv", "甲,乙\n样品甲,x\n", "has to name the columns"),
         ("w.csv", b"", "has to name the columns"),
         ("w.csv", "word\n" + '"' + "样品" * 80_000, "look for a quotation mark that is not closed"),
+        ("w.csv", 'word,why\n样品甲,x\n"样品乙,x\n样品丙,x\n', "look for a quotation mark that is not closed"),
+        ("w.csv", 'word,why\n"样品甲"x,x\n', "look for a quotation mark that is not closed"),
         ("w.yaml", "category: ads\nwhy: x\nweak: [甲]\n", ':3:8: "甲" is too short'),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 60 else "",
@@ -201,6 +207,55 @@ def test_what_is_in_force_is_not_taken_again_what_is_in_the_way_is_named(tmp_pat
     ]
 
 
+def test_a_word_is_known_only_for_the_time_in_which_it_counts(tmp_path: Path) -> None:
+    own = (
+        "category: ads\nwhy: x\nweak:\n- {word: 样品甲, since: 2099-01-01}\n- {word: 样品乙, until: 2026-06-30}\n"
+        "- {word: 样品丙, until: 2026-06-30}\n- {word: 样品丁, until: 2026-06-30}\n"
+    )
+    other = "category: ads\nwhy: x\nweak: [{word: 样品戊, until: 2026-06-30}]\n"
+    offered = [
+        Offered("样品甲", 1),
+        Offered("样品甲", 2, since="2026-01-01", until="2026-12-31"),
+        Offered("样品乙", 3),
+        Offered("样品丙", 4, until="2026-03-31"),
+        Offered("样品丁", 5, since="2026-07-01"),
+        Offered("样品戊", 6),
+        Offered("样品己", 7, since="2026-01-01", until="2026-03-31"),
+        Offered("样品己", 8, since="2026-09-01", until="2026-10-31"),
+        Offered("样品己", 9, since="2026-10-01", until="2026-12-31"),
+    ]
+    found = sifted(offered, tmp_path, own, other)
+    assert [(word.text, word.since) for word in found.words] == [
+        ("样品丁", "2026-07-01"), ("样品戊", "2026-01-01"), ("样品己", "2026-01-01"), ("样品己", "2026-09-01"),
+    ]  # fmt: skip
+    assert (found.twice, found.known) == (1, 1)
+    assert [(one.line, one.why.replace(str(tmp_path), "")) for one in found.left_out] == [
+        (9, "stands in line 8 already from 2026-09-01 until 2026-10-31: give it times that do not overlap"),
+        (
+            1,
+            "stands in /own/ads.yaml already from 2099-01-01: expire it there first, or offer it for a time beside that",
+        ),
+        (
+            3,
+            "stands in /own/ads.yaml already until 2026-06-30: expire it there first, or offer it for a time beside that",
+        ),
+    ]
+
+
+def test_two_terms_of_a_word_are_imported_and_a_word_that_ends_is_extended(
+    tmp_path: Path, xunqun: Xunqun, history: Path
+):
+    table = "word,since,until\n样品甲,2026-01-01,2026-03-31\n样品甲,2026-09-01,2099-12-31\n"
+    imported(xunqun, written(tmp_path / "w.csv", table), history, "--force", "--yes")
+    file = tmp_path / "lists" / "ads.yaml"
+    assert [word.since for word in read_list(file).words] == ["2026-01-01", "2026-09-01"]
+    code, _, err = xunqun("add", "样品甲", *ASKED)
+    assert (code, "from 2026-09-01 until 2099-12-31: expire it there first" in " ".join(err.split())) == (2, True)
+    assert xunqun("expire", "样品甲", "--category", "ads", "--by", "李强", "--at", "2026-10-31")[0] == 0
+    assert xunqun("add", "样品甲", *ASKED, "--since", "2026-11-01")[0] == 0
+    assert [word.until for word in read_list(file).words] == ["2026-03-31", "2026-10-31", ""]
+
+
 # What it would hit
 
 
@@ -257,6 +312,17 @@ def test_the_budget_is_the_pack_s_by_strength(tmp_path: Path, xunqun: Xunqun, hi
     assert {one["word"]: one["over"] for one in found["words"]} == {"样品甲": True, "到货": True, "开例会": False}
 
 
+def test_a_budget_of_nothing_allows_nothing(tmp_path: Path, xunqun: Xunqun, history: Path) -> None:
+    # Once in a thousand messages is what the pack's budget allows.
+    file = written(tmp_path / "w.csv", "word,strength\n请看,weak\n样品乙,weak\n开例会,allow\n")
+    found = imported(xunqun, file, history, "--budget", "0")
+    assert {one["word"]: (one["hits"] > 0, one["over"]) for one in found["words"]} == {
+        "请看": (True, True),
+        "样品乙": (False, False),
+        "开例会": (True, False),
+    }
+
+
 def test_an_allow_word_frees_messages(tmp_path: Path, xunqun: Xunqun, history: Path) -> None:
     written(tmp_path / "lists" / "ads.yaml", "category: ads\nwhy: x\nstrong: [样品甲, 盘点开始]\n")
     file = written(tmp_path / "w.txt", "样品甲到货\n盘点开始了没\n")
@@ -297,6 +363,7 @@ def test_a_category_that_no_clause_reads_is_told(tmp_path: Path, xunqun: Xunqun,
         ),
         (("import", "short.txt", *ASKED, "--history", "h.jsonl"), "nothing remains to be taken", 1),
         (("add", "甲", *ASKED), "甲: is too short", 2),
+        (("add", "样…品…甲…乙…丙丁", *ASKED), "has more than 3 gaps", 2),
         (("add", "加微信", "--category", "ads", "--by", " ", "--why", "x"), "--by is empty", 2),
         (("add", "样品甲", "--category", "Ads!", "--by", "a", "--why", "x"), '"Ads!" is no name of a category', 2),
         (("expire", "团购", "--category", "../ads", "--by", "a"), '"../ads" is no name of a category', 2),
@@ -310,6 +377,8 @@ def test_a_category_that_no_clause_reads_is_told(tmp_path: Path, xunqun: Xunqun,
             2,
         ),
         (("suggest", "--offences", "w.txt", "--normal", "h.jsonl", "--category", "ads"), "line 1 is no object", 2),
+        (("suggest", "--offences", "deep.txt", "--normal", "h.jsonl", "--category", "ads"), "line 1 is no object", 2),
+        (("suggest", "--offences", "bytes.txt", "--normal", "h.jsonl", "--category", "ads"), "line 1 is no object", 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
@@ -318,6 +387,8 @@ def test_wrong_use_is_told_in_a_sentence(
 ) -> None:
     written(tmp_path / "w.txt", "样品甲\n")
     written(tmp_path / "short.txt", "甲\n")
+    written(tmp_path / "deep.txt", '{"x": ' + "[" * 100_000)
+    written(tmp_path / "bytes.txt", b'{"text": "\xff"}')
     written(tmp_path / "h.jsonl", '{"text": "今天两点开例会"}\n')
     ended, _, err = xunqun(*arguments)
     assert ended == code
@@ -366,6 +437,22 @@ def test_import_adds_to_a_list_and_keeps_its_words_and_its_first_comment(
         "allow": ["内部团购"],
     }
     assert (tmp_path / "lists" / ".versions" / "00001-ads.yaml").read_text("utf-8") == former
+
+
+def test_an_added_word_does_not_end_with_the_words_of_before(tmp_path: Path, xunqun: Xunqun) -> None:
+    head = "category: ads\nwhy: x\nby: 李强\nsince: 2020-01-01\nuntil: 2020-06-30\n"
+    file = written(tmp_path / "lists" / "ads.yaml", head + "weak: [样品甲, {word: 样品乙, until: 2020-03-31}]\n")
+    before = read_list(file)
+    assert xunqun("add", "样品丙", *ASKED, "--since", "2026-01-01", "--until", "2026-12-31")[0] == 0
+    assert read_list(file).until == "2020-06-30"
+    assert xunqun("add", "样品丁", *ASKED, "--since", "2026-01-01")[0] == 0
+    after = read_list(file)
+    words = {word.text: word for word in after.words}
+    assert (words["样品丁"].until, words["样品丁"].ends) == ("", None)
+    assert words["样品丙"].until == "2026-12-31"
+    for word in before.words:
+        assert after.said(words[word.text]) == before.said(word)
+        assert (words[word.text].starts, words[word.text].ends) == (word.starts, word.ends)
 
 
 def test_add_expire_and_undo_leave_a_line_each_and_undo_goes_back_step_by_step(tmp_path: Path, xunqun: Xunqun) -> None:
@@ -449,7 +536,7 @@ def test_a_word_that_never_counted_goes_when_it_expires(tmp_path: Path, xunqun: 
 
 def test_an_expired_word_comes_back_with_a_second_term(tmp_path: Path, xunqun: Xunqun) -> None:
     xunqun("add", "样品甲", *ASKED, "--since", "2020-01-01", "--until", "2020-06-30")
-    assert xunqun("add", "样品甲", *ASKED, "--since", "2020-06-30")[0] == 1
+    assert xunqun("add", "样品甲", *ASKED, "--since", "2020-06-30")[0] == 2
     assert xunqun("add", "样品甲", *ASKED, "--since", "2021-01-01", "--strength", "strong")[0] == 0
     keywords = Keywords([read_list(tmp_path / "lists" / "ads.yaml")])
     days = ("2020-06-30", "2020-07-01", "2021-01-01")

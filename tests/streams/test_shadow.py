@@ -194,11 +194,19 @@ def test_windows_are_seen_and_not_changed():
     for number in range(5):
         owned.of("g", "a").add(START + number, 7, f"m{number}", False)
     owned.expect_receipts("g", until=START + 10)
+    for second, text in enumerate(("好的", "收到", "约")):
+        owned.pieces.enter("g", "a", START + 240_000 * second, f"p{second}", text)
     seen = owned.beheld()
     assert seen.of("g", "a").flood(START + 4, 3, MINUTE, 3) == (5, 5, "m0")
     seen.of("g", "a").add(START + 4, 7, "m4", False)
     seen.of("g", "b").add(START, 1, "x", False)
     seen.expect_receipts("h", until=START)
+    # The first piece is too old by now: who looks on brings it back no more than a new one.
+    assert [seen.pieces.enter("g", "a", START, one, "好的") for one in ("p0", "p1", "new")] == [(), [], ()]
+    assert seen.pieces.enter("h", "b", START + 9 * MINUTE, "x", "炮") == ()
+    assert owned.pieces.enter("g", "a", START + 490_000, "p3", "炮") == ["约"]
+    assert seen.pieces.enter("g", "a", START + 490_000, "p3", "炮") == ["约"]
+    assert len(owned.pieces) == 3
     assert (len(owned), len(owned.of("g", "a"))) == (1, 5)
     assert seen.receipts_expected("g", START + 10)
     assert not seen.receipts_expected("g", START + 11)
