@@ -6,6 +6,7 @@ Deterministic: the same rows give the same bytes. scikit-learn and SciPy are nee
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -80,12 +81,8 @@ def matrix_of(found: features.Features) -> sparse.csr_matrix:
 
 
 def prepare(rows: Rows) -> Matrix:
-    """Features and folds of the rows; folds are stratified by the source and file of a row."""
-    chance = np.random.default_rng(SEED)
-    fold = np.zeros(len(rows.texts), np.int64)
-    for kind in sorted(set(rows.kind)):
-        places = np.flatnonzero(rows.kind == kind)
-        fold[chance.permutation(places)] = np.arange(len(places)) % FOLDS
+    """Features and folds of the rows; a row's fold follows from its text, so it stays when others are added."""
+    fold = np.array([crc32(text.encode("utf-8", "surrogatepass")) % FOLDS for text in rows.texts], np.int64)
     # In slices: the n-grams of all rows at once would need gigabytes.
     parts = []
     for first in range(0, len(rows.texts), 8192):
