@@ -40,18 +40,15 @@ _WORK = {
 }
 WORK = Recipe("work", _WORK, C=0.5)
 
-# What was written to be like work groups teaches the others little: they are at home elsewhere.
-_ELSEWHERE = {OWN: 0.1}
-
 _RECIPES = {
     "ads": (
         WORK,
-        Recipe("spam", _ELSEWHERE, C=2.0, needs=("tgspam_zh", "sms10k", "fbs_sms", "qqgroup"), yields=0.15),
+        Recipe("spam", {}, C=2.0, needs=("tgspam_zh", "sms10k", "fbs_sms", "qqgroup"), yields=0.15),
     ),
     "abuse": (
         Recipe("work", _WORK | {"stoneskipping": 0.0}, C=0.5),
-        Recipe("forums", _ELSEWHERE | {"stoneskipping": 0.0}, C=0.5, needs=("cold", "swsr"), yields=0.2),
-        Recipe("reviews", _ELSEWHERE | {"cold": 0.0, "swsr": 0.0}, C=1.0, needs=("stoneskipping",), yields=0.2),
+        Recipe("forums", {"stoneskipping": 0.0}, C=0.5, needs=("cold", "swsr"), yields=0.2),
+        Recipe("reviews", {"cold": 0.0, "swsr": 0.0}, C=1.0, needs=("stoneskipping",), yields=0.2),
     ),
     # Its cut is counted on work talk alone, so the rest may teach words but hardly where the border runs.
     "quarrel": (Recipe("work", dict.fromkeys(FULL, 0.1) | {OWN: 20.0}, C=4.0),),
