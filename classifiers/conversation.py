@@ -275,8 +275,11 @@ def is_notice(text: str) -> bool:
     or the list of time, place and people of a meeting. Talk about a notice is none: 通知发了吗, 看下通知.
     """
     text = _read(text)
-    if len(text) < 5 or not _NOTICE_WORD.search(text):
-        return False
+    # That it holds one of these words is asked last, since most talk is no notice anyway and looking for so many takes longest.
+    return len(text) >= 5 and _announces(text) and _NOTICE_WORD.search(text) is not None
+
+
+def _announces(text: str) -> bool:
     if _CALLED_ONE.search(text):
         for pattern in (_TITLED, _HEADED, _ABOUT):
             match = pattern.search(text)
@@ -293,7 +296,7 @@ def is_notice(text: str) -> bool:
         return False
     if _ADDRESSED.search(text) and _ANNOUNCES.search(text):
         return not (len(text) <= 60 and text[-1] in "?？吗")
-    labels = set(_MEETING.findall(text))
+    labels = set(_MEETING.findall(text)) if ":" in text or "：" in text else ()
     return len(labels) > 1 and any(len(one) > 2 for one in labels) and not _MINUTES.search(text)
 
 
@@ -323,7 +326,8 @@ _ASKED = _compile(
     r"|(?:^|[\s,，。!！;；、])(?:收到|阅后)(?:回复|回执|扣|回|接龙)1?(?=[\s,，。!！~～]|$)"
     rf"|(?:请|麻烦|望|务必|均需)[^。!！?？\n请]{{0,8}}?(?:到的|我的|各|全体|大家|所有|相关|未)[^。!！?？\n请]{{0,12}}?(?:确认){_TO_US}"
 )
-_REQUESTED = _compile(rf"([^。!！?？\n]{{0,10}})(?:请|麻烦|望|务必|均需)([^。!！?？\n请]{{0,20}}?){_REPLY}{_TO_US}")
+_REQUESTED = _compile(rf"(?:请|麻烦|望|务必|均需)([^。!！?？\n请]{{0,20}}?){_REPLY}{_TO_US}")
+_BEFORE_IT = _compile(r"[^。!！?？\n]{0,10}\Z")
 # Before or inside such a request: somebody else is to answer or to be answered, or the request itself is in question.
 _ELSEWHERE = _compile(
     r"客户|对方|邮件|供应商|甲方|业主|他们|[他她]|要不要$|需不需要$|用不用$|是否需要$|我$|来[电函信]|投诉"
@@ -350,9 +354,13 @@ def asks_reply(text: str) -> bool:
 
 
 def _requests_reply(text: str) -> bool:
+    read = 0
     for match in _REQUESTED.finditer(text):
-        elsewhere = _ELSEWHERE.search(match[1]) or _ELSEWHERE.search(match[2])
-        if not elsewhere and not ("接龙" in match[0] and _SHOPPING.search(match[1])):
+        leading = _BEFORE_IT.search(text[max(read, match.start() - 10) : match.start()])
+        before = leading[0] if leading else ""
+        read = match.end()
+        elsewhere = _ELSEWHERE.search(before) or _ELSEWHERE.search(match[1])
+        if not elsewhere and not ("接龙" in f"{before}{match[0]}" and _SHOPPING.search(before)):
             return True
     return False
 

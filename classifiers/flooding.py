@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.code_points import joined
+from classifiers.conversation import is_receipt
 from classifiers.folding.table import DROP, EXPAND, SPACE, table
 from classifiers.pieces import BeheldPieces, Pieces
 from models.observation import Millis
@@ -80,44 +81,46 @@ class _Clock:
         self.now: Millis | None = None
 
 
+# When it was sent, how many had arrived with it, its fingerprint, its observation, and whether it was expected: of what may be a
+# receipt the words, until somebody counts it.
+_Entry = tuple[Millis, int, int, str, bool | str]
+
+
 class Recent:
     """One sender's last messages in one group: of 15 minutes before the newest, at most 200, ordered by group time."""
 
-    __slots__ = ("_arrived", "_clock", "_entries", "_ids", "_newest")
+    __slots__ = ("_clock", "_entries", "_newest")
 
     def __init__(self, clock: _Clock | None = None) -> None:
-        # (sent_at, fingerprint, expected), by sent_at, of equal ones in order of arrival; their observations' ids, and
-        # how many had arrived with each.
-        self._entries: list[tuple[Millis, int, bool]] = []
-        self._ids: list[str] = []
-        self._arrived: list[int] = []
+        # By sent_at, of equal ones in order of arrival.
+        self._entries: list[_Entry] = []
         self._newest = 0
         self._clock = clock
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, sent_at: Millis, fingerprint: int, observation_id: str, expected: bool) -> None:
+    def add(self, sent_at: Millis, fingerprint: int, observation_id: str, expected: bool | str) -> None:
         """Enter one message, in any order. A known id, or one 15 minutes older than the newest, changes nothing.
 
-        `expected` messages, receipts after a notice, are remembered but never counted.
+        `expected` messages, receipts after a notice, are remembered but never counted. Given its words instead, a message is
+        expected if it is a receipt: nearly nobody posts so much that this is ever asked.
         """
-        entries, ids = self._entries, self._ids
-        if observation_id in ids:
-            return
-        if not entries or sent_at >= entries[-1][0]:
-            place = len(entries)
-        elif sent_at > entries[-1][0] - KEEP:
-            place = bisect_left(entries, (sent_at + 1,))
-        else:
-            return
+        entries = self._entries
+        place = len(entries)
+        if entries:
+            if any(one[3] == observation_id for one in entries):
+                return
+            newest = entries[-1][0]
+            if sent_at < newest:
+                if sent_at <= newest - KEEP:
+                    return
+                place = bisect_left(entries, (sent_at + 1,))
         self._newest += 1
-        entries.insert(place, (sent_at, fingerprint, expected))
-        ids.insert(place, observation_id)
-        self._arrived.insert(place, self._newest)
-        if entries[0][0] <= entries[-1][0] - KEEP or len(entries) > MOST_ENTRIES:
-            old = max(bisect_left(entries, (entries[-1][0] - KEEP + 1,)), len(entries) - MOST_ENTRIES)
-            del entries[:old], ids[:old], self._arrived[:old]
+        entries.insert(place, (sent_at, self._newest, fingerprint, observation_id, expected))
+        oldest = entries[-1][0] - KEEP
+        if entries[0][0] <= oldest or len(entries) > MOST_ENTRIES:
+            del entries[: max(bisect_left(entries, (oldest + 1,)), len(entries) - MOST_ENTRIES)]
         clock = self._clock
         if clock is not None and (clock.now is None or sent_at > clock.now):
             clock.now = sent_at
@@ -127,17 +130,24 @@ class Recent:
 
         It matters where later ones bear the same time or an earlier one.
         """
-        if self._ids and self._ids[-1] == observation_id and self._arrived[-1] == self._newest:
+        entries = self._entries
+        if entries and entries[-1][3] == observation_id and entries[-1][1] == self._newest:
             # As nearly always: the last one, handled for the first time.
             return self
-        if observation_id not in self._ids:
+        arrived = next((one[1] for one in entries if one[3] == observation_id), None)
+        if arrived is None:
             return self
-        arrived = self._arrived[self._ids.index(observation_id)]
         then = Recent()
-        known = zip(self._entries, self._ids, self._arrived, strict=True)
-        kept = [one for one in known if one[2] <= arrived]
-        then._entries, then._ids, then._arrived = (list(column) for column in zip(*kept, strict=True))
+        then._entries = [one for one in entries if one[1] <= arrived]
         return then
+
+    def _counted(self, place: int) -> bool:
+        """Whether an entry counts: it was not expected."""
+        sent_at, arrived, printed, observation_id, expected = self._entries[place]
+        if isinstance(expected, str):
+            expected = is_receipt(expected)
+            self._entries[place] = sent_at, arrived, printed, observation_id, expected
+        return not expected
 
     def _inside(self, now: Millis, window: Millis) -> tuple[int, int]:
         """The entries later than `now - window` and not later than `now`, half open."""
@@ -168,8 +178,9 @@ class Recent:
         less than `window` before `now`. Of a run longer than what is remembered it is the earliest still known.
         """
         first, later = "", now
-        for (sent_at, _, expected), observation_id in zip(reversed(self._entries), reversed(self._ids), strict=True):
-            if expected or sent_at > now:
+        for place in reversed(range(len(self._entries))):
+            sent_at, _, _, observation_id, _ = self._entries[place]
+            if sent_at > now or not self._counted(place):
                 continue
             if later - sent_at >= window:
                 break
@@ -182,8 +193,7 @@ def posts_within(recent: Recent, now: Millis, window: Millis) -> int:
 
     Exact for windows up to 15 minutes and up to 200 messages.
     """
-    start, end = recent._inside(now, window)
-    return end - start - sum(entry[2] for entry in recent._entries[start:end])
+    return sum(map(recent._counted, range(*recent._inside(now, window))))
 
 
 def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:
@@ -195,8 +205,8 @@ def repeats_within(recent: Recent, now: Millis, window: Millis) -> int:
     if start == end:
         return 0
     entries = recent._entries
-    newest = entries[end - 1][1]
-    return sum(1 for entry in entries[start:end] if entry[1] == newest and not entry[2])
+    newest = entries[end - 1][2]
+    return sum(entries[place][2] == newest and recent._counted(place) for place in range(start, end))
 
 
 def _is_idle(recent: Recent, now: Millis) -> bool:

@@ -35,7 +35,7 @@ HEAD = TAIL = 10_000
 _MOST_EVIDENCE = 8
 _LONGEST_MATCH = 80
 # From the score on that this share of normal messages reaches, an explanation is likely to be asked for.
-_LIKELY = 1 / 200
+_LIKELY = 1 / 1000
 # What people disguise: words of these are looked for behind sound-alikes, too, and their short words are doubted.
 _DISGUISED = ("ads", "fraud", "gambling", "porn", "abuse", "solicitation")
 # Code points folded and scored at once. More fall out of the processor's cache; it also bounds the memory of a chunk.

@@ -39,6 +39,8 @@ from streams.topics import (
 
 # A notice makes receipts expected for this long; they never count as flooding.
 RECEIPTS_EXPECTED: Millis = 15 * 60 * 1000
+# Code points of a message that a window may keep; what is longer is read at once.
+_SHORT = 200
 # What calls for contact or advertises: of these it is asked whether others post the same. Contacts alone stand in many a message
 # that colleagues pass on; they count beside any trained score.
 _CALLS = frozenset({"fraud", "gambling", "porn", "ads"})
@@ -292,7 +294,9 @@ class Screen:
         recent = self.windows.of(key, sender)
         if (is_notice in cues and is_notice(text)) or (asks_reply in cues and asks_reply(text)):
             self.windows.expect_receipts(key, until=now + RECEIPTS_EXPECTED)
-        expected = is_receipt in cues and self.windows.receipts_expected(key, now) and is_receipt(text)
+        expected: bool | str = False
+        if is_receipt in cues and self.windows.receipts_expected(key, now):
+            expected = text if len(text) <= _SHORT else is_receipt(text)
         recent.add(now, printed, seen.id, expected)
         return recent.as_of(seen.id)
 
