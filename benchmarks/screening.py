@@ -19,8 +19,8 @@ null).
 `fused_us` is features and scores of all heads for folded text, `fused_seven_us` those of the first seven; `sklearn_us` is what
 scikit-learn takes for the same n-grams and as many heads: HashingVectorizer and the decision function of a LinearSVC.
 
-Every round asks each of them for every batch in turn, in an order that rotates, with new observations in the same
-windows. A figure is CPU time: of each batch the median over the rounds, of these the mean.
+Every round asks each of them for all batches, one after another as a worker meets them, in an order that rotates, with new
+observations in the same windows. A figure is CPU time: of each batch the median over the rounds, of these the mean.
 
 Memory and start are those of processes of their own. `ready_s` is from starting Python until everything is loaded and warmed up
 (the quickest of three), `ready_cpu_s` the CPU time that takes: on a busy machine they differ. `rss_mb` is what such a process
@@ -411,12 +411,12 @@ def _run(
         for one in screened:
             one.begin_round()
         took: dict[str, list[float]] = defaultdict(list)
-        for batch in range(batches):
-            first = (turn + batch) % len(names)
-            for name in (*names[first:], *names[:first]):
+        first = turn % len(names)
+        for name in (*names[first:], *names[:first]):
+            for batch in range(batches):
                 took[name].append(ways[name](batch))
-            for name, part in screened[0].spent.items():
-                took[name].append(part)
+                for part, seconds_of in screened[0].spent.items() if name == "us_per_message" else ():
+                    took[part].append(seconds_of)
         if turn >= UNCOUNTED:
             for name, some in took.items():
                 spent[name].append(some)

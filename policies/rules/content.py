@@ -351,6 +351,8 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
 def _named(case: Case, category: str, forwarded: bool) -> list[Signal]:
     """The signals of a tenant's own names, where a text gives away something of what they name."""
     which = _NAMED.get(category)
+    if which is None:
+        return []
     named = [one for one in case.signals if one.category == which and one.forwarded is forwarded]
     text = (case.seen.forwarded_text if forwarded else own_text(case.seen)) if named else ""
     return named if text and gives_away(text) else []
