@@ -17,11 +17,11 @@ from models.observation import Millis
 from streams import brakes, desk, outbox
 from streams.brakes import Budgets
 from streams.calls import DeskCalls
-from streams.counting import count_effects
 from streams.dispatch import Dispatcher
 from streams.embedded import Done, Embedded
 from streams.errors import LoadError, Unavailable
 from streams.metrics import Metrics
+from streams.metrics.counting import count_effects
 from streams.shadow import Shadow, Told
 from streams.store import Store, StoreUnavailable
 from streams.topics import CONTROL, Appended
@@ -139,9 +139,9 @@ class Service(DeskCalls):
     async def status(self) -> dict[str, Any]:
         found = await self._in_store(desk.status, self.store)
         found["backlog"] = await self._in_store(self.host.backlog)
-        self.metrics.set_reviews_open(found["reviews_open"])
-        self.metrics.set_outbox_open({key: n for key, n in found["actions"].items() if key not in _SETTLED})
-        self.metrics.set_unknown_groups(len(found["unknown_groups"]))
+        self.metrics.set_reviews(found["reviews_open"], {})
+        self.metrics.set_outbox({key: n for key, n in found["actions"].items() if key not in _SETTLED}, {})
+        self.metrics.set_groups({"unknown": len(found["unknown_groups"])})
         self.metrics.set_paused(len(found["paused"]))
         return found
 

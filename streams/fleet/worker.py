@@ -24,7 +24,6 @@ from connectors.webhook import WebhookActuator
 from streams import desk
 from streams.agents import Enforce, Gather, RecordViews
 from streams.cases.postgres import Cases
-from streams.counting import count_effects
 from streams.dispatch import Dispatcher
 from streams.embedded import GATHERED, REWOUND
 from streams.errors import LoadError, Unavailable
@@ -38,6 +37,7 @@ from streams.fleet.ticker import keep_time, relay, screen_again
 from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector
 from streams.metrics import Metrics
+from streams.metrics.counting import count_effects
 from streams.settings import Settings
 from streams.topics import LIKENESSES, OBSERVATIONS, Record
 from streams.transport import Chunk, Partitions, Reading, batch_app

@@ -26,19 +26,20 @@ def samples(metrics, name):
 
 def test_every_metric_has_help_and_a_base_unit():
     for family in exposed(Metrics()).values():
-        assert re.fullmatch(r"[A-Z].{15,}\.?", family.documentation), family.name
-        assert family.name.startswith("xunqun_")
+        assert re.fullmatch(r"(?s)[A-Z0-9].{15,}\.?", family.documentation), family.name
+        assert family.name.startswith(("xunqun_", "process_"))
         assert not re.search(r"_(ms|millis|milliseconds|us|minutes|hours|days|kb|mb|percent)(_|$)", family.name)
     for one in DECLARED:
-        ending = {"counter": "_total", "histogram": "_seconds", "info": "_info", "gauge": ""}[one.kind]
-        assert one.name.endswith(ending), one.name
-        assert (one.unit == "seconds") == one.name.endswith("_seconds"), one.name
+        assert one.name.endswith({"counter": "_total", "info": "_info"}.get(one.kind, "")), one.name
+        assert bool(one.buckets) == (one.kind == "histogram"), one.name
+        for unit in ("seconds", "bytes"):
+            assert (one.unit == unit) == one.name.endswith(f"_{unit}"), one.name
         assert len(one.help) > 15, one.name
 
 
 def test_what_is_exposed_is_what_is_declared():
     names = {one.name.removesuffix("_total") for one in DECLARED}
-    assert set(exposed(Metrics())) == names
+    assert {one for one in exposed(Metrics()) if one.startswith("xunqun_")} == names
 
 
 def test_counters_count_by_their_labels():
@@ -97,24 +98,31 @@ def test_each_cause_of_a_dead_letter_has_a_short_name(body, short):
 
 def test_gauges_say_zero_for_what_is_gone():
     metrics = Metrics()
-    metrics.set_reviews_open({"appeal": 2, "strange": 1})
-    metrics.set_reviews_open({"uncertain": 1})
-    metrics.set_outbox_open({"planned": 4})
-    metrics.set_unknown_groups(3)
+    metrics.set_reviews({"appeal": 2, "strange": 1}, {"appeal": 60.0})
+    metrics.set_reviews({"uncertain": 1}, {"uncertain": 30.0})
+    metrics.set_outbox({"planned": 4}, {"planned": 2.5})
+    metrics.set_groups({"unknown": 3, "listed": 7})
     metrics.set_paused(1)
     reviews = {dict(labels)["kind"]: value for labels, value in samples(metrics, "xunqun_reviews_open").items()}
     assert {kind for kind, value in reviews.items() if value} == {"uncertain"}
     assert reviews["appeal"] == reviews["other"] == 0
     assert samples(metrics, "xunqun_outbox_open")[(("status", "planned"),)] == 4
+    ages = {dict(labels)["kind"]: value for labels, value in samples(metrics, "xunqun_reviews_oldest_seconds").items()}
+    assert {kind: age for kind, age in ages.items() if age} == {"uncertain": 30.0}
     assert samples(metrics, "xunqun_unknown_groups") == {(): 3}
     assert samples(metrics, "xunqun_paused") == {(): 1}
 
 
 def test_latencies_are_seconds():
     metrics = Metrics()
-    metrics.verdict_took(0.2)
+    metrics.verdict_took([0.2, 2.0, 2.1])
+    metrics.verdict_took([-1.0])
+    metrics.verdict_took([])
     metrics.post_took(0.004)
-    assert samples(metrics, "xunqun_verdict_latency_seconds_sum") == {(): pytest.approx(0.2)}
+    assert samples(metrics, "xunqun_verdict_latency_seconds_sum") == {(): pytest.approx(4.3)}
+    # What a promise is measured by: a step stands at each of its seconds, and what took just so long kept it.
+    judged = samples(metrics, "xunqun_verdict_latency_seconds_bucket")
+    assert [judged[(("le", step),)] for step in ("0.1", "1.0", "2.0", "30.0", "+Inf")] == [1, 2, 3, 4, 4]
     buckets = samples(metrics, "xunqun_post_latency_seconds_bucket")
     assert buckets[(("le", "0.0025"),)] == 0
     assert buckets[(("le", "0.005"),)] == 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from models import Observation, Verdict
 from models.observation import Millis
-from streams.metrics import Metrics
+from streams.metrics.recording import Metrics
 from streams.topics import DEAD_LETTERS, OBSERVATIONS, Effects, Judged, Planned, Record
 
 
@@ -14,8 +14,7 @@ def count_effects(metrics: Metrics, now: Millis, records: Sequence[Record], effe
     observed = [one for one in records if one.topic == OBSERVATIONS and isinstance(one.decoded, Observation)]
     for kind, count in Counter(one.decoded.type for one in observed).items():
         metrics.observed(kind, count)
-    for one in observed:
-        metrics.verdict_took((now - one.appended_at) / 1000)
+    metrics.verdict_took([(now - one.appended_at) / 1000 for one in observed])
     for topic, _, value, _ in effects.records:
         if topic == DEAD_LETTERS:
             metrics.died(value.cause)
