@@ -198,7 +198,7 @@ DECLARED: Final = (
         "category",
         "outcome",
     ),
-    _counter("xunqun_appeals_total", "Appeals filed."),
+    _counter("xunqun_appeals_total", "Appeals that members have filed."),
     # time
     _gauge(
         "xunqun_deadlines",
