@@ -59,10 +59,11 @@ bench: $(DEV) ## Run the benchmarks, one after another.
 		[ ! -e "$$one" ] || { echo "== $$one"; $(BIN)/python "$$one" $(ARGS) || exit 1; }; \
 	done
 
-docs: $(DEV) ## Write docs/settings.md anew from the declaration of the settings.
-	@$(BIN)/python -c "from pathlib import Path; from streams.settings import as_markdown; \
-	page = Path('docs/settings.md'); head = page.read_text('utf-8').split('| variable |')[0]; \
-	page.write_text(head + as_markdown(), 'utf-8')"
+docs: $(DEV) ## Write the tables of docs/settings.md and docs/metrics.md anew from their declarations.
+	@$(BIN)/python -c "from pathlib import Path; from streams import metrics, settings; \
+	pages = (('settings', '| variable |', settings), ('metrics', '| metric |', metrics)); \
+	[page.write_text(page.read_text('utf-8').split(table)[0] + made.as_markdown(), 'utf-8') \
+	for name, table, made in pages for page in [Path('docs') / f'{name}.md']]"
 
 models: $(DEV) ## Train the models anew: make models DATA=folder (docs/models.md says what has to lie there).
 	@[ -n "$(DATA)" ] || { echo "Say where the rows lie: make models DATA=folder (see docs/models.md)." >&2; exit 2; }

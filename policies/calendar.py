@@ -11,6 +11,7 @@ from policies.schema import Span
 
 DAY = 24 * 60 * 60 * 1000
 MINUTE = 60 * 1000
+HOUR = 60 * MINUTE
 # The year 2100.
 _LATEST = 4_102_444_800_000
 

@@ -45,6 +45,7 @@ from streams.topics import (
     DEAD_LETTERS,
     JUDGEMENTS,
     OBSERVATIONS,
+    PROBE_GROUP,
     Appeal,
     DeadLetter,
     Judged,
@@ -405,8 +406,6 @@ def paused(store: CaseStore) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in store.connection.execute(sa.select(pauses).order_by(pauses.c.scope))]
 
 
-# The group of `xunqun doctor --e2e`: no group that anybody has forgotten to list.
-PROBE_GROUP = "doctor:probe"
 # partition and offset of a dead letter on its topic; in a single process the partition is 0
 Place = tuple[int, int]
 

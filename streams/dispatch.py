@@ -11,6 +11,7 @@ from connectors.webhook import backoff
 from models import Action
 from models.observation import Millis
 from streams import outbox
+from streams.agents.escalate import DELIVERED
 from streams.brakes import Budgets, count_kinds
 from streams.metrics import Metrics
 
@@ -104,5 +105,7 @@ class Dispatcher:
             wait = outcome.retry_after or backoff(action.tries, key=action.id)
             retry_at = self._clock() + int(wait * 1000)
         self._metrics.acted(action.platform, status)
+        if status in DELIVERED:
+            self._metrics.reached("confirmed", [(self._clock() - action.planned_at) / 1000])
         settled = partial(outbox.settle, at=self._clock(), detail=detail, retry_at=retry_at)
         await self._in_store(settled, self._store, action, status)

@@ -23,8 +23,7 @@ from policies.state import GroupState, GroupView, pack_name
 from streams.cases.tables import groups_seen
 from streams.cases.tables import outbox as outbox_table
 from streams.outbox import UNSENT
-from streams.store import log
-from streams.topics import OBSERVATIONS
+from streams.topics import PROBE_GROUP
 
 # Two groups are the same if so many of the smaller one's members are in both.
 _SAME = 0.8
@@ -46,28 +45,23 @@ class Ailment:
 
 @dataclass(frozen=True)
 class Known:
-    """What the store knows of groups, by their keys. `last_seen` is None where it cannot tell when something was last seen."""
+    """What the store knows of groups, by their keys; `last_seen` is exact to the hour."""
 
     first_seen: Mapping[str, Millis]
+    last_seen: Mapping[str, Millis]
     strays: Sequence[tuple[str, str, Millis]] = ()
-    last_seen: Mapping[str, Millis] | None = None
     states: Mapping[str, GroupState] | None = None
     paused: Sequence[Mapping[str, Any]] = ()
 
 
 def known_of(store: Any, states: Mapping[str, GroupState], paused: Sequence[Mapping[str, Any]]) -> Known:
-    """Read from a store, or from a fleet's database of views, which has no log."""
+    """Read from a store, or from a fleet's database of views."""
     rows = store.connection.execute(sa.select(groups_seen)).all()
-    last_seen = None
-    if hasattr(store, "load"):
-        # Ticks are no sign of life: they come from ourselves.
-        tick = sa.func.instr(log.c.value, b'"clock.tick"') == 0
-        query = sa.select(log.c.key, sa.func.max(log.c.appended_at)).where(log.c.topic == OBSERVATIONS, tick)
-        last_seen = {row[0]: row[1] for row in store.connection.execute(query.group_by(log.c.key))}
     return Known(
         first_seen={row.key: row.first_seen for row in rows},
-        strays=[(row.key, row.name, row.first_seen) for row in rows if not row.known and row.key != "doctor:probe"],
-        last_seen=last_seen,
+        # 0: entered by a version that did not note it.
+        last_seen={row.key: row.last_seen or row.first_seen for row in rows},
+        strays=[(row.key, row.name, row.first_seen) for row in rows if not row.known and row.key != PROBE_GROUP],
         states=states,
         paused=paused,
     )
@@ -155,8 +149,6 @@ def _notice(group: Group, calendar: WorkingCalendar, now: Millis) -> Iterator[Re
 
 
 def _life(key: str, known: Known, silent_since: Millis) -> Iterator[Reason]:
-    if known.last_seen is None:
-        return
     last = known.last_seen.get(key)
     if last is None:
         yield "nothing was ever seen of it", None, "see that its connector runs and that platform and id are right"

@@ -14,7 +14,7 @@ import time
 import traceback
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Annotated, Any, Final, Protocol, TypeVar
@@ -39,8 +39,6 @@ MAX_CALL_BYTES = 64 * 1024
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # A body that takes longer is cut off, seconds: a sender that dribbles must not hold its share for ever.
 BODY_TIMEOUT = 10.0
-# How long a scrape waits for fresh gauges before it shows the last ones, seconds.
-GAUGES_TIMEOUT = 2.0
 # What a sender is told to wait when storage is unavailable, seconds.
 RETRY_AFTER = 5
 MOST_REVIEWS = 500
@@ -424,10 +422,6 @@ class _Routes:
     # health
 
     async def show_metrics(self, request: web.Request) -> web.Response:
-        # The service sets its gauges when it counts for its status. A store that hangs must not hide the counters.
-        with suppress(Exception):
-            async with asyncio.timeout(GAUGES_TIMEOUT):
-                await self._service.status()
         body, content_type = self._metrics.exposition()
         return web.Response(body=body, headers={"Content-Type": content_type})
 

@@ -18,6 +18,7 @@ from streams.embedded import Embedded
 from streams.http import Serving, is_loopback, serve
 from streams.loading import classifiers_from, fleet_from, model_folder, packs_from, rest_collector
 from streams.metrics import Metrics
+from streams.metrics.targets import announced
 from streams.service import Service
 from streams.settings import Settings, SettingsError
 from streams.store import HostLock, Store
@@ -75,7 +76,8 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
                 metrics=metrics,
             )
             try:
-                yield service, serving
+                with announced(settings.targets, "run", serving.host, serving.port):
+                    yield service, serving
             finally:
                 await serving.stop()
                 await service.stop()

@@ -22,6 +22,7 @@ from streams.embedded import Done, Embedded
 from streams.errors import LoadError, Unavailable
 from streams.metrics import Metrics
 from streams.metrics.counting import count_effects
+from streams.metrics.watching import LATE, SECONDS, look, show, show_disk
 from streams.shadow import Shadow, Told
 from streams.store import Store, StoreUnavailable
 from streams.topics import CONTROL, Appended
@@ -42,7 +43,6 @@ _STORE_RETRY_SECONDS = 1.0
 _WELL_AGAIN_SECONDS = 60.0
 _TOLD = msgspec.json.Decoder(Told)
 _log = logging.getLogger("xunqun.service")
-_SETTLED = ("confirmed", "accepted", "cancelled", "refused")
 
 
 class Service(DeskCalls):
@@ -82,7 +82,7 @@ class Service(DeskCalls):
     async def start(self) -> None:
         """Take up what a former process left, then run. Call once, inside the loop."""
         await self._dispatcher.recover()
-        loops = (self._commit_posts, self._work, self._dispatch, self._keep_time)
+        loops = (self._commit_posts, self._work, self._dispatch, self._keep_time, self._watch_parts)
         self._tasks = [asyncio.create_task(self._guard(loop), name=loop.__name__) for loop in loops]
         self._news.set()
 
@@ -139,10 +139,6 @@ class Service(DeskCalls):
     async def status(self) -> dict[str, Any]:
         found = await self._in_store(desk.status, self.store)
         found["backlog"] = await self._in_store(self.host.backlog)
-        self.metrics.set_reviews(found["reviews_open"], {})
-        self.metrics.set_outbox({key: n for key, n in found["actions"].items() if key not in _SETTLED}, {})
-        self.metrics.set_groups({"unknown": len(found["unknown_groups"])})
-        self.metrics.set_paused(len(found["paused"]))
         return found
 
     # loops
@@ -181,7 +177,7 @@ class Service(DeskCalls):
             if done:
                 now = self.clock()
                 for one in done:
-                    count_effects(self.metrics, now, one.records, one.effects)
+                    count_effects(self.metrics, one.agent, now, one.records, one.effects)
                 if self._watch:
                     self._watch(done)
                 if any(table == "outbox" for one in done for table, _ in one.effects.rows):
@@ -214,10 +210,26 @@ class Service(DeskCalls):
             await asyncio.sleep(self._tick_seconds)
             if await self._patiently(self.host.tick, self.clock()):
                 self._news.set()
+            self.metrics.ticked(time.time())
             if rounds % 720 == 0:
                 await self._patiently(partial(desk.purge, now=self.clock(), keep_text=self._keep_text), self.store)
                 await asyncio.to_thread(self._purge_labels)
             rounds += 1
+
+    async def _watch_parts(self) -> None:
+        """Look up what nobody counts as it happens: queues, dates, what is in force and in memory, the disk."""
+        while True:
+            show_disk(self.metrics, self.store.path.parent)
+            screen = self.host.screen
+            self.metrics.set_editions(screen.in_force())
+            sizes = {"senders": len(screen.windows), "pieces": len(screen.windows.pieces), "posts": self._posts.qsize()}
+            self.metrics.set_caches(sizes)
+            self.metrics.set_waiting({"sqlite"} if self._trouble else ())
+            self.metrics.set_lag("screen", await self._patiently(self.host.backlog))
+            now, listed = self.clock(), len(screen.directory.groups)
+            show(self.metrics, await self._patiently(look, self.store, now, listed))
+            self.metrics.set_deadlines(*await self._patiently(self.store.due_counts, now - LATE))
+            await asyncio.sleep(SECONDS)
 
     def _purge_labels(self) -> None:
         path = self.store.path.parent / labels.FILE

@@ -62,6 +62,9 @@ class Settings:
     )
     budget_clause: int = _setting(brakes.DEFAULT.clause, "the same for all sanctions under one clause")
     budget_fleet: int = _setting(brakes.DEFAULT.fleet, "the same for all sanctions together")
+    targets: Path | None = _setting(
+        None, "folder in which Prometheus looks for processes (file_sd): each writes a file there while it runs"
+    )
     retention_days: int = _setting(30, "how long message text stays in the log, in days")
 
     @property

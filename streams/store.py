@@ -22,9 +22,12 @@ from streams.cases.tables import ENTERED, REPLACED, unmeasured
 from streams.errors import Unavailable
 from streams.topics import TOPICS, Effects, Record, record_of
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # What the outbox of a file of version 1 lacks. It is added when the file is opened; older programs then refuse it.
-_SINCE_1 = {"clause": "TEXT NOT NULL DEFAULT ''", "budgeted": "BOOLEAN NOT NULL DEFAULT 0", "sent_at": "INTEGER"}
+_ADDED = {
+    "outbox": {"clause": "TEXT NOT NULL DEFAULT ''", "budgeted": "BOOLEAN NOT NULL DEFAULT 0", "sent_at": "INTEGER"},
+    "groups_seen": {"last_seen": "INTEGER NOT NULL DEFAULT 0"},
+}
 # Bytes of appended records at hand; with their values they take some five times as much.
 _MOST_TAIL = 2 << 20
 # Beside the tables that both databases have.
@@ -112,6 +115,8 @@ class _Tail:
 class StoreUnavailable(Unavailable):
     """The store cannot take more right now (full disk, locked); one sentence for people."""
 
+    part = "sqlite"
+
 
 class InUse(Exception):
     """Another process hosts the agents on this folder."""
@@ -152,11 +157,11 @@ class Store:
         for pragma in (*written, "cache_size=-32000", "temp_store=MEMORY"):
             self.connection.exec_driver_sql(f"PRAGMA {pragma}")
         found = self.connection.exec_driver_sql("PRAGMA user_version").scalar()
-        if found not in (0, 1, SCHEMA_VERSION):
+        if not 0 <= found <= SCHEMA_VERSION:
             raise StoreUnavailable(
                 f"{self.path} was written by another version of Xunqun (schema {found}, this one reads {SCHEMA_VERSION})"
             )
-        if found == 1:
+        if 0 < found < SCHEMA_VERSION:
             self._upgrade()
         for each in (meta, tables.meta):
             each.create_all(self.connection)
@@ -164,12 +169,13 @@ class Store:
         self.connection.commit()
 
     def _upgrade(self) -> None:
-        """Add what version 1 lacked. A process of it that still runs may set the version back: what is there stays."""
+        """Add what earlier versions lacked. A process of one that still runs may set the version back: what is there stays."""
         self.connection.rollback()
         with self.transaction() as connection:
-            there = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(outbox)")}
-            for name in _SINCE_1.keys() - there:
-                connection.exec_driver_sql(f"ALTER TABLE outbox ADD COLUMN {name} {_SINCE_1[name]}")
+            for table, columns in _ADDED.items():
+                there = {row.name for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+                for name in columns.keys() - there:
+                    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
             connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_outbox_sent_at ON outbox (sent_at)")
 
     def close(self) -> None:
@@ -335,6 +341,12 @@ class Store:
             .limit(limit)
         )
         return [(row[0], row[1]) for row in self.connection.execute(query)]
+
+    def due_counts(self, late: Millis) -> tuple[int, int]:
+        """How many states asked to be looked at at some time, and how many of them before `late`."""
+        waiting = sa.select(sa.func.count(state.c.next_due), sa.func.count().filter(state.c.next_due < late))
+        row = self.connection.execute(waiting.select_from(state)).one()
+        return row[0], row[1]
 
     def save(self, agent: str, offset: int, states: dict[str, tuple[bytes, Millis | None]], effects: Effects) -> None:
         """Store everything that one chunk brought: state, records, rows and the offset; inside a transaction."""

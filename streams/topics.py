@@ -28,6 +28,9 @@ VIEWS = "views"
 LIKENESSES = "likenesses"
 TOPICS = (OBSERVATIONS, AGAIN, LIKENESSES, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_LETTERS)
 
+# The group of `xunqun doctor --e2e`: no group that anybody has forgotten to list.
+PROBE_GROUP = "doctor:probe"
+
 MAX_RECORD_BYTES = 256 * 1024
 
 

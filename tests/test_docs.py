@@ -4,13 +4,14 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from packaging.requirements import Requirement
 
-from streams import topics
-from streams.settings import Settings, as_markdown
+from streams import metrics, settings, topics
+from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -70,8 +71,10 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"`XUNQUN_{name.upper()}`" in _text(DOCS / "settings.md"), "run make docs"
 
 
-def test_the_page_of_settings_is_up_to_date() -> None:
-    assert _text(DOCS / "settings.md").endswith(as_markdown()), "run make docs"
+@pytest.mark.parametrize("made", [settings, metrics])
+def test_pages_made_from_declarations_are_up_to_date(made: Any) -> None:
+    page = f"{made.__name__.rpartition('.')[2]}.md"
+    assert _text(DOCS / page).endswith(made.as_markdown()), "run make docs"
 
 
 @pytest.mark.parametrize("topic", topics.TOPICS)

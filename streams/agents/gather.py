@@ -54,6 +54,10 @@ class Gather:
         self._most = most
         self.forget()
 
+    def __len__(self) -> int:
+        """How many campaigns are remembered."""
+        return len(self._campaigns)
+
     def keys(self, records: Sequence[Record]) -> set[str]:
         return set()
 

@@ -12,7 +12,7 @@ from classifiers.measure import Classifiers, own_words
 from classifiers.pieces import is_piece
 from models import Group, Observation, Signal, Verdict, digest
 from models.observation import Millis
-from policies.calendar import DAY, WorkingCalendar
+from policies.calendar import DAY, HOUR, WorkingCalendar
 from policies.directory import Directory
 from policies.judge import CompiledPack, Judgement, due_deadlines, judge, judge_again, judge_due
 from policies.rules.base import Basis, Case, own_text
@@ -74,7 +74,8 @@ class Screen:
         self.calendar = WorkingCalendar(settings.timezone, settings.working_hours)
         self.packs = {slug: CompiledPack(pack) for slug, pack in packs.items()}
         self.windows = former.windows if former else Windows()
-        self._known_groups: set[str] = set()
+        # Of the groups of which a row was entered, the hour of it.
+        self._entered: dict[str, int] = {}
         # Of groups that the fleet lists: what they are judged by.
         self._listed: dict[str, tuple[Group, CompiledPack, Basis]] = {}
         self._bases: dict[str, Basis] = {}
@@ -83,6 +84,13 @@ class Screen:
     def _cues(self) -> Cues:
         """What is asked of words: by the windows, and by the rules of all packs."""
         return Cues(NEEDED | {one: words for pack in self.packs.values() for one, words in pack.cues.items()})
+
+    def in_force(self) -> list[tuple[str, str, str]]:
+        """What it judges by: (part, name, version) of each pack, the lists and the weights."""
+        packs = [("pack", slug, pack.pack.version) for slug, pack in sorted(self.packs.items())]
+        weights = self.classifiers.model_version
+        lists = ("lists", "keywords", self.classifiers.keywords.version)
+        return [*packs, lists, *([("model", "trained", weights)] if weights else [])]
 
     def keys(self, records: Sequence[Record]) -> set[str]:
         """Decode the records and name the groups whose state they need."""
@@ -170,7 +178,7 @@ class Screen:
 
     def forget_groups(self) -> None:
         """Enter every group again: what was entered in the last step was not stored."""
-        self._known_groups.clear()
+        self._entered.clear()
 
     def _group(self, key: str, seen: Observation, state: GroupState) -> tuple[GroupView, CompiledPack, Basis]:
         """The group of an observation, the pack that it is judged by, and what else its cases rest on."""
@@ -209,9 +217,10 @@ class Screen:
             self._withdraw(effects, record, case)
         elif seen.type == "appeal.filed":
             self._appeal(effects, record, case)
-        if record.key not in self._known_groups:
-            self._known_groups.add(record.key)
-            effects.rows.append(("groups_seen", _group_row(record.key, seen, view, pack.pack.pack)))
+        hour = now // HOUR
+        if hour > self._entered.get(record.key, -1) and seen.type != "clock.tick":
+            self._entered[record.key] = hour
+            effects.rows.append(("groups_seen", _group_row(record.key, seen, now, view, pack.pack.pack)))
 
     def _may_state(self, case: Case) -> bool:
         """Facts count only from those who answer for the group, or for the person whom they are about."""
@@ -407,7 +416,7 @@ def _unmeasured_row(record: Record, case: Case, category: str) -> dict[str, Any]
     }
 
 
-def _group_row(key: str, seen: Observation, view: GroupView, pack: str) -> dict[str, Any]:
+def _group_row(key: str, seen: Observation, now: Millis, view: GroupView, pack: str) -> dict[str, Any]:
     name = view.group.name or (seen.group.name if seen.group else None) or ""
     return {
         "key": key,
@@ -416,4 +425,5 @@ def _group_row(key: str, seen: Observation, view: GroupView, pack: str) -> dict[
         "mode": view.group.mode,
         "known": view.known,
         "first_seen": seen.sent_at,
+        "last_seen": now,
     }

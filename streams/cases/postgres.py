@@ -55,13 +55,20 @@ def _entering(table: sa.Table) -> Any:
     if table.name not in REPLACED:
         return insert(table).on_conflict_do_nothing()
     # A worker that wakes up late writes what has been replaced by something newer since.
-    older = (lambda stored, given: stored.offset > given.offset) if "offset" in table.c else None
+    order = next((name for name in ("offset", "last_seen") if name in table.c), None)
+    older = (lambda stored, given: stored[order] > given[order]) if order else None
     return replacing(insert(table), table, keep=("first_seen",), unless=older)
 
 
 _ENTER = {name: _entering(meta.tables[name]) for name in ENTERED}
 # With the partition that only a fleet has.
 unmeasured = meta.tables["unmeasured"]
+
+
+class CasesUnavailable(StoreUnavailable):
+    """PostgreSQL is away or refuses; one sentence for people."""
+
+    part = "postgres"
 
 
 class Cases:
@@ -78,9 +85,9 @@ class Cases:
         try:
             address = sa.make_url(url)
         except sa.exc.ArgumentError as error:
-            raise StoreUnavailable("the database's URL cannot be read: postgresql+psycopg://user@host/name") from error
+            raise CasesUnavailable("the database's URL cannot be read: postgresql+psycopg://user@host/name") from error
         if address.drivername != "postgresql+psycopg":
-            raise StoreUnavailable(f"the database's URL begins with {address.drivername}: use postgresql+psycopg://")
+            raise CasesUnavailable(f"the database's URL begins with {address.drivername}: use postgresql+psycopg://")
         given = " ".join(address.normalized_query.get("options", ()))
         self._named = f"{address.host or 'localhost'}:{address.port or 5432}/{address.database or ''}"
         self.engine = sa.create_engine(
@@ -124,8 +131,8 @@ class Cases:
         # What the server says of its own troubles quotes no values.
         said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         if context.is_disconnect or not said:
-            raise StoreUnavailable(f"PostgreSQL at {self._named} cannot be reached: start it, or set XUNQUN_DATABASE")
-        raise StoreUnavailable(f"PostgreSQL at {self._named} refuses: {said}")
+            raise CasesUnavailable(f"PostgreSQL at {self._named} cannot be reached: start it, or set XUNQUN_DATABASE")
+        raise CasesUnavailable(f"PostgreSQL at {self._named} refuses: {said}")
 
     # connections
 
@@ -151,7 +158,7 @@ class Cases:
         try:
             return self.engine.connect()
         except sa.exc.TimeoutError as error:
-            raise StoreUnavailable(f"all connections to PostgreSQL at {self._named} are in use") from error
+            raise CasesUnavailable(f"all connections to PostgreSQL at {self._named} are in use") from error
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
@@ -305,7 +312,7 @@ class Cases:
             try:
                 command.upgrade(config, "head")
             except CommandError as error:
-                raise StoreUnavailable(
+                raise CasesUnavailable(
                     f"PostgreSQL at {self._named} was written by a newer version of Xunqun: install that one"
                 ) from error
 

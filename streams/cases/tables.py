@@ -186,6 +186,8 @@ groups_seen = sa.Table(
     sa.Column("mode", Words, nullable=False),
     sa.Column("known", sa.Boolean, nullable=False),
     sa.Column("first_seen", BIG, nullable=False),
+    # When something was last heard of it, to the hour; ticks come from ourselves.
+    sa.Column("last_seen", BIG, nullable=False, server_default="0"),
 )
 unmeasured = sa.Table(
     "unmeasured",

@@ -13,7 +13,7 @@ from streams.fleet.control import Editions
 from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import LEDGER
 from streams.ledger import Decided, Stored
-from streams.topics import Record, record_of
+from streams.topics import Effects, Record, record_of
 
 
 class Published(Struct, frozen=True):
@@ -62,6 +62,9 @@ class EscalateHost(JudgingHost):
         if not await self._patiently(lambda: self._states.keeps([decided_here[one] for one in order])):
             # Redis was emptied, and filled again from a log that did not hold these ledgers yet: what was just kept may be older.
             await self.handle(chunks)
+            return
+        for chunk in chunks:
+            self.counted(chunk, Effects())
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """Decisions below this offset are out, and nobody will ask for them again."""

@@ -6,7 +6,7 @@ whoever calls `handle` does so when it returns, and commits no offset of which s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -59,6 +59,10 @@ class Host:
         self.ours: Callable[[], Awaitable[None]] = _surely
         self._producer = producer
         self._wait = wait
+
+    def kept(self) -> Mapping[str, int]:
+        """Entries of what it keeps in memory, by what they are."""
+        return {}
 
     async def go_on(self) -> bool:
         """Do some of what `handle` has left for later; False where nothing is left."""
@@ -131,6 +135,8 @@ class RowsHost(Host):
         await self._publish(
             [one for chunk, effects in brought for one in outgoing(Effects(records=effects.records), chunk[-1])]
         )
+        for chunk, effects in brought:
+            self.counted(chunk, effects)
 
 
 class GatherHost(Host):
@@ -147,6 +153,9 @@ class GatherHost(Host):
         # What comes next if nothing was left out, and nothing handled whose effects may not be out.
         self._next: int | None = None
 
+    def kept(self) -> Mapping[str, int]:
+        return {"campaigns": len(self.agent)}
+
     async def handle(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
             if chunk[0].offset != self._next:
@@ -154,8 +163,10 @@ class GatherHost(Host):
                 self.agent.forget()
                 self.agent.rewind(before)
             self._next = None
-            await self._publish(outgoing(effects_of(self.agent, chunk), chunk[-1]))
+            effects = effects_of(self.agent, chunk)
+            await self._publish(outgoing(effects, chunk[-1]))
             self._next = chunk[-1].offset + 1
+            self.counted(chunk, effects)
 
 
 def effects_of(agent: Agent, records: Sequence[Record]) -> Effects:

@@ -16,6 +16,7 @@ from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer
 from streams.fleet.sealing import Seal, part
 from streams.http import serve
 from streams.metrics import Metrics
+from streams.metrics.targets import announced
 from streams.settings import Settings
 from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_observation, without_forged
 
@@ -121,8 +122,9 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
             shared=True,
         )
         started(serving.host, serving.port)
-        await stop.wait()
-        await serving.stop()
+        with announced(settings.targets, "ingest", serving.host, serving.port):
+            await stop.wait()
+            await serving.stop()
     finally:
         await producer.stop()
         if cases is not None:

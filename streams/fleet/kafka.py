@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -51,6 +52,8 @@ _MOST_SILENT = 40
 
 class KafkaUnavailable(Unavailable):
     """Kafka cannot be reached or does not confirm; one sentence for people."""
+
+    part = "kafka"
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ class Producer:
             compression_type="zstd",
             request_timeout_ms=int(_SEND_SECONDS * 1000),
         )
+        #: Told of the seconds until Kafka has confirmed what one caller brought.
+        self.took: Callable[[float], None] = lambda seconds: None
         # The hash is written in Python, and the groups of a fleet are the same all day.
         self._place = lru_cache(1 << 16)(self._place_of)
 
@@ -214,6 +219,7 @@ class Producer:
         as there.
         """
         batches: dict[tuple[str, int], list[BatchBuilder]] = {}
+        began = time.perf_counter()
         try:
             for one in records:
                 topic = self.kafka.named(one.topic)
@@ -233,6 +239,7 @@ class Producer:
             await asyncio.gather(*waiting)
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
+        self.took(time.perf_counter() - began)
 
     async def send(self, records: Iterable[Record], *, timed: bool = True, within: float | None = None) -> list[int]:
         """Store records and give their offsets, in order. `timed` records carry their own `appended_at`.

@@ -28,7 +28,7 @@ from streams.errors import LoadError, Unavailable
 from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer, check_topics, committed, reader, record_from
 from streams.ledger import RedisStates
 from streams.settings import Settings
-from streams.topics import JUDGEMENTS, OBSERVATIONS, Record, value_of
+from streams.topics import JUDGEMENTS, OBSERVATIONS, PROBE_GROUP, Record, value_of
 
 # A standard's own example: a right check digit, and nobody's number.
 _TEXT = "探测消息，无需处理：11010519491231002X"
@@ -205,7 +205,7 @@ class _Probe:
         return self._said("message.recalled", f"{self.id}-recall", recall_of={"id": self.id})
 
     def _said(self, type: str, id: str, **more: object) -> Record:
-        platform, _, group = desk.PROBE_GROUP.partition(":")
+        platform, _, group = PROBE_GROUP.partition(":")
         body = {
             "v": 1,
             "id": id,
@@ -216,7 +216,7 @@ class _Probe:
             "sent_at": time.time_ns() // 1_000_000,
             **more,
         }
-        return Record(OBSERVATIONS, desk.PROBE_GROUP, msgspec.json.encode(body), -1, -1)
+        return Record(OBSERVATIONS, PROBE_GROUP, msgspec.json.encode(body), -1, -1)
 
 
 async def _follow(

@@ -61,6 +61,10 @@ class ScreenHost(JudgingHost):
         self._shadow: Shadow | None = None
         self._shadowing = Beside()
 
+    def kept(self) -> Mapping[str, int]:
+        windows = self._editions.kept[0].screen.windows
+        return {"groups": len(self._held), "senders": len(windows), "pieces": len(windows.pieces)}
+
     async def handle(self, chunks: Sequence[Chunk]) -> None:
         """Judge a batch. A tick without a group reaches every group of its partition in which something is due.
 

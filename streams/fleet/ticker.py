@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,8 +20,14 @@ _IDLE_SECONDS = 0.3
 _AGAIN_SECONDS = 5.0
 
 
-async def keep_time(states: RedisStates, producer: Producer, seconds: float, wait: Trouble) -> None:
-    """Write a `clock.tick` into every partition every so many seconds, from one worker at a time."""
+async def keep_time(
+    states: RedisStates,
+    producer: Producer,
+    seconds: float,
+    wait: Trouble,
+    ticked: Callable[[float], None] = lambda at: None,
+) -> None:
+    """Write a `clock.tick` into every partition every so many seconds, from one worker at a time, and tell when it was done."""
     owner = secrets.token_hex(8)
     while True:
         try:
@@ -28,6 +35,7 @@ async def keep_time(states: RedisStates, producer: Producer, seconds: float, wai
                 body = msgspec.json.encode({"type": "clock.tick", "sent_at": time.time_ns() // 1_000_000})
                 for partition in await producer.partitions(OBSERVATIONS):
                     await producer.send_to(OBSERVATIONS, partition, body)
+                ticked(time.time())
         except Unavailable as error:
             await wait(error)
         await asyncio.sleep(seconds)

@@ -29,7 +29,7 @@ from streams.embedded import GATHERED, REWOUND
 from streams.errors import LoadError, Unavailable
 from streams.fleet.control import Control, Editions, parts_from
 from streams.fleet.escalating import EscalateHost
-from streams.fleet.hosts import GatherHost, RowsHost
+from streams.fleet.hosts import GatherHost, Host, RowsHost
 from streams.fleet.kafka import Kafka, Producer, check_topics, committed, ends, read_back, record_from
 from streams.fleet.restore import restore
 from streams.fleet.screening import ScreenHost
@@ -38,6 +38,8 @@ from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector
 from streams.metrics import Metrics
 from streams.metrics.counting import count_effects
+from streams.metrics.targets import announced
+from streams.metrics.watching import LATE, SECONDS, look, show, show_disk
 from streams.settings import Settings
 from streams.topics import LIKENESSES, OBSERVATIONS, Record
 from streams.transport import Chunk, Partitions, Reading, batch_app
@@ -65,11 +67,19 @@ class Health:
     lag: dict[str, int] = field(default_factory=dict)
     # agent -> when it last got on, or had nothing to do
     moved: dict[str, float] = field(default_factory=dict)
+    # part -> when it was last away, and why
     away: dict[str, tuple[float, str]] = field(default_factory=dict)
 
-    def waits_for(self) -> list[str]:
+    def parts_away(self) -> dict[str, str]:
         """What is away now, a sentence each."""
-        return [why for at, why in self.away.values() if time.monotonic() - at < 3.0]
+        return {part: why for part, (at, why) in self.away.items() if time.monotonic() - at < 3.0}
+
+    def waits_for(self) -> list[str]:
+        """The sentences alone."""
+        return list(self.parts_away().values())
+
+    def misses(self, error: Unavailable) -> None:
+        self.away[error.part] = (time.monotonic(), str(error))
 
     def moves(self, agent: str) -> None:
         self.moved[agent] = time.monotonic()
@@ -94,6 +104,7 @@ class Worker:
         self.metrics = Metrics()
         self.health = Health()
         self.port = settings.port if port is None else port
+        self._hosts: list[Host] = []
         self._broken: asyncio.Future[str] | None = None
 
     # life
@@ -105,7 +116,9 @@ class Worker:
             raise LoadError("; ".join(wrong))
         self.producer = Producer(self.kafka)
         await self.producer.start()
+        self.producer.took = partial(self.metrics.store_took, "kafka", "publish")
         self.states = await RedisStates.open(self.settings.redis, self.settings.kafka_prefix + "xunqun")
+        self.states.took = partial(self.metrics.store_took, "redis")
         await restore(self.states, self.kafka)
         self.cases = await asyncio.to_thread(self._open_cases) if self._needs_cases else None
         if {"screen", "escalate"} & set(self.roles):
@@ -116,15 +129,17 @@ class Worker:
         try:
             for app in apps:
                 await app.start()
-            started(runner.addresses[0][1])
-            waiting = asyncio.create_task(stop.wait())
-            await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if self._broken.done():
-                # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
-                _log.critical("ending: %s", self._broken.result())
-                return BROKEN
-            return await self._drain(apps, side, runner)
+            port = runner.addresses[0][1]
+            started(port)
+            with announced(self.settings.targets, "worker", self.settings.host, port):
+                waiting = asyncio.create_task(stop.wait())
+                await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                if self._broken.done():
+                    # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
+                    _log.critical("ending: %s", self._broken.result())
+                    return BROKEN
+                return await self._drain(apps, side, runner)
         finally:
             for task in side:
                 task.cancel()
@@ -182,7 +197,7 @@ class Worker:
         rest_collector()
         return apps
 
-    def _app(self, host: Any, assigned: Partitions | None = None, revoked: Partitions | None = None) -> Any:
+    def _app(self, host: Host, assigned: Partitions | None = None, revoked: Partitions | None = None) -> Any:
         agent = host.agent
         reading = Reading(
             brokers=self.kafka.brokers,
@@ -193,8 +208,9 @@ class Worker:
             gather=20 if agent.name == "screen" else 200,
         )
 
+        self._hosts.append(host)
         name = agent.name
-        host.counted = lambda records, effects: count_effects(self.metrics, _now(), records, effects)
+        host.counted = lambda records, effects: count_effects(self.metrics, name, _now(), records, effects)
 
         async def handle(chunks: Sequence[Chunk]) -> None:
             await host.handle([[record_from(self.kafka, one) for one in chunk.records] for chunk in chunks])
@@ -212,6 +228,7 @@ class Worker:
             known = [TopicPartition(one.topic, one.partition) for one in places]
             self.health.positions[name] = await committed(self.kafka, self.group(name), known)
             self.health.moves(name)
+            self.metrics.rebalanced(name)
             if assigned is not None:
                 await assigned(places)
 
@@ -280,18 +297,21 @@ class Worker:
 
     def _write_rows(self, lots: Sequence[tuple[Sequence[Any], int]]) -> None:
         assert self.cases is not None
+        began = time.perf_counter()
         with self.cases.transaction():
             for rows, partition in lots:
                 self.cases.write_rows(rows, partition)
+        self.metrics.store_took("postgres", "write", time.perf_counter() - began)
 
     # beside the agents
 
     def _side_loops(self) -> list[Callable[[], Any]]:
-        loops: list[Callable[[], Any]] = [self._watch_progress]
+        loops: list[Callable[[], Any]] = [self._watch_progress, self._watch_parts]
         if {"screen", "escalate"} & set(self.roles):
             loops.append(self.control.follow)
         if "screen" in self.roles:
-            loops.append(lambda: keep_time(self.states, self.producer, self.settings.tick_seconds, self._wait))
+            keep = keep_time, self.states, self.producer, self.settings.tick_seconds, self._wait
+            loops.append(lambda: keep[0](*keep[1:], ticked=self.metrics.ticked))
         if "screen" in self.roles and self.cases is not None:
             now = self.editions
             loops.append(
@@ -350,26 +370,57 @@ class Worker:
             try:
                 last = await ends(self.kafka, places) if places else {}
             except (Unavailable, KafkaError, OSError) as error:
-                self.health.away["ends"] = (time.monotonic(), f"Kafka does not answer ({type(error).__name__})")
+                self.health.away["kafka"] = (time.monotonic(), f"Kafka does not answer ({type(error).__name__})")
                 last = {}
             for agent, mine in self.health.positions.items():
                 self.health.lag[agent] = sum(max(0, last.get(place, at) - at) for place, at in mine.items())
                 self.metrics.set_lag(agent, self.health.lag[agent])
+                self.metrics.set_partitions(agent, len(mine))
                 if not self.health.lag[agent]:
                     self.health.moves(agent)
+            for agent, at in self.health.moved.items():
+                self.metrics.progressed(agent, time.time() - (time.monotonic() - at))
+            self.metrics.set_waiting(self.health.parts_away())
             if late := self.health.stalled(self.settings.stall_seconds):
                 _log.critical("no progress for %.0f s in %s: ending", self.settings.stall_seconds, late)
                 os._exit(STALLED)
 
+    async def _watch_parts(self) -> None:
+        """Look up what nobody counts as it happens: queues, dates, what is in force and in memory, the disk."""
+        while True:
+            show_disk(self.metrics, self.settings.dir)
+            self.metrics.set_caches({name: count for host in self._hosts for name, count in host.kept().items()})
+            try:
+                await self._watch_judging()
+                if self.cases is not None:
+                    show(self.metrics, await asyncio.to_thread(look, self.cases, _now(), self._listed()))
+            except Unavailable as error:
+                self.health.misses(error)
+            await asyncio.sleep(SECONDS)
+
+    async def _watch_judging(self) -> None:
+        if not {"screen", "escalate"} & set(self.roles):
+            return
+        now = self.editions.kept[-1].screen
+        self.metrics.set_editions(now.in_force())
+        if "screen" in self.roles:
+            mine = [one.partition for one in self.health.positions.get("screen", ())]
+            self.metrics.set_deadlines(*await self.states.due_counts(sorted(set(mine)), _now() - LATE))
+
+    def _listed(self) -> int:
+        """How many groups the fleet lists; 0 where nobody here has to know."""
+        knows = {"screen", "escalate"} & set(self.roles)
+        return len(self.editions.kept[-1].screen.directory.groups) if knows else 0
+
     async def _wait(self, error: Unavailable) -> None:
         """What is away is said by `/ready`; a state that was lost is rebuilt before anybody goes on."""
-        self.health.away[type(error).__name__] = (time.monotonic(), str(error))
+        self.health.misses(error)
         if isinstance(error, StateLost):
             try:
                 await restore(self.states, self.kafka)
                 return
             except Unavailable as further:
-                self.health.away[type(further).__name__] = (time.monotonic(), str(further))
+                self.health.misses(further)
         await asyncio.sleep(_WAIT_SECONDS)
 
     async def _guarded(self, work: Callable[[], Any]) -> None:
@@ -388,7 +439,7 @@ class Worker:
         try:
             await work
         except Unavailable as error:
-            self.health.away[type(error).__name__] = (time.monotonic(), str(error))
+            self.health.misses(error)
 
     def _failed(self, error: BaseException) -> None:
         # Kind and place only: a message may stand in the text of an error.

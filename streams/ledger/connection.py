@@ -28,9 +28,13 @@ CODING = ("utf-8", "surrogatepass")
 class StateUnavailable(Unavailable):
     """Redis is away or cannot take it now. The same call may be sent again, also where its answer was lost."""
 
+    part = "redis"
+
 
 class StateLost(Unavailable):
     """Redis is there, but the fleet's state is not, or not yet complete. What was read before counts no longer."""
+
+    part = "redis"
 
 
 @cache

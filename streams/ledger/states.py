@@ -1,9 +1,12 @@
 """States of groups, ledgers of subjects, the decisions kept with them, and what falls due."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Self, cast
+
+from redis.asyncio import Redis
 
 from streams.ledger.connection import CODING, Connection, StateLost
 from streams.ledger.keys import Keys
@@ -12,6 +15,7 @@ from streams.ledger.stored import Stored, pack, read_stored, unpack
 
 # A decision is removed once its offset is committed; one that a crash left behind goes after this time.
 KEPT = timedelta(weeks=1)
+_WRITING = frozenset({"save", "decide", "forget", "seed", "lease"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class RedisStates:
     def __init__(self, connection: Connection, prefix: str) -> None:
         self._connection = connection
         self._keys = Keys(prefix)
+        #: Told of each call whether it read (load) or wrote (save), and its seconds.
+        self.took: Callable[[str, float], None] = lambda operation, seconds: None
 
     @classmethod
     async def open(cls, url: str, prefix: str = "xunqun") -> Self:
@@ -163,6 +169,19 @@ class RedisStates:
 
     # leases
 
+    async def due_counts(self, partitions: Sequence[int], late: int) -> tuple[int, int]:
+        """How many keys of these partitions fall due at some time, and how many of them before `late`."""
+        keys = [self._keys.dues(one) for one in partitions]
+
+        async def ask(redis: Redis) -> list[int]:
+            async with redis.pipeline(transaction=False) as several:
+                for key in keys:
+                    several.zcard(key).zcount(key, "-inf", f"({late}")
+                return cast(list[int], await several.execute())
+
+        found = await self._connection.call(ask)
+        return sum(found[::2]), sum(found[1::2])
+
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Whether `owner` may do what only one may do, for the next so many seconds; renewed by asking again."""
         answer = await self._run("lease", [self._keys.lease(name)], [owner, max(1, round(seconds * 1000))])
@@ -179,14 +198,18 @@ class RedisStates:
 
     async def _read(self, keys: Sequence[str]) -> list[bytes | None]:
         """Values of string keys. One command, so that the marker speaks for the moment of reading."""
+        began = time.perf_counter()
         answer = await self._connection.call(lambda redis: redis.mget([self._keys.marker, *keys]))
+        self.took("load", time.perf_counter() - began)
         marker, *found = cast(list[bytes | None], answer)
         if marker is None:
             raise self._lost()
         return found
 
     async def _run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> list[Any]:
+        began = time.perf_counter()
         answer = await self._connection.run(name, [self._keys.marker, *keys], args)
+        self.took("save" if name in _WRITING else "load", time.perf_counter() - began)
         if answer is None:
             raise self._lost()
         return cast(list[Any], answer)

@@ -1,33 +1,81 @@
 """What an agent's work comes to in the metrics; counted once it is stored."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from models import Observation, Verdict
+from models import Observation, Signal, Verdict, Violation
 from models.observation import Millis
 from streams.metrics.recording import Metrics
-from streams.topics import DEAD_LETTERS, OBSERVATIONS, Effects, Judged, Planned, Record
+from streams.topics import OBSERVATIONS, DeadLetter, Effects, Judged, Planned, Record, value_of
 
 
-def count_effects(metrics: Metrics, now: Millis, records: Sequence[Record], effects: Effects) -> None:
-    """Enter a chunk: observations with the time they took, verdicts, sanctions, dead letters."""
-    observed = [one for one in records if one.topic == OBSERVATIONS and isinstance(one.decoded, Observation)]
+def count_effects(metrics: Metrics, agent: str, now: Millis, records: Sequence[Record], effects: Effects) -> None:
+    """Enter a chunk. What is found is counted where it is found, by `screen`; all else where views are made of it, by `record`,
+    which meets each thing once whoever brought it about."""
+    if records:
+        metrics.batched(agent, len(records))
+    if agent == "screen":
+        _count_observed(metrics, now, [one for one in records if one.topic == OBSERVATIONS])
+        _count_found(metrics, now, effects)
+    elif agent == "record":
+        for one in records:
+            _count_recorded(metrics, value_of(one))
+
+
+def _count_observed(metrics: Metrics, now: Millis, records: Sequence[Record]) -> None:
+    observed = [one for one in records if isinstance(one.decoded, Observation)]
     for kind, count in Counter(one.decoded.type for one in observed).items():
         metrics.observed(kind, count)
     metrics.verdict_took([(now - one.appended_at) / 1000 for one in observed])
-    for topic, _, value, _ in effects.records:
-        if topic == DEAD_LETTERS:
-            metrics.died(value.cause)
-        elif isinstance(value, Judged) and value.verdict:
-            _count_verdict(metrics, value.verdict)
-        elif isinstance(value, Planned) and value.sanction:
-            metrics.sanctioned(value.sanction.kind, value.sanction.mode)
+    delays: dict[str, list[float]] = defaultdict(list)
+    for one in observed:
+        if one.decoded.type != "clock.tick":
+            delays[one.decoded.platform].append((one.appended_at - one.decoded.sent_at) / 1000)
+    for platform, seconds in delays.items():
+        metrics.arrived(platform, seconds)
+    _count_signals(metrics, (signal for one in observed if one.measured for signal in one.measured[0]))
 
+
+def _count_signals(metrics: Metrics, signals: Iterable[Signal]) -> None:
+    scores: dict[str, list[float]] = defaultdict(list)
+    missed: Counter[str] = Counter()
+    for one in signals:
+        if one.unavailable:
+            missed[one.classifier] += 1
+        elif one.classifier.startswith("trained"):
+            scores[one.category].append(one.score)
+    for category, some in scores.items():
+        metrics.scored(category, some)
+    for classifier, count in missed.items():
+        metrics.missed(classifier, count)
+
+
+def _count_found(metrics: Metrics, now: Millis, effects: Effects) -> None:
+    verdicts = [value.verdict for _, _, value, _ in effects.records if isinstance(value, Judged) and value.verdict]
+    for verdict in verdicts:
+        _count_verdict(metrics, verdict)
+    # Those on a state of affairs are of no message that was sent.
+    metrics.reached("verdict", [(now - one.judged_at) / 1000 for one in verdicts if one.observation_id])
     for side, count in _shadowed(effects).items():
         metrics.shadowed(side, count)
 
 
-def _shadowed(effects: Effects) -> Counter[str]:
+def _count_recorded(metrics: Metrics, value: Any) -> None:
+    if isinstance(value, DeadLetter):
+        metrics.died(value.cause)
+    elif isinstance(value, Planned) and value.sanction:
+        metrics.sanctioned(value.sanction.kind, value.sanction.mode)
+    elif isinstance(value, Judged) and value.appeal:
+        metrics.appealed()
+    elif isinstance(value, Judged) and value.decision:
+        # Of each finding that the decision is about.
+        about = [_category(noted.violation) for noted in value.about] or [""]
+        for category, count in Counter(about).items():
+            metrics.decided(category, value.decision.outcome, count)
+
+
+def _shadowed(effects: Effects) -> Mapping[str, int]:
     sides: Counter[str] = Counter()
     for table, row in effects.rows:
         if table == "shadow":
@@ -38,8 +86,12 @@ def _shadowed(effects: Effects) -> Counter[str]:
 def _count_verdict(metrics: Metrics, verdict: Verdict) -> None:
     for outcome, found in (("violation", verdict.violations), ("uncertain", verdict.uncertain)):
         for violation in found:
-            category = violation.evidence[0].category if violation.evidence else violation.rule
             shown = "assisted" if outcome == "violation" and violation.mode == "assisted" else outcome
-            metrics.judged(verdict.pack, category, shown)
+            metrics.judged(verdict.pack, _category(violation), shown)
     for missing in verdict.unavailable:
         metrics.judged(verdict.pack, missing.category, "unavailable")
+
+
+def _category(violation: Violation) -> str:
+    """The category of what a violation rests on, or its rule where it rests on no signal."""
+    return violation.evidence[0].category if violation.evidence else violation.rule

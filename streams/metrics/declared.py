@@ -58,7 +58,7 @@ CLASSIFIERS = frozenset({"trained", "patterns", "contacts", "kinds", "keywords",
 AGENTS = frozenset({"screen", "gather", "escalate", "enforce", "record", "dispatch"})
 STORES = frozenset({"kafka", "redis", "postgres", "sqlite"})
 OPERATIONS = frozenset({"load", "save", "publish", "write", "read"})
-CACHES = frozenset({"senders", "pieces", "groups", "likenesses", "posts"})
+CACHES = frozenset({"senders", "pieces", "groups", "campaigns", "posts"})
 DEADLINE_STATES = frozenset({"open", "overdue"})
 GROUP_STATES = frozenset({"listed", "heard", "silent", "unknown"})
 MILESTONES = frozenset({"verdict", "confirmed"})
@@ -172,8 +172,8 @@ DECLARED: Final = (
         "xunqun_end_to_end_seconds",
         "seconds",
         DELAYS,
-        "Seconds from when a message was sent to its verdict being durable (those with findings), and to an action that follows "
-        "being confirmed.",
+        "Seconds from when a message with findings was sent to its verdict being durable, and from when what caused an action "
+        "stood in the log to the platform having taken or confirmed it.",
         "until",
     ),
     _gauge(

@@ -1,7 +1,9 @@
 """Workers as an operator meets them: they start, say how they are, hand over, and end in order."""
 
 import asyncio
+import json
 import signal
+import time
 
 import aiohttp
 import pytest
@@ -49,6 +51,70 @@ async def test_a_worker_judges_says_how_it_is_and_drains(fleet):
     log = fleet.log("w1").read_text("utf-8")
     assert "Traceback" not in log
     assert WORDS not in log
+
+
+async def shown(fleet, name: str) -> dict[str, float]:
+    """What a worker shows: the value of each series, named with its labels."""
+    async with aiohttp.ClientSession() as session, session.get(f"{fleet.url(name)}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return {series: float(value) for series, _, value in (one.rpartition(" ") for one in lines if one[:1] != "#")}
+
+
+async def test_a_worker_shows_what_it_does_and_where_it_is_scraped(fleet):
+    targets = fleet.folder / "targets"
+    began = time.time()
+    await fleet.start("w1", targets=targets)
+    await fleet.say(WORDS)
+    (target,) = targets.iterdir()
+    assert json.loads(target.read_text())[0]["targets"] == [fleet.url("w1").removeprefix("http://")]
+
+    async def carried_on() -> dict[str, float] | None:
+        found = await shown(fleet, "w1")
+        done = (
+            found.get('xunqun_sanctions_total{kind="warn",mode="observe"}') and found['xunqun_groups{state="listed"}']
+        )
+        return found if done and found['xunqun_groups{state="heard"}'] else None
+
+    found = await until(carried_on, "what follows is counted, and what has to be looked up")
+    assert found['xunqun_observations_total{type="message.created"}'] == 1
+    assert found["xunqun_verdict_latency_seconds_count"] >= 1
+    assert found['xunqun_groups{state="listed"}'] == 3
+    assert found['xunqun_groups{state="silent"}'] == 2
+    for agent in ("screen", "escalate", "enforce", "record"):
+        assert found[f'xunqun_partitions{{agent="{agent}"}}'] > 0, agent
+        assert found[f'xunqun_rebalances_total{{agent="{agent}"}}'] >= 1, agent
+        assert found[f'xunqun_progress_timestamp_seconds{{agent="{agent}"}}'] > began, agent
+    assert found["xunqun_tick_timestamp_seconds"] > began
+    for store, operation in (("kafka", "publish"), ("redis", "load"), ("redis", "save"), ("postgres", "write")):
+        assert found[f'xunqun_store_seconds_count{{operation="{operation}",store="{store}"}}'] > 0, store
+    assert found['xunqun_cache_entries{cache="groups"}'] > 0
+    assert found['xunqun_deadlines{state="open"}'] > 0
+    assert not any(value for series, value in found.items() if series.startswith("xunqun_waiting"))
+    assert any('part="model"' in series for series in found if series.startswith("xunqun_edition_info"))
+    assert await fleet.stop("w1") == 0
+    assert not list(targets.iterdir())
+
+
+async def test_a_worker_says_which_part_is_away(fleet):
+    targets = fleet.folder / "targets"
+    await fleet.start("w1", roles="screen,escalate", targets=targets)
+    fleet.stack.stop("redis", kill=True)
+    try:
+
+        async def missed() -> bool:
+            return (await shown(fleet, "w1"))['xunqun_waiting{store="redis"}'] == 1
+
+        await until(missed, "Redis is missed")
+    finally:
+        fleet.stack.start("redis")
+
+    async def well() -> bool:
+        return (await shown(fleet, "w1"))['xunqun_waiting{store="redis"}'] == 0
+
+    await until(well, "Redis is back")
+    # Who is killed stays listed, and is missed.
+    await fleet.stop("w1", signal.SIGKILL)
+    assert len(list(targets.iterdir())) == 1
 
 
 async def test_a_flood_that_spans_a_rebalance_is_one_flood(fleet):

@@ -152,10 +152,11 @@ class House:
         id = f"{of}-edit-{self.seen}"
         self.say(by, group=group, id=id, type="message.edited", edit_of={"id": of}, **what)
 
-    def decide(self, named, outcome, *, by="林晓梅", **more):
+    def decide(self, named, outcome, *, by="林晓梅", judge=True, **more):
         self.now += MINUTE
         desk.decide(self.store, named, outcome=outcome, by=by, reason="测试", now=self.now, **more)
-        self.settle()
+        if judge:
+            self.settle()
 
     def settle(self):
         """Judge and send until nothing is left."""
