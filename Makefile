@@ -1,7 +1,7 @@
 # Xunqun 巡群. `make help` lists what can be done; every target may be called first and called again.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run up down status test chaos lint format bench docs models lock clean
+.PHONY: help install run up run-fleet down status test chaos lint format bench docs models lock clean
 
 # Another interpreter: make install PYTHON=/path/to/python3.13
 PYTHON ?= python3
@@ -20,7 +20,7 @@ DEV := $(VENV)/.installed-dev
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(RUNTIME) ## Make .venv and install Xunqun with its pinned packages.
 
@@ -29,6 +29,9 @@ run: $(RUNTIME) ## Install, then start the whole product with demonstration data
 
 up: $(MADE) ## Start Kafka, Redis and PostgreSQL on this machine, without containers (docs/local-stack.md).
 	@$(BIN)/python deploy/local/stack.py up $(ARGS)
+
+run-fleet: $(DEV) ## After `make up`: ingest and a worker over it, with the demo fleet flowing (docs/operate.md).
+	@$(BIN)/python deploy/local/fleet.py $(ARGS)
 
 down: $(MADE) ## End what `make up` started; make down ARGS=--wipe removes its data too.
 	@$(BIN)/python deploy/local/stack.py down $(ARGS)

@@ -66,6 +66,7 @@ class Metrics:
         self.set_reviews({}, {})
         self.set_outbox({}, {})
         self.set_brakes({})
+        self.set_waiting(())
 
     # what comes in
 
