@@ -6,6 +6,7 @@ Nothing here changes a strike: a decision becomes a record of `judgements`, and 
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -40,9 +41,11 @@ from streams.outbox import done_by_hand, held_by_brakes, pause_scope, store_time
 from streams.replay import with_evidence
 from streams.shadow import KEPT as SHADOW_KEPT
 from streams.store import Store
+from streams.text_keys import TextExpired, shown_length
 from streams.topics import (
     AGAIN,
     DEAD_LETTERS,
+    EVIDENCE_KEPT,
     JUDGEMENTS,
     OBSERVATIONS,
     PROBE_GROUP,
@@ -101,7 +104,7 @@ def show_review(store: CaseStore, review_id: str) -> dict[str, Any] | None:
         found["verdict"] = msgspec.to_builtins(with_evidence(store, [verdict])[0])
     if on["kind"] == "appeal":
         words = sa.select(evidence.c.matched).where(evidence.c.violation_id == on["id"])
-        found["text"] = store.connection.scalar(words) or ""
+        found["text"] = store.keys.words(store.connection.scalar(words) or "") or ""
     if on["kind"] == "campaign":
         found["members"] = _members(store, found["detail"]["observations"])
     return found
@@ -319,7 +322,7 @@ def appeal(store: CaseStore, sanction_id: str, *, by: str, text: str = "", now: 
     with store.transaction():
         store.append([record_of(JUDGEMENTS, key, Judged(appeal=filed), at)])
         if text:
-            kept = {"violation_id": filed.id, "number": 0, "matched": text[:2000], "expires_at": at + 90 * 86_400_000}
+            kept = {"violation_id": filed.id, "number": 0, "matched": text[:2000], "expires_at": at + EVIDENCE_KEPT}
             store.write_rows([("evidence", kept)])
     return dict(msgspec.to_builtins(filed))
 
@@ -491,7 +494,12 @@ def dead_bodies(store: CaseStore, places: Sequence[Place]) -> dict[Place, Unused
     """What the dead letters at these places hold, those that are still there."""
     query = _dead(store, _at(store, places)).add_columns(dead_letters.c.body)
     rows = store.connection.execute(query)
-    return {(row.partition, row.offset): Unused(row.topic, row.source_offset, row.body) for row in rows}
+    found = {}
+    for row in rows:
+        with suppress(TextExpired):
+            body = store.keys.text.decrypt(row.body)
+            found[row.partition, row.offset] = Unused(row.topic, row.source_offset, body)
+    return found
 
 
 def redriven_record(one: Unused, letter: DeadLetter | None, at: Millis) -> Record:
@@ -565,7 +573,7 @@ def _dead(store: CaseStore, *wanted: Any) -> sa.Select[Any]:
     partition = _partition(store)
     gone = sa.exists().where(redriven.c.partition == partition, redriven.c.offset == dead_letters.c.offset)
     columns = [column for column in dead_letters.c if column.name != "body"]
-    size = sa.func.length(dead_letters.c.body).label("bytes")
+    size = shown_length(dead_letters.c.body).label("bytes")
     return sa.select(partition.label("partition"), *columns, size).where(~gone, *wanted)
 
 

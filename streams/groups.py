@@ -59,8 +59,7 @@ def known_of(store: Any, states: Mapping[str, GroupState], paused: Sequence[Mapp
     rows = store.connection.execute(sa.select(groups_seen)).all()
     return Known(
         first_seen={row.key: row.first_seen for row in rows},
-        # 0: entered by a version that did not note it.
-        last_seen={row.key: row.last_seen or row.first_seen for row in rows},
+        last_seen={row.key: row.last_seen for row in rows if row.last_seen},
         strays=[(row.key, row.name, row.first_seen) for row in rows if not row.known and row.key != PROBE_GROUP],
         states=states,
         paused=paused,

@@ -21,6 +21,7 @@ from models.observation import Millis
 from policies.directory import Directory
 from policies.schema import Pack
 from streams import outbox
+from streams.cases.store import CaseStore
 from streams.cases.tables import dead_letters, evidence, groups_seen, reviews, sanctions, tasks, verdicts
 from streams.cases.tables import outbox as outbox_table
 from streams.embedded import Embedded, tick_body
@@ -216,13 +217,14 @@ def stored_verdicts(store: Store, *, words: bool = True) -> Iterator[Verdict]:
             yield from with_evidence(store, decoded) if words else decoded
 
 
-def with_evidence(store: Store, found: Sequence[Verdict]) -> list[Verdict]:
+def with_evidence(store: CaseStore, found: Sequence[Verdict]) -> list[Verdict]:
     """Put the matched words back where they have not expired."""
     ids = [one.id for verdict in found for one in (*verdict.violations, *verdict.uncertain)]
     query = sa.select(evidence.c.violation_id, evidence.c.number, evidence.c.matched).where(
         evidence.c.violation_id.in_(ids)
     )
-    kept = {(row[0], row[1]): row[2] for row in store.connection.execute(query)} if ids else {}
+    rows = store.connection.execute(query) if ids else ()
+    kept = {(row[0], row[1]): store.keys.words(row[2]) for row in rows}
 
     def restored(violation: Violation) -> Violation:
         items = tuple(

@@ -17,9 +17,10 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from models.observation import Millis
 from streams.agents import AGENTS
 from streams.cases import tables
-from streams.cases.rows import replacing, write_rows
+from streams.cases.rows import closed, newer, replacing, write_rows
 from streams.cases.tables import ENTERED, REPLACED, unmeasured
 from streams.errors import Unavailable
+from streams.text_keys import TextExpired, TextKeys
 from streams.topics import TOPICS, Effects, Record, record_of
 
 SCHEMA_VERSION = 3
@@ -59,7 +60,7 @@ state = sa.Table(
 # Composed once: composing a statement, and looking at every value of every row, costs more than SQLite itself.
 _SAVE_STATE, _SAVE_OFFSET = replacing(insert(state), state), replacing(insert(offsets), offsets)
 _ENTER = {
-    name: replacing(insert(table), table, keep=("first_seen", "offset"))
+    name: replacing(insert(table), table, keep=("first_seen", "offset"), unless=newer(table))
     if name in REPLACED
     else insert(table).on_conflict_do_nothing()
     for name, table in ENTERED.items()
@@ -127,7 +128,8 @@ class Store:
 
     Nobody else sends what is in its outbox, so that an action in hand when a process ended is in nobody's hand: `lease`.
 
-    `durable` waits for the disk at every commit (`synchronous=FULL`); replay turns it off, its input is on disk already.
+    `durable` waits for the disk at every commit (`synchronous=FULL`); replay turns it off, its input is on disk already. What is
+    to stay is encrypted with the keys in the folder `keys` beside the file.
     StoreUnavailable where the file cannot be opened: the disk is full, it is no database, another version wrote it.
     """
 
@@ -138,6 +140,7 @@ class Store:
         if str(path) != ":memory:":
             self.path.parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{path}"
+        self.keys = TextKeys(self.path.parent / "keys" if durable else None)
         self._tail = _Tail()
         self.engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
         try:
@@ -229,7 +232,7 @@ class Store:
             return
         self._driver.executemany(
             "INSERT INTO log(topic, key, value, appended_at) VALUES (?, ?, ?, ?)",
-            [(one.topic, one.key, one.value, one.appended_at) for one in records],
+            [(one.topic, one.key, self._closed(one), one.appended_at) for one in records],
         )
         # Rows of one statement get offsets without gaps.
         first = self._driver.execute("SELECT last_insert_rowid()").fetchone()[0] - len(records) + 1
@@ -261,7 +264,20 @@ class Store:
             "ORDER BY offset LIMIT ?",
             (after, *topics, limit),
         )
-        return [Record(*row) for row in rows]
+        return [Record(topic, key, self._opened(value), *place) for topic, key, value, *place in rows]
+
+    def _closed(self, record: Record) -> bytes:
+        try:
+            return self.keys.closed(record.topic, record.value, record.appended_at)
+        except TextExpired:
+            # Judged it is all the same, from memory; nobody reads it afterwards.
+            return b""
+
+    def _opened(self, value: bytes) -> bytes:
+        try:
+            return self.keys.text.decrypt(value)
+        except TextExpired:
+            return b""
 
     def offset_before(self, since: Millis) -> int:
         """The offset after which all was appended that was appended since then; append times hardly ever run back."""
@@ -314,7 +330,7 @@ class Store:
         places = list(self.connection.scalars(oldest))
         self.connection.execute(unmeasured.delete().where(unmeasured.c.offset.in_(places), of))
         bodies = sa.select(log.c.key, log.c.value).where(log.c.offset.in_(places)).order_by(log.c.offset)
-        return [(row[0], row[1]) for row in self.connection.execute(bodies)]
+        return [(row[0], self._opened(row[1])) for row in self.connection.execute(bodies)]
 
     # state
 
@@ -362,7 +378,7 @@ class Store:
 
     def write_rows(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Enter rows of views and the outbox, and change those that are there; inside a transaction."""
-        write_rows(self.connection, self._enter_view, rows)
+        write_rows(self.connection, self._enter_view, closed(rows, self.keys))
 
     def _enter_view(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         self._enter(_ENTER[table], rows)

@@ -32,6 +32,10 @@ TOPICS = (OBSERVATIONS, AGAIN, LIKENESSES, JUDGEMENTS, ACTIONS, OUTCOMES, DEAD_L
 PROBE_GROUP = "doctor:probe"
 
 MAX_RECORD_BYTES = 256 * 1024
+# Matched words are kept this long, then `purge` removes them.
+EVIDENCE_KEPT: Millis = 90 * 24 * 60 * 60 * 1000
+# What holds words of messages; ledgers, states and what follows from verdicts do not.
+WITH_TEXT = frozenset({OBSERVATIONS, AGAIN, JUDGEMENTS, DEAD_LETTERS, VIEWS})
 
 
 class Withdrawal(Struct, frozen=True, kw_only=True):

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from models import Decision, Review, Sanction, Task, Verdict, digest
-from models.observation import Millis
 from streams.agents.escalate import CALLS, GRACE, NO_GRACE
 from streams.topics import (
     ACTIONS,
     DEAD_LETTERS,
+    EVIDENCE_KEPT,
     JUDGEMENTS,
     VIEWS,
     Appeal,
@@ -23,8 +23,6 @@ from streams.topics import (
     value_of,
 )
 
-# Matched words are kept this long, then `purge` removes them.
-EVIDENCE_KEPT: Millis = 90 * 24 * 60 * 60 * 1000
 # A database's index takes no names of any length, and a verdict may hold many violations.
 _LONGEST_ID = 200
 
@@ -68,7 +66,7 @@ class RecordViews:
                 )
                 for index, item in enumerate(violation.evidence):
                     if item.matched:
-                        kept = one.verdict.judged_at + EVIDENCE_KEPT
+                        kept = record.appended_at + EVIDENCE_KEPT
                         effects.rows.append(
                             (
                                 "evidence",

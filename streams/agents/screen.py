@@ -217,10 +217,11 @@ class Screen:
             self._withdraw(effects, record, case)
         elif seen.type == "appeal.filed":
             self._appeal(effects, record, case)
-        hour = now // HOUR
-        if hour > self._entered.get(record.key, -1) and seen.type != "clock.tick":
-            self._entered[record.key] = hour
-            effects.rows.append(("groups_seen", _group_row(record.key, seen, now, view, pack.pack.pack)))
+        # Ticks come from ourselves: of what they reach is known that it is there, not that it was heard of.
+        heard = now if seen.type != "clock.tick" else 0
+        if heard // HOUR > self._entered.get(record.key, -1):
+            self._entered[record.key] = heard // HOUR
+            effects.rows.append(("groups_seen", _group_row(record.key, seen, heard, view, pack.pack.pack)))
 
     def _may_state(self, case: Case) -> bool:
         """Facts count only from those who answer for the group, or for the person whom they are about."""
@@ -416,7 +417,7 @@ def _unmeasured_row(record: Record, case: Case, category: str) -> dict[str, Any]
     }
 
 
-def _group_row(key: str, seen: Observation, now: Millis, view: GroupView, pack: str) -> dict[str, Any]:
+def _group_row(key: str, seen: Observation, heard: Millis, view: GroupView, pack: str) -> dict[str, Any]:
     name = view.group.name or (seen.group.name if seen.group else None) or ""
     return {
         "key": key,
@@ -425,5 +426,5 @@ def _group_row(key: str, seen: Observation, now: Millis, view: GroupView, pack: 
         "mode": view.group.mode,
         "known": view.known,
         "first_seen": seen.sent_at,
-        "last_seen": now,
+        "last_seen": heard,
     }

@@ -11,6 +11,7 @@ import msgspec
 
 from models.observation import Millis
 from streams.replay import Progress, read_lines
+from streams.text_keys import DayKeys, TextExpired, TextKeys
 from streams.topics import MAX_RECORD_BYTES, OBSERVATIONS, Record, Unusable, decode_observation
 
 # Of the ticks of a topic so many milliseconds lie between those that are kept: each lets time pass in every group.
@@ -57,9 +58,18 @@ def from_store(path: Path) -> Iterator[bytes]:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         query = "SELECT topic, key, value, offset, appended_at FROM log WHERE topic = ? ORDER BY offset"
-        yield from _in_lines(Record(*row) for row in database.execute(query, (OBSERVATIONS,)))
+        keys = TextKeys(path.parent / "keys").text
+        rows = database.execute(query, (OBSERVATIONS,))
+        yield from _in_lines(Record(topic, key, text, *place) for topic, key, text, *place in _readable(rows, keys))
     finally:
         database.close()
+
+
+def _readable(rows: Iterable[Any], keys: DayKeys) -> Iterator[Any]:
+    """The rows whose text is not past its time."""
+    for topic, key, value, *place in rows:
+        with suppress(TextExpired):
+            yield topic, key, keys.decrypt(value), *place
 
 
 async def from_topic(parts: AsyncIterator[list[Record]], folder: Path) -> Path:

@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.observation import Millis
 from streams.cases import tables
-from streams.cases.rows import Row, replacing, since_new, turn, write_rows
+from streams.cases.rows import Row, closed, newer, replacing, since_new, turn, write_rows
 from streams.cases.tables import BIG, ENTERED, REPLACED, Name, decisions
 from streams.store import StoreUnavailable
+from streams.text_keys import TextKeys
 from streams.topics import Record
 
 meta = sa.MetaData()
@@ -54,10 +55,7 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 def _entering(table: sa.Table) -> Any:
     if table.name not in REPLACED:
         return insert(table).on_conflict_do_nothing()
-    # A worker that wakes up late writes what has been replaced by something newer since.
-    order = next((name for name in ("offset", "last_seen") if name in table.c), None)
-    older = (lambda stored, given: stored[order] > given[order]) if order else None
-    return replacing(insert(table), table, keep=("first_seen",), unless=older)
+    return replacing(insert(table), table, keep=("first_seen",), unless=newer(table))
 
 
 _ENTER = {name: _entering(meta.tables[name]) for name in ENTERED}
@@ -81,7 +79,8 @@ class Cases:
     # How long a dispatcher may take over an action until another may take it up.
     lease: ClassVar[Millis] = 5 * 60_000
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: TextKeys | None = None) -> None:
+        self.keys = keys or TextKeys(None)
         try:
             address = sa.make_url(url)
         except sa.exc.ArgumentError as error:
@@ -188,7 +187,7 @@ class Cases:
         `partition` is where the records came from that asked for them: dead letters, `judged` and `unmeasured` are
         named by it. ValueError without.
         """
-        rows = [(name, self._placed(name, row, partition)) for name, row in rows]
+        rows = [(name, self._placed(name, row, partition)) for name, row in closed(rows, self.keys)]
         write_rows(self.connection, self._enter, self._new(rows))
 
     def _placed(self, name: str, row: dict[str, Any], partition: int | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from streams.cases.tables import ENTERED, outbox, reviews, tasks, unmeasured
+from streams.text_keys import TextExpired, TextKeys
+from streams.topics import EVIDENCE_KEPT
 
 Row = tuple[str, dict[str, Any]]
 # Enters rows of one table; every row has its columns.
@@ -29,6 +31,28 @@ def replacing(statement: Any, table: sa.Table, *, keep: Sequence[str] = (), unle
     changed = {one.name: statement.excluded[one.name] for one in table.c if one.name not in (*keys, *keep)}
     where = None if unless is None else sa.not_(unless(table.c, statement.excluded))
     return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where)
+
+
+def closed(rows: Iterable[Row], keys: TextKeys) -> Iterator[Row]:
+    """Rows as they are stored: words of messages encrypted; what is past its time is left out, or of a letter its bytes."""
+    for table, row in rows:
+        try:
+            if table == "evidence":
+                words = keys.evidence.write(row["matched"], row["expires_at"] - EVIDENCE_KEPT)
+                yield table, {**row, "matched": words}
+            elif table == "dead_letters":
+                yield table, {**row, "body": keys.text.encrypt(row["body"], row["at"])}
+            else:
+                yield table, row
+        except TextExpired:
+            if table == "dead_letters":
+                yield table, {**row, "body": b""}
+
+
+def newer(table: sa.Table) -> Any:
+    """When a stored row is newer than the one to enter, for `replacing`: whoever wakes up late writes what is past."""
+    order = next((name for name in ("offset", "last_seen") if name in table.c), None)
+    return (lambda stored, given: stored[order] > given[order]) if order else None
 
 
 def write_rows(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> None:

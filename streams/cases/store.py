@@ -8,12 +8,15 @@ import sqlalchemy as sa
 
 from models.observation import Millis
 from streams.cases.rows import Row
+from streams.text_keys import TextKeys
 from streams.topics import Record
 
 
 class CaseStore(Protocol):
     """Views, outbox and pauses, and records that are published if and only if a transaction is committed."""
 
+    # What words of messages are encrypted with.
+    keys: TextKeys
     # After so long an action in hand counts as given up by whoever took it; 0 where nobody else can have it.
     lease: Millis
 

@@ -24,12 +24,11 @@ from models import Decision, Observation, Sanction, Verdict, Violation
 from models.observation import Millis
 from models.signal import TRAINED_CATEGORIES
 from policies.lint import did_you_mean
-from streams.agents.record import EVIDENCE_KEPT
 from streams.cases.store import CaseStore
 from streams.cases.tables import decisions, sanctions, verdicts, violations
 from streams.errors import LoadError
 from streams.store import Store
-from streams.topics import OBSERVATIONS, Unusable, decode_observation
+from streams.topics import EVIDENCE_KEPT, OBSERVATIONS, Unusable, decode_observation
 
 FILE = "labels.jsonl"
 OK = "ok"

@@ -22,8 +22,8 @@ from policies.lint import load_fleet, load_packs
 from streams.agents.escalate import Ledger
 from streams.cases.tables import judged, verdicts
 from streams.replay import replaying, stored_actions, stored_sanctions, stored_verdicts
-from streams.store import Store, log, state
-from streams.topics import Judged, decode_observation
+from streams.store import Store, state
+from streams.topics import decode_observation, value_of
 
 GROUPS = 4
 # So many that the harmless ones never flood.
@@ -239,9 +239,7 @@ async def test_killed_ten_times_it_loses_nothing_and_counts_nothing_twice(tmp_pa
     store = Store(folder / "xunqun.db")
     try:
         assert all(talk.unanswered for talk in talks), "no kill was felt"
-        records = store.connection.execute(
-            sa.select(log.c.offset, log.c.value).where(log.c.topic == "observations").order_by(log.c.offset)
-        ).all()
+        records = [(one.offset, one.value) for one in store.read(("observations",), 0, 1 << 30)]
         _each_was_stored_and_judged_once(store, records, posted)
         _each_verdict_was_given_once(store)
         _each_violation_brought_one_strike(store)
@@ -265,8 +263,7 @@ def _each_was_stored_and_judged_once(store, records, posted):
 
 
 def _each_verdict_was_given_once(store):
-    query = sa.select(log.c.value).where(log.c.topic == "judgements")
-    given = [msgspec.json.decode(value, type=Judged).verdict for value in store.connection.scalars(query)]
+    given = [value_of(one).verdict for one in store.read(("judgements",), 0, 1 << 30)]
     by_message = Counter(one.observation_id for one in given if one and one.observation_id)
     assert set(by_message.values()) == {1}
     kept = {

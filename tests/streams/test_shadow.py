@@ -25,6 +25,7 @@ from streams.metrics import Metrics
 from streams.service import Service
 from streams.shadow import SHARE, Beside, Shadow, Told, Wanted
 from streams.store import Store
+from streams.text_keys import TextKeys
 from streams.topics import CONTROL, JUDGEMENTS, OBSERVATIONS, Effects, Record, record_of
 
 WARN = {"rungs": [{"strikes": 1, "sanction": "warn"}]}
@@ -60,12 +61,18 @@ def rows(store, *sides):
 
 
 def everything_but_rows_of_the_shadow(path):
-    """All that is in a store, byte by byte."""
+    """All that is in a store, byte by byte; text by what it says, for every store has keys of its own."""
+    keys = TextKeys(path.parent / "keys")
+
+    def plain(one):
+        return keys.text.decrypt(one) if isinstance(one, bytes) else keys.words(one) if isinstance(one, str) else one
+
     with sqlite3.connect(path) as database:
         names = [
             row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         ]
-        return {one: sorted(map(repr, database.execute(f'SELECT * FROM "{one}"'))) for one in names if one != "shadow"}
+        tables = {one: database.execute(f'SELECT * FROM "{one}"') for one in names if one != "shadow"}
+        return {one: sorted(repr([*map(plain, row)]) for row in rows) for one, rows in tables.items()}
 
 
 def a_day(house):
