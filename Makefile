@@ -27,7 +27,7 @@ install: $(RUNTIME) ## Make .venv and install Xunqun with its pinned packages.
 run: $(RUNTIME) ## Install, then start the whole product with demonstration data; it prints where to look.
 	@$(BIN)/xunqun run --demo $(ARGS)
 
-up: $(MADE) ## Start Kafka, Redis and PostgreSQL on this machine, without containers (docs/local-stack.md).
+up: $(MADE) ## Start Kafka, Redis, PostgreSQL and Prometheus on this machine, without containers (docs/local-stack.md).
 	@$(BIN)/python deploy/local/stack.py up $(ARGS)
 
 run-fleet: $(DEV) ## After `make up`: ingest and a worker over it, with the demo fleet flowing (docs/operate.md).
@@ -36,7 +36,7 @@ run-fleet: $(DEV) ## After `make up`: ingest and a worker over it, with the demo
 down: $(MADE) ## End what `make up` started; make down ARGS=--wipe removes its data too.
 	@$(BIN)/python deploy/local/stack.py down $(ARGS)
 
-status: $(MADE) ## Say which of Kafka, Redis and PostgreSQL run, and where.
+status: $(MADE) ## Say which of Kafka, Redis, PostgreSQL and Prometheus run, and where.
 	@$(BIN)/python deploy/local/stack.py status $(ARGS) || true
 
 test: $(DEV) ## Install what the tests need and run them.

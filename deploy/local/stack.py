@@ -1,6 +1,6 @@
-"""Kafka, Redis and PostgreSQL for one machine, started from their own programs without containers.
+"""Kafka, Redis, PostgreSQL and Prometheus for one machine, started from their own programs without containers.
 
-`python deploy/local/stack.py up` installs what is missing (Debian packages as root, Kafka's jars from Maven), starts the three on
+`python deploy/local/stack.py up` installs what is missing (Debian packages as root, Kafka's jars from Maven), starts the four on
 the loopback address and says where they listen; `down` ends them; `status` and `env` say what there is. Everything lies in one
 folder: data, settings, logs and process ids. Needs Python 3.11 and Linux, and nothing else.
 """
@@ -26,16 +26,28 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
+# What Xunqun needs; a caller that names nothing gets these three.
 COMPONENTS = ("kafka", "redis", "postgres")
+# With Prometheus, which watches and which nothing waits for: what the command line takes.
+ALL = (*COMPONENTS, "prometheus")
 # Not the usual numbers, so that a Redis or PostgreSQL of the machine's own may run beside ours.
 DEFAULT_PORTS = {"kafka": 19092, "redis": 16379, "postgres": 15432}
+PROMETHEUS_PORT = 19090
+# The file that operators copy, and the rules beside it.
+PROMETHEUS = HERE.parent / "prometheus"
 # Below the range from which Linux takes the ports of outgoing connections: there, a client that tries again and again to reach
 # a component that is down may connect to itself, and so keep the port from the component.
 FREE_PORTS = range(20_000, 32_000)
 # Seconds at most: a start on a loaded machine, an orderly end, and apt-get or Maven, for which a second `up` waits too.
 START, STOP, FETCH = 90.0, 30.0, 900.0
 # The Debian package that brings each program.
-PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "java": "default-jre-headless", "mvn": "maven"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "java": "default-jre-headless",
+    "mvn": "maven",
+    "prometheus": "prometheus",
+}
 
 
 class StackError(Exception):
@@ -70,6 +82,7 @@ def needed_programs(names: Iterable[str], *, jars_complete: bool) -> list[str]:
         "kafka": ["java"] if jars_complete else ["java", "mvn"],
         "redis": ["redis-server"],
         "postgres": ["postgres"],
+        "prometheus": ["prometheus"],
     }
     return [program for name in names for program in needs[name]]
 
@@ -270,7 +283,16 @@ def _postgres_answers(port: int) -> bool:
     return _exchange(port, struct.pack(">i", len(body) + 4) + body + b"X\0\0\0\4", 65536)[:1] == b"R"
 
 
-ANSWERS = {"kafka": _kafka_answers, "redis": _redis_answers, "postgres": _postgres_answers}
+def _prometheus_answers(port: int) -> bool:
+    return _exchange(port, b"GET /-/ready HTTP/1.0\r\n\r\n", 12) == b"HTTP/1.0 200"
+
+
+ANSWERS = {
+    "kafka": _kafka_answers,
+    "redis": _redis_answers,
+    "postgres": _postgres_answers,
+    "prometheus": _prometheus_answers,
+}
 
 # -- settings of the components -----------------------------------------------------------------------------------------
 
@@ -338,6 +360,21 @@ def postgres_settings(port: int) -> dict[str, str]:
     }
 
 
+def prometheus_settings(targets: Path, port: int) -> str:
+    """`prometheus.yml` as operators copy it, with the places of this stack: rules of the checkout, its own targets and port."""
+    text = (PROMETHEUS / "prometheus.yml").read_text("utf-8")
+    places = {
+        "rules/*.yml": f"{PROMETHEUS / 'rules'}/*.yml",
+        "targets/*.json": f"{targets}/*.json",
+        "127.0.0.1:9090": f"{HOST}:{port}",
+    }
+    for theirs, ours in places.items():
+        if text.count(theirs) != 1:
+            raise StackError(f"{PROMETHEUS / 'prometheus.yml'} has to name {theirs} once.")
+        text = text.replace(theirs, ours)
+    return text
+
+
 def _as_postgres() -> dict[str, object]:
     """PostgreSQL refuses to run as root; the user that Debian's package made runs it then."""
     return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
@@ -347,7 +384,7 @@ def _as_postgres() -> dict[str, object]:
 
 
 class Stack:
-    """The three components in one folder, which is made when something is started.
+    """The components in one folder, which is made when something is started.
 
     `jars` is where Kafka's jars are kept ($XUNQUN_JARS, else the folder `jars` inside). Ports are remembered in `stack.json`.
     Every method is safe to call again; StackError says what is wrong.
@@ -391,9 +428,14 @@ class Stack:
         """The URL of the database, for SQLAlchemy."""
         return f"postgresql+psycopg://xunqun@{HOST}:{self._port('postgres')}/xunqun"
 
+    @property
+    def targets(self) -> Path:
+        """The folder in which processes say where Prometheus finds their metrics."""
+        return self.folder / "targets"
+
     def environment(self, names: Iterable[str] = COMPONENTS) -> dict[str, str]:
-        """The variables with which Xunqun finds these components."""
-        variables = {"kafka": "KAFKA", "redis": "REDIS", "postgres": "DATABASE"}
+        """The variables with which Xunqun finds these components, and they find Xunqun."""
+        variables = {"kafka": "KAFKA", "redis": "REDIS", "postgres": "DATABASE", "prometheus": "TARGETS"}
         return {f"XUNQUN_{variables[name]}": getattr(self, variables[name].lower()) for name in names}
 
     def log(self, name: str) -> Path:
@@ -437,7 +479,7 @@ class Stack:
         A port of 0, or `free_ports`, means the remembered port if it is still free, else any. When a component does not start,
         the others run all the same, and StackError says what is missing.
         """
-        names = [name for name in COMPONENTS if name in set(names)]
+        names = [name for name in ALL if name in set(names)]
         wanted = {name: (ports or {}).get(name, 0 if free_ports else None) for name in names}
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
@@ -473,7 +515,7 @@ class Stack:
         if wanted == 0:
             remembered = known.get(name)
             return remembered if remembered and is_free(remembered) else free_port(known.values())
-        port = wanted or known.get(name) or DEFAULT_PORTS[name]
+        port = wanted or known.get(name) or DEFAULT_PORTS.get(name, PROMETHEUS_PORT)
         if not is_free(port):
             raise StackError(
                 f"port {port} is taken by another program; name another with --ports {name}=PORT, or --free-ports."
@@ -482,7 +524,8 @@ class Stack:
 
     def _launch(self, name: str) -> None:
         (self.folder / name).mkdir(exist_ok=True)
-        command, given = {"kafka": self._kafka, "redis": self._redis, "postgres": self._postgres}[name]()
+        make = {"kafka": self._kafka, "redis": self._redis, "postgres": self._postgres, "prometheus": self._prometheus}
+        command, given = make[name]()
         with self.log(name).open("ab") as log:
             # A session of its own: Ctrl-C at the terminal does not reach it.
             child = subprocess.Popen(
@@ -587,9 +630,21 @@ class Stack:
         ]
         return [_program("postgres"), "-D", str(data), *settings], given
 
+    def _prometheus(self) -> tuple[list[str], dict[str, object]]:
+        folder = self.folder / "prometheus"
+        self.targets.mkdir(exist_ok=True)
+        settings = folder / "prometheus.yml"
+        settings.write_text(prometheus_settings(self.targets, self.ports["prometheus"]), "utf-8")
+        return [
+            _program("prometheus"),
+            f"--config.file={settings}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={HOST}:{self.ports['prometheus']}",
+        ], {}
+
     # Ending
 
-    def down(self, names: Iterable[str] = COMPONENTS, *, wipe: bool = False) -> list[str]:
+    def down(self, names: Iterable[str] = ALL, *, wipe: bool = False) -> list[str]:
         """End what runs, in order, and with `wipe` remove its data; gives the names of what was ended. Jars are kept."""
         if not self.folder.exists():
             return []
@@ -600,7 +655,9 @@ class Stack:
                 for name in names:
                     shutil.rmtree(self.folder / name, ignore_errors=True)
                     self.log(name).unlink(missing_ok=True)
-                if set(names) == set(COMPONENTS):
+                if "prometheus" in names:
+                    shutil.rmtree(self.targets, ignore_errors=True)
+                if set(names) == set(ALL):
                     (self.folder / "stack.json").unlink(missing_ok=True)
         return ended
 
@@ -658,8 +715,8 @@ def _cluster_id() -> str:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(COMPONENTS):
-        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(COMPONENTS)}")
+    if unknown := set(names) - set(ALL):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     return names
 
 
@@ -667,7 +724,7 @@ def _ports(text: str) -> dict[str, int]:
     ports: dict[str, int] = {}
     for pair in text.split(","):
         name, _, port = pair.partition("=")
-        if name not in COMPONENTS or not port.isdecimal() or int(port) > 65535:
+        if name not in ALL or not port.isdecimal() or int(port) > 65535:
             raise argparse.ArgumentTypeError(f"{pair!r} is not like redis=16379 (0 picks a free port)")
         ports[name] = int(port)
     return ports
@@ -676,21 +733,21 @@ def _ports(text: str) -> dict[str, int]:
 def _line(stack: Stack, name: str) -> str:
     pid, port = stack.pid(name), stack.ports.get(name)
     if pid is None:
-        return f"{name:8}  is down"
+        return f"{name:10}  is down"
     state = "runs" if stack.answers(name) else "does not answer"
-    return f"{name:8}  {state} at {HOST}:{port}, process {pid}, log {stack.log(name)}"
+    return f"{name:10}  {state} at {HOST}:{port}, process {pid}, log {stack.log(name)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when all is as it was asked for, 1 when not; what is wrong stands on standard error."""
     parser = argparse.ArgumentParser(
-        prog="stack.py", description="Kafka, Redis and PostgreSQL on this machine's loopback."
+        prog="stack.py", description="Kafka, Redis, PostgreSQL and Prometheus on this machine's loopback."
     )
     parser.add_argument(
         "command", choices=("up", "down", "status", "env", "prepare"), help="prepare: install and fetch only"
     )
     parser.add_argument("--dir", default="var/stack", help="folder of data, logs and process ids (var/stack)")
-    parser.add_argument("--only", type=_names, default=list(COMPONENTS), help="for example redis,postgres")
+    parser.add_argument("--only", type=_names, default=list(ALL), help="for example redis,postgres")
     parser.add_argument("--ports", type=_ports, default={}, help="for example kafka=9092,redis=0 (0: any free port)")
     parser.add_argument("--free-ports", action="store_true", help="any free port for each that is not named")
     parser.add_argument("--wipe", action="store_true", help="down: remove the data too")
