@@ -1,7 +1,7 @@
 # Xunqun 巡群. `make help` lists what can be done; every target may be called first and called again.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run up down status test chaos lint format bench docs models lock clean
+.PHONY: help install run up down status test chaos lint format bench docs dashboards models lock clean
 
 # Another interpreter: make install PYTHON=/path/to/python3.13
 PYTHON ?= python3
@@ -20,7 +20,7 @@ DEV := $(VENV)/.installed-dev
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(RUNTIME) ## Make .venv and install Xunqun with its pinned packages.
 
@@ -63,6 +63,9 @@ docs: $(DEV) ## Write docs/settings.md anew from the declaration of the settings
 	@$(BIN)/python -c "from pathlib import Path; from streams.settings import as_markdown; \
 	page = Path('docs/settings.md'); head = page.read_text('utf-8').split('| variable |')[0]; \
 	page.write_text(head + as_markdown(), 'utf-8')"
+
+dashboards: $(DEV) ## Write the dashboards anew (docs/dashboards.md).
+	@$(BIN)/python deploy/grafana/build.py $(ARGS)
 
 models: $(DEV) ## Train the models anew: make models DATA=folder (docs/models.md says what has to lie there).
 	@[ -n "$(DATA)" ] || { echo "Say where the rows lie: make models DATA=folder (see docs/models.md)." >&2; exit 2; }
