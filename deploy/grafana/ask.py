@@ -128,7 +128,9 @@ def _asked(
             found, error = prometheus.values(whole), ""
         except ValueError as failure:
             found, error = (), str(failure)
-        yield Asked(board, panel, query, whole, found, error, may_be_empty)
+        # Where one value at a time is asked for, the line says for which.
+        choice = "".join(f", {name} {value}" for name, value in zip(used, values, strict=True) if len(filled[name]) > 1)
+        yield Asked(board, panel, query + choice, whole, found, error, may_be_empty)
 
 
 def _fill(text: str, values: dict[str, str]) -> str:
