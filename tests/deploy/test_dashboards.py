@@ -45,6 +45,8 @@ VALUES = {
     ("xunqun_verdicts_total", "outcome"): declared.VERDICT_OUTCOMES,
     ("xunqun_decisions_total", "outcome"): declared.DECISION_OUTCOMES,
     ("xunqun_actions_total", "status"): declared.TRY_OUTCOMES,
+    ("xunqun_outbox_open", "status"): declared.OPEN_STATUSES,
+    ("xunqun_outbox_oldest_seconds", "status"): declared.OPEN_STATUSES,
     ("xunqun_shadow_total", "side"): declared.SHADOW_SIDES,
     ("xunqun_deadlines", "state"): declared.DEADLINE_STATES,
     ("xunqun_end_to_end_seconds", "until"): declared.MILESTONES,
