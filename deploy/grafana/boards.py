@@ -260,9 +260,10 @@ FLEET = Board(
                     runbook="XunqunArrivingLate",
                 ),
                 Panel(
-                    "From sent to done",
-                    "What do members see: how long until a finding is durable, until an action that follows is confirmed?",
-                    "all of the above, and a platform that is slow to confirm",
+                    "From sent to verdict, from cause to done",
+                    "What do members see: how long from sending until a finding is durable, and from what caused an action "
+                    "until the platform took or confirmed it?",
+                    "all of the above, and a platform that is slow to answer",
                     _percentiles("xunqun_end_to_end_seconds", by="until"),
                     unit="s",
                     runbook="XunqunOutboxOld",
@@ -1248,8 +1249,8 @@ ACTIONS = Board(
             "How late?",
             (
                 Panel(
-                    "From sent to confirmed",
-                    "How long after the message was sent does the action stand?",
+                    "From cause to done",
+                    "How long after what caused it stood in the log has the platform taken or confirmed the action?",
                     "a slow platform, a backlog, a pause",
                     _percentiles("xunqun_end_to_end_seconds", 'until="confirmed"'),
                     unit="s",
@@ -1257,7 +1258,7 @@ ACTIONS = Board(
                 ),
                 Panel(
                     "From sent to verdict",
-                    "How much of that passed before the finding was durable?",
+                    "How long from sending until the finding is durable, of messages with findings?",
                     "messages that arrive late, judging that is late",
                     _percentiles("xunqun_end_to_end_seconds", 'until="verdict"'),
                     unit="s",
@@ -1265,7 +1266,7 @@ ACTIONS = Board(
                 ),
                 Panel(
                     "Delay of arrival, by platform",
-                    "And how much before the platform brought us the message?",
+                    "And how much of that passed before the platform brought us the message?",
                     "a connector that polls too seldom or fell behind, a platform in trouble",
                     _percentiles("xunqun_arrival_delay_seconds", PLATFORM, by="platform"),
                     unit="s",

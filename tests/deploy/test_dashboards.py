@@ -375,7 +375,7 @@ def test_a_quiet_fleet_shows_nought_where_that_is_the_truth(prometheus: str) -> 
     # Nobody was judged and nobody decided: neither late nor in time, neither right nor wrong.
     assert {"Judged within 2 s, last hour", "Precision, 7 days", "Since the last tick"} <= nothing
     # The process has no agent: whether one stands still or lags it cannot say.
-    assert {"Agents that stand still", "Processes that wait", "Not judged yet"} <= nothing
+    assert {"Agents that stand still", "Not judged yet"} <= nothing
 
 
 def test_where_nobody_answers_nothing_is_claimed(prometheus: str) -> None:
