@@ -1,7 +1,7 @@
 # Xunqun 巡群. `make help` lists what can be done; every target may be called first and called again.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run up run-fleet down status test chaos lint format bench docs models lock clean
+.PHONY: help install run up run-fleet down status test chaos lint format bench docs dashboards models lock clean
 
 # Another interpreter: make install PYTHON=/path/to/python3.13
 PYTHON ?= python3
@@ -67,6 +67,9 @@ docs: $(DEV) ## Write the tables of docs/settings.md and docs/metrics.md anew fr
 	pages = (('settings', '| variable |', settings), ('metrics', '| metric |', metrics)); \
 	[page.write_text(page.read_text('utf-8').split(table)[0] + made.as_markdown(), 'utf-8') \
 	for name, table, made in pages for page in [Path('docs') / f'{name}.md']]"
+
+dashboards: $(DEV) ## Write the dashboards anew (docs/dashboards.md).
+	@$(BIN)/python deploy/grafana/build.py $(ARGS)
 
 models: $(DEV) ## Train the models anew: make models DATA=folder (docs/models.md says what has to lie there).
 	@[ -n "$(DATA)" ] || { echo "Say where the rows lie: make models DATA=folder (see docs/models.md)." >&2; exit 2; }
