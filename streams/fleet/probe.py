@@ -16,7 +16,6 @@ import aiohttp
 import msgspec
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams import desk
@@ -25,7 +24,16 @@ from streams.cases.postgres import Cases, outgoing
 from streams.cases.tables import reviews, violations
 from streams.doctor import Finding, told_of_cases
 from streams.errors import LoadError, Unavailable
-from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer, check_topics, committed, reader, record_from
+from streams.fleet.kafka import (
+    Kafka,
+    KafkaUnavailable,
+    Producer,
+    check_topics,
+    committed,
+    open_admin,
+    reader,
+    record_from,
+)
 from streams.ledger import RedisStates
 from streams.settings import Settings
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Record, value_of
@@ -47,7 +55,7 @@ _LOOK_SECONDS = 0.05
 
 async def look(settings: Settings) -> list[Finding]:
     """Topics, consumer groups, Redis, PostgreSQL and ingest. What is away is a finding, and the rest is looked at."""
-    kafka = Kafka(settings.kafka, settings.kafka_prefix)
+    kafka = Kafka.of(settings)
     found: list[Finding] = []
     for what, work in (
         ("topics", lambda: _topics(kafka)),
@@ -94,9 +102,8 @@ async def _lag(kafka: Kafka, group: str, topics: tuple[str, ...]) -> int:
 
 async def _members(kafka: Kafka, group: str) -> int:
     """How many processes are in a consumer group."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, request_timeout_ms=15_000)
+    admin = await open_admin(kafka)
     try:
-        await admin.start()
         (answer,) = await admin.describe_consumer_groups([group])
         return sum(len(one[5]) for one in answer.groups)
     finally:
@@ -104,7 +111,7 @@ async def _members(kafka: Kafka, group: str) -> int:
 
 
 async def _redis(settings: Settings) -> list[Finding]:
-    states = await RedisStates.open(settings.redis, settings.kafka_prefix + "xunqun")
+    states = await RedisStates.of(settings)
     try:
         await states.alive()
     finally:
@@ -117,7 +124,7 @@ def _database(settings: Settings) -> list[Finding]:
         return [
             Finding("note", "database", "XUNQUN_DATABASE is not set here: views, outbox and desk were not looked at")
         ]
-    cases = Cases(settings.database)
+    cases = Cases.of(settings)
     try:
         if wrong := cases.check():
             return [Finding("wrong", "database", wrong)]
@@ -169,8 +176,8 @@ async def send_probe(
     Without a database here only the legs on Kafka are looked at. Unavailable where Kafka or PostgreSQL are away.
     """
     probe = _Probe(f"probe-{secrets.token_hex(8)}", f"probe-{secrets.randbelow(_SENDERS)}")
-    kafka = Kafka(settings.kafka, settings.kafka_prefix)
-    cases = Cases(settings.database) if settings.database else None
+    kafka = Kafka.of(settings)
+    cases = Cases.of(settings) if settings.database else None
     producer = Producer(kafka)
     try:
         await producer.start()
@@ -308,14 +315,8 @@ async def _there(cases: Cases | None, condition: Any) -> bool:
 
 @asynccontextmanager
 async def _consumer(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = reader(kafka)
-    try:
-        await consumer.start()
+    async with reader(kafka) as consumer:
         yield consumer
-    except (KafkaError, OSError) as error:
-        raise KafkaUnavailable(f"no Kafka answers at {kafka.brokers}: start it or set XUNQUN_KAFKA") from error
-    finally:
-        await consumer.stop()
 
 
 async def _places(consumer: AIOKafkaConsumer, kafka: Kafka, topics: tuple[str, ...]) -> list[TopicPartition]:
