@@ -34,6 +34,7 @@ from streams.fleet.kafka import (
     reader,
     record_from,
 )
+from streams.fleet.parts import database_findings, kafka_findings, overdue_evidence, redis_findings
 from streams.ledger import RedisStates
 from streams.settings import Settings
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Record, value_of
@@ -55,10 +56,14 @@ _LOOK_SECONDS = 0.05
 
 async def look(settings: Settings) -> list[Finding]:
     """Topics, consumer groups, Redis, PostgreSQL and ingest. What is away is a finding, and the rest is looked at."""
-    kafka = Kafka.of(settings)
+    try:
+        kafka = Kafka.of(settings)
+    except LoadError as error:
+        return [Finding("wrong", "kafka", str(error))]
     found: list[Finding] = []
     for what, work in (
         ("topics", lambda: _topics(kafka)),
+        ("kafka", lambda: kafka_findings(settings)),
         ("agents", lambda: _agents(kafka)),
         ("redis", lambda: _redis(settings)),
         ("database", lambda: asyncio.to_thread(_database, settings)),
@@ -67,7 +72,10 @@ async def look(settings: Settings) -> list[Finding]:
         try:
             found += await work()
         except (Unavailable, LoadError) as error:
-            found.append(Finding("wrong", what, str(error)))
+            told = Finding("wrong", what, str(error))
+            # Each looks at Kafka by itself, and one sentence about it is enough.
+            if told.told not in {one.told for one in found}:
+                found.append(told)
         except (KafkaError, OSError) as error:
             found.append(Finding("wrong", what, f"{settings.kafka} does not answer: {type(error).__name__}"))
     return found
@@ -111,12 +119,15 @@ async def _members(kafka: Kafka, group: str) -> int:
 
 
 async def _redis(settings: Settings) -> list[Finding]:
+    found = await redis_findings(settings)
     states = await RedisStates.of(settings)
     try:
         await states.alive()
+    except Unavailable as error:
+        return [*found, Finding("wrong", "redis", str(error))]
     finally:
         await states.close()
-    return [Finding("ok", "redis", "there, and the agents' state is complete")]
+    return [*found, Finding("ok", "redis", "there, and the agents' state is complete")]
 
 
 def _database(settings: Settings) -> list[Finding]:
@@ -127,8 +138,8 @@ def _database(settings: Settings) -> list[Finding]:
     cases = Cases.of(settings)
     try:
         if wrong := cases.check():
-            return [Finding("wrong", "database", wrong)]
-        found = list(told_of_cases(desk.status(cases)))
+            return [*database_findings(cases), Finding("wrong", "database", wrong)]
+        found = [*database_findings(cases), *told_of_cases(desk.status(cases)), *overdue_evidence(cases)]
         oldest = cases.connection.scalar(sa.select(sa.func.min(outgoing.c.appended_at)))
         waited = 0 if oldest is None else (cases.log_time() - oldest) // 1000
         if waited > _LATE_SECONDS:
