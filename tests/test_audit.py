@@ -51,7 +51,9 @@ def test_no_report_at_all_is_no_good_news():
     assert audit.judge(None, [], TODAY)[0] == audit.NOT_CHECKED
 
 
-@pytest.mark.parametrize("says", ["print('Traceback (most recent call last)')", "raise SystemExit('no route to the service')"])
+@pytest.mark.parametrize(
+    "says", ["print('Traceback (most recent call last)')", "raise SystemExit('no route to the service')"]
+)
 def test_a_program_that_fails_ends_with_its_own_code(tmp_path, says):
     program = tmp_path / "pip-audit"
     program.write_text(f"#!{sys.executable}\n{says}\n")
