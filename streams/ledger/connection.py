@@ -64,7 +64,8 @@ class Connection:
         except ValueError as error:
             # Without the address itself, which may hold a password.
             raise LoadError("The address of Redis cannot be read; write it like redis://127.0.0.1:6379/0.") from error
-        self._open = url.startswith("redis://")
+        # Until the first answer it may be one that wants TLS.
+        self._may_want_tls = url.startswith("redis://")
         known = pool.connection_kwargs
         self.place = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
         self.redis: Redis = Redis.from_pool(pool)
@@ -94,7 +95,7 @@ class Connection:
         """What Redis answers, or StateUnavailable within `CALL_SECONDS`, connecting included."""
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await ask(self.redis)
+                answer = await ask(self.redis)
         except TimeoutError as error:
             raise StateUnavailable(
                 f"Redis at {self.place} does not answer within {CALL_SECONDS:.0f} s; see that it runs."
@@ -103,13 +104,15 @@ class Connection:
             if refused := explain(error):
                 raise StateUnavailable(f"Redis at {self.place} refuses us: {refused}") from error
             why = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-            if self._open and ("reset by peer" in why or "closed by server" in why):
+            if self._may_want_tls and ("reset by peer" in why or "closed by server" in why):
                 raise StateUnavailable(
                     f"Redis at {self.place} hangs up; see that it runs, and where it wants TLS write rediss:// in XUNQUN_REDIS."
                 ) from error
             raise StateUnavailable(
                 f"Redis at {self.place} cannot take this now ({why}); see that it runs and has room."
             ) from error
+        self._may_want_tls = False
+        return answer
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
         """What a script answers; None where its first key, the marker, is missing.
