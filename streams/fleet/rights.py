@@ -4,6 +4,7 @@ The roles of workers are those of `streams.fleet.worker`; beside them are the do
 accesses, who try changes on history, and operators.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -115,13 +116,8 @@ async def create_rights(kafka: Kafka, wanted: Sequence[Right]) -> None:
     """
     admin = await open_admin(kafka)
     try:
-        for one in wanted:
-            pattern = _PREFIXED if one.prefixed else _LITERAL
-            answer = await admin._send_to_controller(
-                CreateAclsRequest(
-                    _KINDS[one.kind], one.name, pattern, one.principal, "*", _OPERATIONS[one.operation], _ALLOW
-                )
-            )
+        # aiokafka builds a request for each entry; the controller takes those together that come together.
+        for answer in await asyncio.gather(*(admin._send_to_controller(_request(one)) for one in wanted)):
             for code, why in answer.creation_responses:
                 if code:
                     raise KafkaUnavailable(f"Kafka takes no rights: {why or for_code(code).__name__}")
@@ -129,3 +125,15 @@ async def create_rights(kafka: Kafka, wanted: Sequence[Right]) -> None:
         raise KafkaUnavailable(f"{kafka.brokers}: {type(error).__name__} while rights were entered") from error
     finally:
         await admin.close()
+
+
+def _request(right: Right) -> CreateAclsRequest:
+    return CreateAclsRequest(
+        _KINDS[right.kind],
+        right.name,
+        _PREFIXED if right.prefixed else _LITERAL,
+        right.principal,
+        "*",
+        _OPERATIONS[right.operation],
+        _ALLOW,
+    )

@@ -18,6 +18,7 @@ import msgspec
 import psycopg
 import pytest
 import sqlalchemy as sa
+import uvloop
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
@@ -30,7 +31,7 @@ from streams.cases.tables import decisions, evidence, violations
 from streams.cli import main
 from streams.connections import kafka_options, redis_options
 from streams.errors import LoadError, Unavailable
-from streams.fleet.kafka import CONTROL, SEALED, Kafka, Producer, read_whole
+from streams.fleet.kafka import CONTROL, GROUP_STATE, LEDGER, SEALED, Kafka, Producer, read_whole
 from streams.ledger import RedisStates
 from streams.settings import Settings, read_settings
 from streams.topics import JUDGEMENTS, OBSERVATIONS, Record
@@ -313,6 +314,20 @@ def test_a_command_that_is_refused_says_so_in_one_sentence(secured, tmp_path):
     lines = [one for one in refused.said().splitlines() if "XUNQUN_TLS_CA" in one]
     assert len(lines) == 1, refused.said()
     assert "Traceback" not in refused.said()
+
+
+def test_hanging_up_takes_no_leave_of_the_broker(secured):
+    """Over TLS uvloop would wait 30 s for the broker's answer to it."""
+
+    async def read_both() -> float:
+        kafka = Kafka.of(read_settings(secured.settings("screen")))
+        began = time.monotonic()
+        for topic in (LEDGER, GROUP_STATE, LEDGER):
+            await read_whole(kafka, topic)
+        return time.monotonic() - began
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(read_both()) < 15
 
 
 # what each role may do
