@@ -1,7 +1,7 @@
 # Xunqun 巡群. `make help` lists what can be done; every target may be called first and called again.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run up run-fleet down status test chaos lint format bench docs dashboards models lock clean
+.PHONY: help install run up run-fleet down status test chaos lint check format bench docs dashboards models lock clean
 
 # Another interpreter: make install PYTHON=/path/to/python3.13
 PYTHON ?= python3
@@ -51,6 +51,11 @@ lint: $(DEV) ## Check style (ruff) and types (mypy, strict) of models, policies 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run make format." >&2; exit 1; }
 	@$(BIN)/mypy
+
+check: lint ## Check style and types, and look up known vulnerabilities of the locked packages (docs/security.md).
+	@[ -x $(VENV)/audit/bin/pip-audit ] || { $(BIN)/python -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/python -m pip --no-input --disable-pip-version-check install --quiet 'pip-audit>=2.10'; }
+	@$(BIN)/python .ci/audit.py $(VENV)/audit/bin/pip-audit
 
 format: $(DEV) ## Format the code and mend what ruff can mend.
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -1,10 +1,15 @@
 """Looks at everything the product needs and says, for each thing, what is right or what to do."""
 
+import os
 import shutil
+import stat
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from classifiers.trained.serve import Model, ModelUnavailable
 from models import Fleet
@@ -14,13 +19,18 @@ from policies.coverage import cover
 from policies.notices import was_told
 from policies.schema import Pack
 from streams import desk
+from streams.connections import certificate_ends, open_parts
+from streams.http import is_loopback
 from streams.loading import LoadError, fleet_from, lists_from, model_folder, packs_from
-from streams.settings import Settings
+from streams.settings import Settings, secret_files
 from streams.store import Store, StoreUnavailable
 from streams.tuning.registry import in_force
 
 # Less free disk than this is reported.
 _LEAST_FREE = 1 << 30
+_LEAST_PYTHON = (3, 11)
+# A certificate that ends in fewer days is told of.
+_SOON_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Finding:
 
 def examine(settings: Settings, *, fleet: bool = False) -> list[Finding]:
     """All findings; of a `fleet`, its parts in place of the SQLite file. LoadError without the fleet's packages."""
-    return [*_files(settings), *(_fleet(settings) if fleet else _store(settings)), *_settings(settings)]
+    parts = [*_fleet(settings), *_connections(settings)] if fleet else _store(settings)
+    return [_python(), *_files(settings), *parts, *_settings(settings), *_secrets(os.environ)]
 
 
 def _fleet(settings: Settings) -> list[Finding]:
@@ -45,6 +56,50 @@ def _fleet(settings: Settings) -> list[Finding]:
     except ModuleNotFoundError as error:
         raise LoadError("looking at a fleet needs its packages: pip install 'xunqun[fleet]'") from error
     return run(look(settings))
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < _LEAST_PYTHON:
+        return Finding("wrong", "python", f"{found}: install 3.11 or newer")
+    return Finding("ok", "python", found)
+
+
+def _connections(settings: Settings) -> Iterator[Finding]:
+    """Whether what leaves this machine is encrypted, and for how long certificates hold."""
+    ways = {
+        "XUNQUN_KAFKA": "set XUNQUN_KAFKA_SECURITY to sasl_tls or tls",
+        "XUNQUN_REDIS": "write rediss://",
+        "XUNQUN_DATABASE": "write ?sslmode=verify-full behind it",
+    }
+    outside = {name for name, host in open_parts(settings) if not is_loopback(host)}
+    for name in sorted(outside):
+        yield Finding("wrong", "encryption", f"{name} is spoken to openly over the network: {ways[name]}")
+    if not outside:
+        yield Finding("ok", "encryption", "nothing of ours leaves this machine unencrypted")
+    for name, path in (("XUNQUN_TLS_CERT", settings.tls_cert), ("XUNQUN_TLS_CA", settings.tls_ca)):
+        ends = certificate_ends(path) if path else None
+        if ends is None:
+            continue
+        left = (ends - datetime.now(UTC)).days
+        if left < 0:
+            yield Finding("wrong", "certificate", f"{name} has expired on {ends:%Y-%m-%d}: have a new one issued")
+        elif left < _SOON_DAYS:
+            yield Finding("note", "certificate", f"{name} ends on {ends:%Y-%m-%d}: have a new one issued, then restart")
+
+
+def _secrets(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Who may read the files of secrets."""
+    for name, path in secret_files(environment).items():
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError as error:
+            yield Finding("wrong", "secret file", f"{name}: {path} cannot be looked at: {error.strerror}")
+            continue
+        if mode & 0o007:
+            yield Finding("wrong", "secret file", f"{name}: anybody here may read {path}: chmod 600 {path}")
+        elif mode & 0o020:
+            yield Finding("wrong", "secret file", f"{name}: its group may change {path}: chmod 640 {path}")
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
@@ -155,7 +210,7 @@ def told_of_cases(found: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
-    loopback = settings.host in ("127.0.0.1", "localhost", "::1")
+    loopback = is_loopback(settings.host)
     if not settings.webhook_secrets:
         state: Literal["note", "wrong"] = "note" if loopback else "wrong"
         yield Finding(state, "webhook_secrets", "none: unsigned posts are taken, from loopback only")
@@ -164,7 +219,15 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if not settings.sealed_key:
         told = "none: the door of a fleet refuses reports and messages with a secrecy marking"
         yield Finding("note", "sealed_key", told)
+    if settings.action_url and not _is_encrypted(settings.action_url):
+        told = "actions, which name people, are posted openly over the network: write https://"
+        yield Finding("wrong", "action_url", told)
     if not settings.action_url:
         yield Finding("note", "action_url", "none: actions are simulated and nothing is sent")
     elif not settings.action_secret:
         yield Finding("wrong", "action_secret", "actions are posted signed: set XUNQUN_ACTION_SECRET")
+
+
+def _is_encrypted(url: str) -> bool:
+    address = urlsplit(url)
+    return address.scheme == "https" or is_loopback(address.hostname or "")

@@ -15,12 +15,15 @@ class SettingsError(Exception):
     """A setting that cannot be used; one sentence says which and how to mend it."""
 
 
+KAFKA_SECURITY = ("plaintext", "tls", "sasl_tls")
+KAFKA_MECHANISMS = ("scram-sha-512", "scram-sha-256", "plain")
 # A private key begins with xqsk_ and must not be taken for one.
 _SEALED_KEY = re.compile(r"xqpk_[A-Za-z0-9_-]{43}")
 
 
-def _setting(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def _setting(default: Any, help: str, *, secret: bool = False) -> Any:
+    """A `secret` is shown nowhere, neither in a log nor where settings are printed."""
+    return field(default=default, repr=not secret, metadata={"help": help, "secret": secret})
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,39 @@ class Settings:
     models: Path | None = _setting(
         None, "folder of the model registry; without it `models` in the folder of the database"
     )
-    webhook_secrets: tuple[str, ...] = _setting((), "secrets that sign incoming posts (whsec_…), separated by ','")
-    api_token: str | None = _setting(None, "bearer token of the review calls; without it they are refused")
-    action_url: str | None = _setting(None, "where actions are posted; without it they are only simulated")
-    action_secret: str | None = _setting(None, "secret that signs posted actions (whsec_…)")
+    webhook_secrets: tuple[str, ...] = _setting(
+        (), "secrets that sign incoming posts (whsec_…), separated by ','", secret=True
+    )
+    api_token: str | None = _setting(None, "bearer token of the review calls; without it they are refused", secret=True)
+    # Some platforms put a key into the address.
+    action_url: str | None = _setting(None, "where actions are posted; without it they are only simulated", secret=True)
+    action_secret: str | None = _setting(None, "secret that signs posted actions (whsec_…)", secret=True)
     tick_seconds: float = _setting(5.0, "how often time passes in groups where something is due, in seconds")
     kafka: str = _setting("127.0.0.1:9092", "fleet: Kafka's brokers, host:port, separated by ','")
     kafka_prefix: str = _setting("", "fleet: what the names of our topics and consumer groups begin with")
-    redis: str = _setting("redis://127.0.0.1:6379/0", "fleet: where the agents' state is")
-    database: str | None = _setting(None, "fleet: PostgreSQL of views and outbox, postgresql+psycopg://user@host/name")
+    kafka_security: str = _setting(
+        "plaintext", "fleet: how Kafka is spoken to: plaintext, tls, or sasl_tls, which is TLS with user and password"
+    )
+    kafka_mechanism: str = _setting(
+        "scram-sha-512", "fleet: how user and password are proved to Kafka: scram-sha-512, scram-sha-256 or plain"
+    )
+    kafka_user: str | None = _setting(None, "fleet: user at Kafka, with sasl_tls")
+    kafka_password: str | None = _setting(None, "fleet: that user's password", secret=True)
+    redis: str = _setting(
+        "redis://127.0.0.1:6379/0",
+        "fleet: where the agents' state is; rediss://user:password@host:port/0 is TLS with a user",
+        secret=True,
+    )
+    database: str | None = _setting(
+        None,
+        "fleet: PostgreSQL of views and outbox, postgresql+psycopg://user@host/name; ?sslmode=verify-full is TLS",
+        secret=True,
+    )
+    tls_ca: Path | None = _setting(
+        None, "fleet: PEM file of the CAs that certificates of Kafka, Redis and PostgreSQL come from; else the system's"
+    )
+    tls_cert: Path | None = _setting(None, "fleet: PEM file of our own certificate, where one of the three asks for it")
+    tls_key: Path | None = _setting(None, "fleet: PEM file of its key, without passphrase, readable by its owner alone")
     sealed_key: str | None = _setting(
         None, "fleet: public key that reports and messages with a secrecy marking are sealed with; without it refused"
     )
@@ -103,6 +130,12 @@ def _raw(environment: Mapping[str, str], name: str) -> str | None:
     return environment.get(name) or None
 
 
+def secret_files(environment: Mapping[str, str]) -> dict[str, Path]:
+    """The files that settings are read from, by variable, and that of the TLS key."""
+    names = {f"XUNQUN_{one.name.upper()}_FILE" for one in fields(Settings)} | {"XUNQUN_TLS_KEY"}
+    return {name: Path(environment[name]) for name in sorted(names) if environment.get(name)}
+
+
 def _parse(name: str, kind: Any, raw: str) -> Any:
     if kind == tuple[Path, ...]:
         return tuple(Path(one) for one in raw.split(":") if one)
@@ -129,7 +162,23 @@ def _check(settings: Settings) -> Settings:
         if getattr(settings, name) < 0:
             raise SettingsError(f"XUNQUN_{name.upper()} is a number of sanctions an hour: 0 sets no limit")
     _check_sealed_key(settings.sealed_key)
+    _check_connections(settings)
     return settings
+
+
+def _check_connections(settings: Settings) -> None:
+    for name, known in (("kafka_security", KAFKA_SECURITY), ("kafka_mechanism", KAFKA_MECHANISMS)):
+        if getattr(settings, name) not in known:
+            raise SettingsError(f"XUNQUN_{name.upper()} is one of {', '.join(known)}")
+    named = settings.kafka_user, settings.kafka_password
+    if settings.kafka_security == "sasl_tls" and None in named:
+        raise SettingsError("XUNQUN_KAFKA_SECURITY=sasl_tls needs XUNQUN_KAFKA_USER and XUNQUN_KAFKA_PASSWORD")
+    if settings.kafka_security != "sasl_tls" and named != (None, None):
+        raise SettingsError(
+            "a user at Kafka needs XUNQUN_KAFKA_SECURITY=sasl_tls: a password is never sent over an open connection"
+        )
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise SettingsError("a certificate needs its key: set both XUNQUN_TLS_CERT and XUNQUN_TLS_KEY, or neither")
 
 
 def _check_sealed_key(key: str | None) -> None:

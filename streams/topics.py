@@ -233,7 +233,9 @@ class Effects:
 
 
 class Agent(Protocol):
-    """A pure function with a name. `State` is the type of the values kept under `keys(records)`.
+    """A pure function with a name. It publishes on the topics that it `writes`; rows go another way, which is the host's.
+
+    `State` is the type of the values kept under `keys(records)`.
 
     `state` has an entry for each key that a call is about, None where nothing is stored; other keys are left alone.
     `next_due` says when a state has to be looked at again although nothing was observed; the ticker asks for it.
@@ -241,6 +243,7 @@ class Agent(Protocol):
 
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]]
+    writes: ClassVar[tuple[str, ...]]
     State: ClassVar[type[Any] | None]
 
     def keys(self, records: Sequence[Record]) -> set[str]: ...

@@ -63,16 +63,17 @@ class Reading:
     """What to read, and how: `brokers` is `HOST:PORT` with commas between several, `group` the consumer group.
 
     `member` names this member of the group for good (static membership): a restart within 10 s moves no partition. Two that run
-    at once must not share it. `batch` is the most records of one batch, `finish` the seconds that a batch in hand may take when
-    partitions are given away or the process ends, before it is dropped and left to its next owner; `commit` the seconds
-    between commits. `gather`: the milliseconds that records may wait for others where they keep coming; every batch has a cost
-    of its own.
+    at once must not share it. `options` are aiokafka's: TLS, user and password. `batch` is the most records of one batch,
+    `finish` the seconds that a batch in hand may take when partitions are given away or the process ends, before it is left to
+    its next owner; `commit` the seconds between commits. `gather`: the milliseconds that records may wait for others where they
+    keep coming; every batch has a cost of its own.
     """
 
     brokers: str
     group: str
     topics: Sequence[str]
     member: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     batch: int = 2048
     finish: float = 4.0
     commit: float = 0.5
@@ -682,6 +683,7 @@ def _settings(reading: Reading) -> dict[str, Any]:
         # (BROKER_URL, WEB_PORT, …), and APP_ENV_PREFIX beats any prefix that is given here.
         "env": {},
         "broker": [f"kafka://{broker.strip()}" for broker in reading.brokers.split(",")],
+        "broker_credentials": _credentials(reading.options),
         "broker_client_id": f"{reading.group}-{reading.member}" if reading.member else reading.group,
         "broker_commit_interval": reading.commit,
         "broker_session_timeout": SESSION,
@@ -702,6 +704,18 @@ def _settings(reading: Reading) -> dict[str, Any]:
         "autodiscover": False,
         "TableManager": _Tables,
     }
+
+
+def _credentials(options: Mapping[str, Any]) -> faust.auth.Credentials | None:
+    """What Faust makes the same options of again."""
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=options["ssl_context"],
+        )
+    return faust.SSLCredentials(options["ssl_context"]) if options else None
 
 
 # Who writes several lines a second for as long as a broker is away.

@@ -13,6 +13,7 @@ class Enforce:
 
     name: ClassVar[str] = "enforce"
     reads: ClassVar[tuple[str, ...]] = (ACTIONS,)
+    writes: ClassVar[tuple[str, ...]] = ()
     State: ClassVar[type[Any] | None] = None
 
     def keys(self, records: Sequence[Record]) -> set[str]:

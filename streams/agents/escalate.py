@@ -141,6 +141,7 @@ class Escalate:
 
     name: ClassVar[str] = "escalate"
     reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, OUTCOMES)
+    writes: ClassVar[tuple[str, ...]] = (ACTIONS,)
     State: ClassVar[type[Any] | None] = Ledger
 
     def __init__(self, packs: Mapping[str, Pack], directory: Directory, *, simulated: bool = False) -> None:

@@ -45,6 +45,7 @@ class Gather:
 
     name: ClassVar[str] = "gather"
     reads: ClassVar[tuple[str, ...]] = (LIKENESSES,)
+    writes: ClassVar[tuple[str, ...]] = (LIKENESSES, ACTIONS)
     State: ClassVar[type[Any] | None] = None
 
     def __init__(

@@ -32,6 +32,7 @@ class RecordViews:
 
     name: ClassVar[str] = "record"
     reads: ClassVar[tuple[str, ...]] = (JUDGEMENTS, ACTIONS, DEAD_LETTERS, VIEWS)
+    writes: ClassVar[tuple[str, ...]] = ()
     State: ClassVar[type[Any] | None] = None
 
     def keys(self, records: Sequence[Record]) -> set[str]:

@@ -58,6 +58,7 @@ class Screen:
 
     name: ClassVar[str] = "screen"
     reads: ClassVar[tuple[str, ...]] = (OBSERVATIONS, AGAIN)
+    writes: ClassVar[tuple[str, ...]] = (JUDGEMENTS, LIKENESSES, DEAD_LETTERS)
     State: ClassVar[type[Any] | None] = GroupState
 
     def __init__(

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from threading import local
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import psycopg
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from models.observation import Millis
 from streams.cases import tables
 from streams.cases.rows import Row, closed, newer, replacing, since_new, turn, write_rows
 from streams.cases.tables import BIG, ENTERED, REPLACED, Name, decisions
+from streams.connections import engine_options, explain
+from streams.settings import Settings
 from streams.store import StoreUnavailable
 from streams.text_keys import TextKeys
 from streams.topics import Record
@@ -79,7 +81,7 @@ class Cases:
     # How long a dispatcher may take over an action until another may take it up.
     lease: ClassVar[Millis] = 5 * 60_000
 
-    def __init__(self, url: str, keys: TextKeys | None = None) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None, keys: TextKeys | None = None) -> None:
         self.keys = keys or TextKeys(None)
         try:
             address = sa.make_url(url)
@@ -101,6 +103,7 @@ class Cases:
                 "connect_timeout": _CONNECT_SECONDS,
                 "tcp_user_timeout": _SILENT_SECONDS * 1000,
                 "application_name": "xunqun",
+                **(options or {}),
                 # Those of the URL come last and count: a schema of its own, longer limits.
                 "options": " ".join([*(f"-c {name}={value}" for name, value in _LIMITS.items()), given]),
             },
@@ -108,6 +111,12 @@ class Cases:
         sa.event.listen(self.engine, "handle_error", self._refused)
         self._mine = local()
         self._relaying: sa.Connection | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The fleet's; its address has to be set. LoadError where a file of TLS cannot be used."""
+        assert settings.database
+        return cls(settings.database, engine_options(settings))
 
     def close(self) -> None:
         """Give back what this thread holds, and all that nobody uses."""
@@ -124,11 +133,22 @@ class Cases:
     def _refused(self, context: sa.engine.ExceptionContext) -> None:
         error = context.original_exception
         if context.is_pre_ping or not isinstance(
-            error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError
+            error,
+            psycopg.OperationalError
+            | psycopg.InterfaceError
+            | psycopg.InternalError
+            | psycopg.errors.InsufficientPrivilege,
         ):
             return
+        if isinstance(error, psycopg.OperationalError) and (refused := explain(error)):
+            raise CasesUnavailable(f"PostgreSQL at {self._named} refuses us: {refused}")
         # What the server says of its own troubles quotes no values.
         said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            raise CasesUnavailable(
+                f"PostgreSQL at {self._named} refuses: {said}: as the owner of the tables call `xunqun cases upgrade`, "
+                "then deploy/security/postgresql-rights.sql"
+            )
         if context.is_disconnect or not said:
             raise CasesUnavailable(f"PostgreSQL at {self._named} cannot be reached: start it, or set XUNQUN_DATABASE")
         raise CasesUnavailable(f"PostgreSQL at {self._named} refuses: {said}")

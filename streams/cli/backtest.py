@@ -179,7 +179,7 @@ def _read_topic(settings: Any, packs: list[Path], fleet: Path | None, folder: Pa
         raise Failure("this command needs the fleet's packages: pip install 'xunqun[fleet]'") from error
     from streams.fleet.kafka import Kafka
 
-    kafka = Kafka(settings.kafka, settings.kafka_prefix)
+    kafka = Kafka.of(settings)
     try:
         with console.status("reading the topic") if not quiet and console.is_terminal else _nothing():
             path = run(read_history(kafka, folder))

@@ -98,7 +98,7 @@ def rebuild(
         from streams.fleet.rebuild import rebuild as build
         from streams.http import run
 
-        kafka = Kafka(settings.kafka, settings.kafka_prefix)
+        kafka = Kafka.of(settings)
         found = run(build(kafka, cases, dry_run=dry_run, progress=partial(counting, "reading the topics")))
     except ModuleNotFoundError as error:
         raise Failure(MISSING) from error

@@ -170,6 +170,40 @@ def check(json: Json = False) -> None:
         console.print("all topics are as they should be")
 
 
+@topics_app.command()
+def acls(
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="A role of workers, ingest, opener, auditor, tuner or operator; by default all."),
+    ] = None,
+    principal: Annotated[
+        str | None, typer.Option("--principal", help="One user for these roles, e.g. User:xunqun.")
+    ] = None,
+    create: Annotated[bool, typer.Option("--create", help="Enter them into Kafka's access list.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what each role may do at Kafka, and nothing else; with --create let Kafka hold it.
+
+    Without --principal each role has its own user, User:xunqun-ROLE.
+    """
+    kafka, _ = _kafka()
+    from streams.fleet.rights import ROLES, create_rights, rights
+    from streams.http import run
+
+    if unknown := [one for one in role or () if one not in ROLES]:
+        raise Failure(f"there is no role {unknown[0]}; there are {', '.join(ROLES)}")
+    wanted = rights(kafka, role or ROLES, principal)
+    if create:
+        _tried(lambda: run(create_rights(kafka, wanted)))
+    if json:
+        print_json(wanted)
+    elif create:
+        console.print(f"entered: {len(wanted)} rights", markup=False)
+    else:
+        rows = [(one.principal, one.operation, one.kind, one.name + "*" * one.prefixed) for one in wanted]
+        print_table("Rights", ("user", "may", "of", "name"), rows, "none")
+
+
 @control_app.command()
 def announce(
     pack: Annotated[Path | None, typer.Option("--pack", help="A pack file.")] = None,
@@ -262,7 +296,7 @@ def _kafka() -> tuple[Any, int]:
         from streams.fleet.kafka import Kafka
     except ModuleNotFoundError as error:
         raise Failure(_MISSING) from error
-    return Kafka(settings.kafka, settings.kafka_prefix), settings.retention_days
+    return Kafka.of(settings), settings.retention_days
 
 
 def _tried(work: Any) -> Any:

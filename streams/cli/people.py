@@ -67,7 +67,7 @@ def fleet_cases(settings: Any, *, current: bool = True) -> Any:
         raise Failure(MISSING) from error
     if not settings.database:
         raise Failure("there is no database here: set XUNQUN_DATABASE to the fleet's")
-    cases = Cases(settings.database)
+    cases = Cases.of(settings)
     if current and (wrong := cases.check()):
         cases.close()
         raise Failure(f"{wrong}, or call `xunqun cases upgrade`", code=1)
@@ -400,7 +400,7 @@ def _hand_in(store: Any, places: list[tuple[int, int]], rate: float) -> int:
             from streams.settings import read_settings
 
             settings = read_settings()
-            kafka = Kafka(settings.kafka, settings.kafka_prefix)
+            kafka = Kafka.of(settings)
             return int(run(to_kafka(kafka, store, places, rate=rate, told=told)))
         call = Redrive(time.time_ns() // 1_000_000)
         done, began = 0, time.monotonic()

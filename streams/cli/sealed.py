@@ -113,7 +113,7 @@ def _tried(work: "Callable[[Kafka], Any]") -> Any:
 
     settings = read_settings()
     try:
-        return run(work(Kafka(settings.kafka, settings.kafka_prefix)))
+        return run(work(Kafka.of(settings)))
     except Unavailable as error:
         raise Failure(str(error)) from error
     except KafkaError as error:

@@ -181,7 +181,7 @@ def _to_fleet(settings: Any, wanted: "Wanted | None", by: str) -> dict[str, Any]
         raise Failure(MISSING) from error
     told = Announcement(kind="shadow", by=by, shadow=wanted)
     try:
-        found = run(announce_to(Kafka(settings.kafka, settings.kafka_prefix), told))
+        found = run(announce_to(Kafka.of(settings), told))
     except LoadError as error:
         raise Failure(str(error)) from error
     except Unavailable as error:

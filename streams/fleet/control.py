@@ -208,7 +208,7 @@ class Control:
     async def follow(self) -> None:
         """Read on for ever. Cancelled at the end of the worker."""
         while True:
-            with suppress(KafkaError, OSError):
+            with suppress(Unavailable, KafkaError, OSError):
                 await self._follow()
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -107,10 +107,10 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
     seal = Seal(settings.sealed_key) if settings.sealed_key else None
     if seal is None:
         _log.warning(_UNSEALED)
-    producer = Producer(Kafka(settings.kafka, settings.kafka_prefix))
+    producer = Producer(Kafka.of(settings))
     await producer.start()
     metrics = Metrics()
-    cases = Cases(settings.database) if settings.database else None
+    cases = Cases.of(settings) if settings.database else None
     try:
         serving = await serve(
             Ingest(producer, cases, metrics, seal),

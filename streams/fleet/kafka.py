@@ -4,20 +4,23 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.codec import zstd_encode
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 import streams.kafka_connections  # noqa: F401
 from models.observation import Millis
+from streams.connections import ask_kafka, explain, kafka_options
 from streams.errors import Unavailable
+from streams.settings import Settings
 from streams.topics import (
     ACTIONS,
     AGAIN,
@@ -97,10 +100,19 @@ TOPIC_SETTINGS: Mapping[str, TopicSettings] = {
 
 @dataclass(frozen=True)
 class Kafka:
-    """Where Kafka is, and what our topics are called there: `prefix` lets several fleets share one cluster."""
+    """Where Kafka is, and what our topics are called there: `prefix` lets several fleets share one cluster.
+
+    `options` are those of every client: TLS, user and password.
+    """
 
     brokers: str
     prefix: str = ""
+    options: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Kafka":
+        """The fleet's. LoadError where a file of TLS cannot be used."""
+        return cls(settings.kafka, settings.kafka_prefix, kafka_options(settings))
 
     def named(self, topic: str) -> str:
         return self.prefix + topic
@@ -111,7 +123,7 @@ class Kafka:
 
 async def create_topics(kafka: Kafka, *, partitions: int, replication: int = 1, keep: Millis = 30 * _DAY) -> list[str]:
     """Make the topics that are missing; their names. What is there is left alone, see `check_topics`."""
-    admin = await _admin(kafka)
+    admin = await open_admin(kafka)
     try:
         there = set(await admin.list_topics())
         missing = [
@@ -138,11 +150,16 @@ async def create_topics(kafka: Kafka, *, partitions: int, replication: int = 1, 
 
 async def check_topics(kafka: Kafka, *, keep: Millis = 30 * _DAY) -> list[str]:
     """What is wrong with the topics, a sentence each; empty where all is as it should be."""
-    admin = await _admin(kafka)
+    admin = await open_admin(kafka)
     try:
         named = {kafka.named(name): name for name in TOPIC_SETTINGS}
-        found = {one["topic"]: one for one in await admin.describe_topics(list(named)) if not one["error_code"]}
-        wrong = [f"topic {name} is missing: run `xunqun topics create`" for name in named if name not in found]
+        told = await admin.describe_topics(list(named))
+        found = {one["topic"]: one for one in told if not one["error_code"]}
+        closed = {one["topic"] for one in told if one["error_code"] == TopicAuthorizationFailedError.errno}
+        wrong = [f"topic {name} is closed to our user: see `xunqun topics acls`" for name in sorted(closed)]
+        wrong += [
+            f"topic {name} is missing: run `xunqun topics create`" for name in named if name not in {*found, *closed}
+        ]
         counts = {name: len(one["partitions"]) for name, one in found.items() if TOPIC_SETTINGS[named[name]].keyed}
         if len(set(counts.values())) > 1:
             shown = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
@@ -165,16 +182,23 @@ async def _wrong_configs(admin: AIOKafkaAdminClient, name: str, wanted: Mapping[
     ]
 
 
-async def _admin(kafka: Kafka) -> AIOKafkaAdminClient:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, request_timeout_ms=15_000)
+async def open_admin(kafka: Kafka) -> AIOKafkaAdminClient:
+    """To be closed by the caller. KafkaUnavailable says why there is none."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, request_timeout_ms=15_000, **kafka.options)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:
         await admin.close()
-        raise KafkaUnavailable(
-            f"no Kafka answers at {kafka.brokers}: start it (`make up`) or set XUNQUN_KAFKA"
-        ) from error
+        raise await _away(kafka, error) from error
     return admin
+
+
+async def _away(kafka: Kafka, error: Exception) -> KafkaUnavailable:
+    """Nobody answers, or whoever does refuses us."""
+    if meant := explain(error):
+        return KafkaUnavailable(f"Kafka at {kafka.brokers} refuses us: {meant}")
+    refused = await ask_kafka(kafka.brokers, kafka.options)
+    return KafkaUnavailable(refused or f"no Kafka answers at {kafka.brokers}: start it (`make up`) or set XUNQUN_KAFKA")
 
 
 class Producer:
@@ -193,6 +217,7 @@ class Producer:
             # aiokafka's lz4 looks for the best packing: three times the CPU on a batch of states or verdicts, for more bytes.
             compression_type="zstd",
             request_timeout_ms=int(_SEND_SECONDS * 1000),
+            **kafka.options,
         )
         #: Told of the seconds until Kafka has confirmed what one caller brought.
         self.took: Callable[[float], None] = lambda seconds: None
@@ -207,7 +232,7 @@ class Producer:
             await self._producer.start()
         except (KafkaError, OSError) as error:
             await self._producer.stop()
-            raise KafkaUnavailable(f"no Kafka answers at {self.kafka.brokers}") from error
+            raise await _away(self.kafka, error) from error
 
     async def stop(self) -> None:
         await self._producer.stop()
@@ -346,7 +371,7 @@ async def read_in_parts(kafka: Kafka, topic: str) -> AsyncIterator[list[Record]]
 
 async def committed(kafka: Kafka, group: str, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """The offsets from which a consumer group would go on; 0 where it has committed nothing."""
-    admin = await _admin(kafka)
+    admin = await open_admin(kafka)
     try:
         found = await admin.list_consumer_group_offsets(group, partitions=list(places))
     except KafkaError as error:
@@ -367,9 +392,25 @@ async def _parts(consumer: AIOKafkaConsumer, name: str) -> Sequence[int]:
     return sorted(consumer.partitions_for_topic(name) or ())
 
 
+class _Reader(AIOKafkaConsumer):
+    """Says why it cannot start."""
+
+    def __init__(self, kafka: Kafka, **given: Any) -> None:
+        super().__init__(bootstrap_servers=kafka.brokers, **kafka.options, **given)
+        self._kafka = kafka
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except (KafkaError, OSError) as error:
+            await self.stop()
+            raise await _away(self._kafka, error) from error
+
+
 def reader(kafka: Kafka) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        bootstrap_servers=kafka.brokers,
+    """Reads without a consumer group. KafkaUnavailable where it cannot start."""
+    return _Reader(
+        kafka,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=_LARGEST,

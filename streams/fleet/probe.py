@@ -16,7 +16,6 @@ import aiohttp
 import msgspec
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams import desk
@@ -25,7 +24,17 @@ from streams.cases.postgres import Cases, outgoing
 from streams.cases.tables import reviews, violations
 from streams.doctor import Finding, told_of_cases
 from streams.errors import LoadError, Unavailable
-from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer, check_topics, committed, reader, record_from
+from streams.fleet.kafka import (
+    Kafka,
+    KafkaUnavailable,
+    Producer,
+    check_topics,
+    committed,
+    open_admin,
+    reader,
+    record_from,
+)
+from streams.fleet.parts import database_findings, kafka_findings, overdue_evidence, redis_findings
 from streams.ledger import RedisStates
 from streams.settings import Settings
 from streams.topics import JUDGEMENTS, OBSERVATIONS, PROBE_GROUP, Record, value_of
@@ -47,10 +56,14 @@ _LOOK_SECONDS = 0.05
 
 async def look(settings: Settings) -> list[Finding]:
     """Topics, consumer groups, Redis, PostgreSQL and ingest. What is away is a finding, and the rest is looked at."""
-    kafka = Kafka(settings.kafka, settings.kafka_prefix)
+    try:
+        kafka = Kafka.of(settings)
+    except LoadError as error:
+        return [Finding("wrong", "kafka", str(error))]
     found: list[Finding] = []
     for what, work in (
         ("topics", lambda: _topics(kafka)),
+        ("kafka", lambda: kafka_findings(settings)),
         ("agents", lambda: _agents(kafka)),
         ("redis", lambda: _redis(settings)),
         ("database", lambda: asyncio.to_thread(_database, settings)),
@@ -59,7 +72,10 @@ async def look(settings: Settings) -> list[Finding]:
         try:
             found += await work()
         except (Unavailable, LoadError) as error:
-            found.append(Finding("wrong", what, str(error)))
+            told = Finding("wrong", what, str(error))
+            # Each looks at Kafka by itself, and one sentence about it is enough.
+            if told.told not in {one.told for one in found}:
+                found.append(told)
         except (KafkaError, OSError) as error:
             found.append(Finding("wrong", what, f"{settings.kafka} does not answer: {type(error).__name__}"))
     return found
@@ -94,9 +110,8 @@ async def _lag(kafka: Kafka, group: str, topics: tuple[str, ...]) -> int:
 
 async def _members(kafka: Kafka, group: str) -> int:
     """How many processes are in a consumer group."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, request_timeout_ms=15_000)
+    admin = await open_admin(kafka)
     try:
-        await admin.start()
         (answer,) = await admin.describe_consumer_groups([group])
         return sum(len(one[5]) for one in answer.groups)
     finally:
@@ -104,12 +119,15 @@ async def _members(kafka: Kafka, group: str) -> int:
 
 
 async def _redis(settings: Settings) -> list[Finding]:
-    states = await RedisStates.open(settings.redis, settings.kafka_prefix + "xunqun")
+    found = await redis_findings(settings)
+    states = await RedisStates.of(settings)
     try:
         await states.alive()
+    except Unavailable as error:
+        return [*found, Finding("wrong", "redis", str(error))]
     finally:
         await states.close()
-    return [Finding("ok", "redis", "there, and the agents' state is complete")]
+    return [*found, Finding("ok", "redis", "there, and the agents' state is complete")]
 
 
 def _database(settings: Settings) -> list[Finding]:
@@ -117,11 +135,11 @@ def _database(settings: Settings) -> list[Finding]:
         return [
             Finding("note", "database", "XUNQUN_DATABASE is not set here: views, outbox and desk were not looked at")
         ]
-    cases = Cases(settings.database)
+    cases = Cases.of(settings)
     try:
         if wrong := cases.check():
-            return [Finding("wrong", "database", wrong)]
-        found = list(told_of_cases(desk.status(cases)))
+            return [*database_findings(cases), Finding("wrong", "database", wrong)]
+        found = [*database_findings(cases), *told_of_cases(desk.status(cases)), *overdue_evidence(cases)]
         oldest = cases.connection.scalar(sa.select(sa.func.min(outgoing.c.appended_at)))
         waited = 0 if oldest is None else (cases.log_time() - oldest) // 1000
         if waited > _LATE_SECONDS:
@@ -169,8 +187,8 @@ async def send_probe(
     Without a database here only the legs on Kafka are looked at. Unavailable where Kafka or PostgreSQL are away.
     """
     probe = _Probe(f"probe-{secrets.token_hex(8)}", f"probe-{secrets.randbelow(_SENDERS)}")
-    kafka = Kafka(settings.kafka, settings.kafka_prefix)
-    cases = Cases(settings.database) if settings.database else None
+    kafka = Kafka.of(settings)
+    cases = Cases.of(settings) if settings.database else None
     producer = Producer(kafka)
     try:
         await producer.start()
@@ -308,14 +326,8 @@ async def _there(cases: Cases | None, condition: Any) -> bool:
 
 @asynccontextmanager
 async def _consumer(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = reader(kafka)
-    try:
-        await consumer.start()
+    async with reader(kafka) as consumer:
         yield consumer
-    except (KafkaError, OSError) as error:
-        raise KafkaUnavailable(f"no Kafka answers at {kafka.brokers}: start it or set XUNQUN_KAFKA") from error
-    finally:
-        await consumer.stop()
 
 
 async def _places(consumer: AIOKafkaConsumer, kafka: Kafka, topics: tuple[str, ...]) -> list[TopicPartition]:

@@ -49,7 +49,6 @@ ROLES = ("screen", "gather", "escalate", "enforce", "record", "dispatch")
 DRAIN_SECONDS = 25.0
 # Exit codes: something went wrong inside; the drain did not end in time; no progress.
 BROKEN, NOT_DRAINED, STALLED = 70, 75, 71
-_SECRET = ("secret", "token", "redis", "database")
 _WAIT_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
 _RECOVER_SECONDS = 60.0
@@ -100,7 +99,7 @@ class Worker:
             raise LoadError(f"there is no role {unknown[0]}; there are {', '.join(ROLES)}")
         self.settings = settings
         self.roles = tuple(one for one in ROLES if one in roles)
-        self.kafka = Kafka(settings.kafka, settings.kafka_prefix)
+        self.kafka = Kafka.of(settings)
         self.metrics = Metrics()
         self.health = Health()
         self.port = settings.port if port is None else port
@@ -117,7 +116,7 @@ class Worker:
         self.producer = Producer(self.kafka)
         await self.producer.start()
         self.producer.took = partial(self.metrics.store_took, "kafka", "publish")
-        self.states = await RedisStates.open(self.settings.redis, self.settings.kafka_prefix + "xunqun")
+        self.states = await RedisStates.of(self.settings)
         self.states.took = partial(self.metrics.store_took, "redis")
         await restore(self.states, self.kafka)
         self.cases = await asyncio.to_thread(self._open_cases) if self._needs_cases else None
@@ -169,7 +168,7 @@ class Worker:
             raise LoadError(
                 "enforce, record and dispatch need PostgreSQL: set XUNQUN_DATABASE, or leave these roles out"
             )
-        cases = Cases(self.settings.database)
+        cases = Cases.of(self.settings)
         cases.upgrade()
         return cases
 
@@ -201,6 +200,7 @@ class Worker:
         agent = host.agent
         reading = Reading(
             brokers=self.kafka.brokers,
+            options=self.kafka.options,
             group=self.group(agent.name),
             topics=[self.kafka.named(one) for one in agent.reads],
             member=f"{self.settings.worker_id or socket.gethostname()}-{agent.name}",
@@ -473,12 +473,11 @@ class Worker:
 
 
 def effective(settings: Settings) -> dict[str, str]:
-    """The settings as they are used, for the start of a log: of secrets and addresses with passwords only that they are set."""
+    """The settings as they are used, for the start of a log: of what may hold a secret only whether it is set."""
     shown: dict[str, str] = {}
     for one in fields(settings):
         value = getattr(settings, one.name)
-        hidden = any(word in one.name for word in _SECRET)
-        shown[one.name] = ("set" if value else "not set") if hidden else str(value)
+        shown[one.name] = ("set" if value else "not set") if one.metadata["secret"] else str(value)
     return shown
 
 

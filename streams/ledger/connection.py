@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
+from streams.connections import explain
 from streams.errors import LoadError, Unavailable
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ def script(name: str) -> tuple[str, str]:
 class Connection:
     """Calls one Redis. Connects by itself and anew; sends nothing twice, that is for the caller to decide."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         try:
             pool = BlockingConnectionPool.from_url(
                 url,
@@ -62,18 +63,21 @@ class Connection:
                 protocol=2,
                 encoding=CODING[0],
                 encoding_errors=CODING[1],
+                **(options or {}),
             )
         except ValueError as error:
             # Without the address itself, which may hold a password.
             raise LoadError("The address of Redis cannot be read; write it like redis://127.0.0.1:6379/0.") from error
+        # Until the first answer it may be one that wants TLS.
+        self._may_want_tls = url.startswith("redis://")
         known = pool.connection_kwargs
         self.place = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
         self.redis: Redis = Redis.from_pool(pool)
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(cls, url: str, options: Mapping[str, Any] | None = None) -> Self:
         """Connect. StateUnavailable if Redis is away, LoadError if it may throw state away to make room."""
-        made = cls(url)
+        made = cls(url, options)
         try:
             memory = await made.call(lambda redis: redis.info("memory"))
             if memory["maxmemory"] and memory["maxmemory_policy"] != "noeviction":
@@ -95,16 +99,24 @@ class Connection:
         """What Redis answers, or StateUnavailable within `CALL_SECONDS`, connecting included."""
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await ask(self.redis)
+                answer = await ask(self.redis)
         except TimeoutError as error:
             raise StateUnavailable(
                 f"Redis at {self.place} does not answer within {CALL_SECONDS:.0f} s; see that it runs."
             ) from error
         except (RedisError, OSError) as error:
+            if refused := explain(error):
+                raise StateUnavailable(f"Redis at {self.place} refuses us: {refused}") from error
             why = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+            if self._may_want_tls and ("reset by peer" in why or "closed by server" in why):
+                raise StateUnavailable(
+                    f"Redis at {self.place} hangs up; see that it runs, and where it wants TLS write rediss:// in XUNQUN_REDIS."
+                ) from error
             raise StateUnavailable(
                 f"Redis at {self.place} cannot take this now ({why}); see that it runs and has room."
             ) from error
+        self._may_want_tls = False
+        return answer
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
         """What a script answers; None where its first key, the marker, is missing.

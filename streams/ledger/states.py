@@ -1,17 +1,19 @@
 """States of groups, ledgers of subjects, the decisions kept with them, and what falls due."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Self, cast
 
 from redis.asyncio import Redis
 
+from streams.connections import redis_options
 from streams.ledger.connection import CODING, Connection, StateLost
 from streams.ledger.keys import Keys
 from streams.ledger.rebuild import Rebuild, begin
 from streams.ledger.stored import Stored, pack, read_stored, unpack
+from streams.settings import Settings
 
 # A decision is removed once its offset is committed; one that a crash left behind goes after this time.
 KEPT = timedelta(weeks=1)
@@ -70,9 +72,14 @@ class RedisStates:
         self.took: Callable[[str, float], None] = lambda operation, seconds: None
 
     @classmethod
-    async def open(cls, url: str, prefix: str = "xunqun") -> Self:
+    async def open(cls, url: str, prefix: str = "xunqun", options: Mapping[str, Any] | None = None) -> Self:
         """Connect; StateUnavailable if Redis is away, LoadError if its address or settings cannot be used."""
-        return cls(await Connection.open(url), prefix)
+        return cls(await Connection.open(url, options), prefix)
+
+    @classmethod
+    async def of(cls, settings: Settings) -> Self:
+        """The fleet's, opened like `open`."""
+        return await cls.open(settings.redis, settings.kafka_prefix + "xunqun", redis_options(settings))
 
     async def close(self) -> None:
         await self._connection.close()
