@@ -9,6 +9,9 @@ from models.signal import Evidence
 
 Mode = Literal["automatic", "assisted", "record-only", "out-of-scope"]
 
+# Code points of the words that an explanation quotes.
+_WORDS_SHOWN = 80
+
 
 class Subject(Struct, frozen=True):
     """Whom a violation is about. `id` is a person's where the directory knows the account, else `platform:account`."""
@@ -48,6 +51,12 @@ class Violation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     mend: str | None = None
     follows: str | None = None
     together: str | None = None
+
+
+def with_words(violation: Violation) -> str:
+    """What was found, with the words that it rests on: for those who may read them. Nobody keeps it in this form."""
+    words = "、".join(dict.fromkeys(f"“{one.matched}”" for one in violation.evidence if one.matched))[:_WORDS_SHOWN]
+    return f"{violation.explanation}，依据：{words}" if words else violation.explanation
 
 
 class Unavailable(Struct, frozen=True):

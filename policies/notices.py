@@ -29,8 +29,6 @@ CAUTION = (
     "法律提示：用人单位对职工罚款缺乏一般法律依据（《企业职工奖惩条例》已于2008年废止），扣减工资受《工资支付暂行规定》限制，"
     "部分地区明令禁止；批准前请经法务或人力资源核实。本系统只作登记，不收款、不扣款。"
 )
-# The words that a finding rests on; the person who reviews it sees them, nobody else.
-_EVIDENCE = re.compile(r"，依据：.*$", re.DOTALL)
 _QUOTED = re.compile(r"“([^”]*)”")
 
 
@@ -87,7 +85,7 @@ def write_notice(
 
 def what_was_seen(violation: Violation) -> str:
     """The explanation for a notice: without what was said, but with what is to be written instead."""
-    told = _EVIDENCE.sub("", violation.explanation.rstrip("。"))
+    told = violation.explanation.rstrip("。")
     return _QUOTED.sub(lambda quoted: quoted[0] if quoted[1] == violation.mend else "", told)
 
 

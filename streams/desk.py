@@ -654,19 +654,22 @@ def _key_of(body: bytes) -> str:
 def purge(store: CaseStore, *, now: Millis, keep_text: Millis) -> dict[str, int]:
     """Remove text that is past its time: records that every agent has handled, dead letters, expired evidence.
 
-    Verdicts, sanctions and reviews stay, with the words that their explanations quote.
+    Verdicts, sanctions and reviews stay: they quote no words.
     """
     past = now - keep_text
     with store.transaction() as connection:
         # Longer than the letters are kept anywhere, from where a replay could bring them back.
         connection.execute(sa.delete(redriven).where(redriven.c.at < past - keep_text))
         connection.execute(sa.delete(shadow).where(shadow.c.at < now - SHADOW_KEPT))
-        return {
+        gone = {
             "records": store.forget(past),
             "dead_letters": connection.execute(sa.delete(dead_letters).where(dead_letters.c.at < past)).rowcount,
             "evidence": connection.execute(sa.delete(evidence).where(evidence.c.expires_at < now)).rowcount,
             "unmeasured": connection.execute(sa.delete(unmeasured).where(unmeasured.c.at < past)).rowcount,
         }
+    # With the keys all copies are deleted, too: in segments of topics, write-ahead logs and backups.
+    store.keys.expire(min(past, store.oldest_unread(past)), now - EVIDENCE_KEPT)
+    return gone
 
 
 def status(store: CaseStore) -> dict[str, Any]:

@@ -92,6 +92,11 @@ class Settings:
     targets: Path | None = _setting(
         None, "folder in which Prometheus looks for processes (file_sd): each writes a file there while it runs"
     )
+    keys: Path | None = _setting(
+        None,
+        "fleet: folder of the keys that text is encrypted with, the same one for all processes; without it text is stored "
+        "readable. A single process has its own beside its database",
+    )
     retention_days: int = _setting(30, "how long message text stays in the log, in days")
 
     @property

@@ -21,7 +21,7 @@ from streams.cases.rows import closed, newer, replacing, write_rows
 from streams.cases.tables import ENTERED, REPLACED, unmeasured
 from streams.errors import Unavailable
 from streams.text_keys import TextExpired, TextKeys
-from streams.topics import TOPICS, Effects, Record, record_of
+from streams.topics import TOPICS, WITH_TEXT, Effects, Record, record_of
 
 SCHEMA_VERSION = 3
 # What the outbox of a file of version 1 lacks. It is added when the file is opened; older programs then refuse it.
@@ -313,6 +313,12 @@ class Store:
             old = sa.delete(log).where(log.c.topic == topic, log.c.appended_at < past, log.c.offset <= handled)
             records += self.connection.execute(old).rowcount
         return records
+
+    def oldest_unread(self, past: Millis) -> Millis:
+        """When the oldest record from before `past` was appended that `forget` has left, for it was not read; else `past`."""
+        query = sa.select(sa.func.min(log.c.appended_at)).where(log.c.appended_at < past, log.c.topic.in_(WITH_TEXT))
+        found = self.connection.scalar(query)
+        return past if found is None else found
 
     def log_time(self) -> Millis:
         """The latest append time: the clock of everything that must not read one."""

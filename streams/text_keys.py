@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from models.observation import Millis
 from streams.errors import LoadError, Unavailable
-from streams.topics import EVIDENCE_KEPT, WITH_TEXT
+from streams.topics import WITH_TEXT
 
 # Text of messages, which goes soonest, and what verdicts rest on, which is kept as long as people may ask.
 Kind = Literal["text", "evidence"]
@@ -129,9 +129,9 @@ class DayKeys:
             _sync(self.folder)
         return destroyed
 
-    def expire(self, now: Millis, keep: Millis) -> list[date]:
-        """Destroy the keys of days that ended more than `keep` ago."""
-        return self.destroy(_day((now - keep) // DAY))
+    def expire(self, past: Millis) -> list[date]:
+        """Destroy the keys of the days that ended before a time."""
+        return self.destroy(_day(past // DAY))
 
     def _key(self, day: int, *, make: bool) -> tuple[AESGCM, bytes]:
         known = self._known.get(day)
@@ -208,9 +208,9 @@ class TextKeys:
         except TextExpired:
             return None
 
-    def expire(self, now: Millis, keep_text: Millis) -> list[date]:
-        """Destroy the keys of all text that is past its time; the days whose text is deleted by it."""
-        return [*self.text.expire(now, keep_text), *self.evidence.expire(now, EVIDENCE_KEPT)]
+    def expire(self, text: Millis, evidence: Millis) -> list[date]:
+        """Destroy the keys of messages from before `text`, and of evidence from before `evidence`; whose days these are."""
+        return [*self.text.expire(text), *self.evidence.expire(evidence)]
 
 
 def shown_length(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:

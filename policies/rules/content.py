@@ -339,7 +339,7 @@ def _weigh(case: Case, category: str, forwarded: bool) -> Finding | None:
     certain = weight >= 3
     return Finding(
         subject=case.offender,
-        explanation=_explain(category, evidence, certain=certain, shielded=shielded),
+        explanation=_explain(category, certain=certain, shielded=shielded),
         evidence=evidence,
         score=round(max(trained or 0.0, *(one.score for one in plain), 0.0), 4),
         certain=certain and not shielded,
@@ -479,13 +479,12 @@ def is_complaint(signals: Sequence[Signal]) -> bool:
     return any(one.score >= 1.0 for one in hints) or sum(len(one.evidence) for one in hints) > 1
 
 
-def _explain(category: str, evidence: tuple[Evidence, ...], *, certain: bool, shielded: bool) -> str:
-    shown = "、".join(dict.fromkeys(f"“{one.matched}”" for one in evidence if one.matched))[:80]
+def _explain(category: str, *, certain: bool, shielded: bool) -> str:
     name = NAMES.get(category, category)
     told = f"内容被判为{name}" if certain else f"内容可能属于{name}，待人工复核"
     if shielded:
         told = f"内容可能属于{name}，但涉及投诉或维权，只由人工复核"
-    return f"{told}，依据：{shown}" if shown else told
+    return told
 
 
 class RestrictedFile(ContentCategory):

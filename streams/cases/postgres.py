@@ -116,7 +116,7 @@ class Cases:
     def of(cls, settings: Settings) -> Self:
         """The fleet's; its address has to be set. LoadError where a file of TLS cannot be used."""
         assert settings.database
-        return cls(settings.database, engine_options(settings))
+        return cls(settings.database, engine_options(settings), TextKeys(settings.keys))
 
     def close(self) -> None:
         """Give back what this thread holds, and all that nobody uses."""
@@ -237,6 +237,10 @@ class Cases:
     def _enter_approval(self, row: Mapping[str, Any]) -> bool:
         once = insert(reopened).values(id=row["id"], at=row["at"]).on_conflict_do_nothing().returning(reopened.c.id)
         return self.connection.scalar(once) is not None
+
+    def oldest_unread(self, past: Millis) -> Millis:
+        """How long Kafka keeps what nobody has read is its affair."""
+        return past
 
     def forget(self, past: Millis) -> int:
         """Kafka removes old records by itself."""

@@ -67,6 +67,8 @@ def _show_check(text: str, checked: Any) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
+    from models.verdict import with_words
+
     shown = Text(text if len(text) <= 2000 else text[:2000] + "…")
     for found in (*checked.violations, *checked.uncertain):
         for item in found.evidence:
@@ -83,7 +85,7 @@ def _show_check(text: str, checked: Any) -> None:
         cited = checked.clauses[found.clause]
         console.print(f"[{style}]{state}[/{style}] [bold]{found.clause}[/bold] {cited}")
         cut = f", speaks from {found.cut:g}" if found.cut is not None and found.cut <= 1 else ""
-        console.print(f"  {found.explanation}", markup=False)
+        console.print(f"  {with_words(found)}", markup=False)
         console.print(f"  score {found.score:g}{cut} · rule {found.rule}", style="dim", markup=False)
     for one in checked.next:
         console.print(f"  → {one}", markup=False)

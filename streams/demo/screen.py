@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models import Sanction, Verdict
+from models.verdict import with_words
 from policies.directory import Directory
 from streams.embedded import Done
 from streams.topics import Judged, Planned, Record
@@ -106,7 +107,7 @@ class Screen(AbstractContextManager["Screen"]):
         for one in (*verdict.violations, *verdict.uncertain):
             certain = one.mode == "automatic" and one in verdict.violations
             what = "finding" if certain else "review"
-            yield what, verdict.group_id, self._who(one.subject.id), one.clause, one.explanation
+            yield what, verdict.group_id, self._who(one.subject.id), one.clause, with_words(one)
 
     def _follows(self, sanction: Sanction) -> tuple[str, str, str, str, str]:
         what = "draft" if sanction.needs_approval else "sent" if sanction.mode == "enforce" else "record"

@@ -19,8 +19,9 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 import streams.kafka_connections  # noqa: F401
 from models.observation import Millis
 from streams.connections import ask_kafka, explain, kafka_options
-from streams.errors import Unavailable
+from streams.errors import LoadError, Unavailable
 from streams.settings import Settings
+from streams.text_keys import TextExpired, TextKeys
 from streams.topics import (
     ACTIONS,
     AGAIN,
@@ -102,17 +103,19 @@ TOPIC_SETTINGS: Mapping[str, TopicSettings] = {
 class Kafka:
     """Where Kafka is, and what our topics are called there: `prefix` lets several fleets share one cluster.
 
-    `options` are those of every client: TLS, user and password.
+    `options` are those of every client: TLS, user and password. What holds text is encrypted with `keys` on its way in, and read
+    with them; who has the brokers alone reads nothing.
     """
 
     brokers: str
     prefix: str = ""
     options: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    keys: TextKeys = field(default_factory=lambda: TextKeys(None), compare=False, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> "Kafka":
         """The fleet's. LoadError where a file of TLS cannot be used."""
-        return cls(settings.kafka, settings.kafka_prefix, kafka_options(settings))
+        return cls(settings.kafka, settings.kafka_prefix, kafka_options(settings), TextKeys(settings.keys))
 
     def named(self, topic: str) -> str:
         return self.prefix + topic
@@ -252,9 +255,10 @@ class Producer:
                 key = one.key.encode("utf-8", "surrogatepass") or None
                 mine = batches.setdefault((topic, self._place(key, count)), [])
                 at = one.appended_at if one.appended_at > 0 else None
-                if not mine or mine[-1].append(timestamp=at, key=key, value=one.value) is None:
+                value = self._closed(one)
+                if not mine or mine[-1].append(timestamp=at, key=key, value=value) is None:
                     mine.append(self._producer.create_batch())
-                    mine[-1].append(timestamp=at, key=key, value=one.value)
+                    mine[-1].append(timestamp=at, key=key, value=value)
             waiting = []
             for (topic, partition), some in batches.items():
                 for batch in some:
@@ -279,7 +283,7 @@ class Producer:
                 waiting = [
                     await self._producer.send(
                         self.kafka.named(one.topic),
-                        one.value,
+                        self._closed(one),
                         key=one.key.encode("utf-8", "surrogatepass") or None,
                         timestamp_ms=one.appended_at if timed and one.appended_at > 0 else None,
                     )
@@ -291,11 +295,20 @@ class Producer:
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
 
+    def _closed(self, record: Record) -> bytes:
+        """What is stored of a record. Its own time decides on the key, where it has one: what comes twice is the same then."""
+        at = record.appended_at if record.appended_at > 0 else time.time_ns() // 1_000_000
+        try:
+            return self.kafka.keys.closed(record.topic, record.value, at)
+        except TextExpired:
+            return b""
+
     async def send_to(self, topic: str, partition: int, value: bytes, key: str = "") -> int:
         """Store one record in one partition, whatever its key; its offset."""
         raw = key.encode("utf-8", "surrogatepass") or None
         try:
-            sent = await self._producer.send_and_wait(self.kafka.named(topic), value, key=raw, partition=partition)
+            stored = self._closed(Record(topic, key, value, -1, -1))
+            sent = await self._producer.send_and_wait(self.kafka.named(topic), stored, key=raw, partition=partition)
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
         return int(sent.offset)
@@ -311,9 +324,14 @@ class Producer:
 def record_from(kafka: Kafka, found: ConsumerRecord) -> Record:
     """Our record for one of Kafka's. Its time is the append time, or the time of what caused it."""
     key = (found.key or b"").decode("utf-8", "replace")
-    return Record(
-        kafka.plain(found.topic), key, found.value or b"", found.offset, found.timestamp, partition=found.partition
-    )
+    try:
+        value = kafka.keys.text.decrypt(found.value or b"")
+    except TextExpired:
+        value = b""
+    except LoadError:
+        # Changed on its way: it goes to the dead letters as it is.
+        value = found.value or b""
+    return Record(kafka.plain(found.topic), key, value, found.offset, found.timestamp, partition=found.partition)
 
 
 async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, reach: Millis) -> list[Record]:

@@ -213,7 +213,7 @@ class Worker:
         host.counted = lambda records, effects: count_effects(self.metrics, name, _now(), records, effects)
 
         async def handle(chunks: Sequence[Chunk]) -> None:
-            await host.handle([[record_from(self.kafka, one) for one in chunk.records] for chunk in chunks])
+            await host.handle(await self._records(chunks))
             self.health.moves(name)
 
         async def meanwhile() -> bool:
@@ -255,6 +255,14 @@ class Worker:
         )
         host.ours = app.ours
         return app
+
+    async def _records(self, chunks: Sequence[Chunk]) -> list[list[Record]]:
+        """What Kafka holds, as ours. A key that is not here yet is waited for: without it nobody can say what was written."""
+        while True:
+            try:
+                return [[record_from(self.kafka, one) for one in chunk.records] for chunk in chunks]
+            except Unavailable as error:
+                await self._wait(error)
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"
@@ -404,8 +412,8 @@ class Worker:
         now = self.editions.kept[-1].screen
         self.metrics.set_editions(now.in_force())
         if "screen" in self.roles:
-            mine = [one.partition for one in self.health.positions.get("screen", ())]
-            self.metrics.set_deadlines(*await self.states.due_counts(sorted(set(mine)), _now() - LATE))
+            everywhere = await self.producer.partitions(OBSERVATIONS)
+            self.metrics.set_deadlines(*await self.states.due_counts(everywhere, _now() - LATE))
 
     def _listed(self) -> int:
         """How many groups the fleet lists; 0 where nobody here has to know."""

@@ -180,14 +180,12 @@ class RedisStates:
         """How many keys of these partitions fall due at some time, and how many of them before `late`."""
         keys = [self._keys.dues(one) for one in partitions]
 
-        async def ask(redis: Redis) -> list[int]:
-            async with redis.pipeline(transaction=False) as several:
-                for key in keys:
-                    several.zcard(key).zcount(key, "-inf", f"({late}")
-                return cast(list[int], await several.execute())
+        async def ask(redis: Redis) -> tuple[int, int]:
+            waiting = [await redis.zcard(key) for key in keys]
+            overdue = [await redis.zcount(key, "-inf", f"({late}") for key in keys]
+            return sum(waiting), sum(overdue)
 
-        found = await self._connection.call(ask)
-        return sum(found[::2]), sum(found[1::2])
+        return await self._connection.call(ask)
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         """Whether `owner` may do what only one may do, for the next so many seconds; renewed by asking again."""

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from classifiers.folding.table import DROP, table
 from classifiers.measure import own_words
@@ -28,6 +29,7 @@ from streams.cases.store import CaseStore
 from streams.cases.tables import decisions, sanctions, verdicts, violations
 from streams.errors import LoadError
 from streams.store import Store
+from streams.text_keys import DayKeys, TextExpired, TextKeys
 from streams.topics import EVIDENCE_KEPT, OBSERVATIONS, Unusable, decode_observation
 
 FILE = "labels.jsonl"
@@ -208,7 +210,7 @@ class Read(Struct, frozen=True):
 def read_labels(path: Path, now: Millis) -> Read:
     """The labels of a file that may still be kept. What is wrong is told line by line and left out, as is every text to
     which one person gave two answers. LoadError where the file cannot be read."""
-    decoder = msgspec.json.Decoder(Label)
+    decoder, keys = msgspec.json.Decoder(Label), _keys(path)
     problems: list[str] = []
     expired = 0
     kept: dict[int, Label] = {}
@@ -226,6 +228,11 @@ def read_labels(path: Path, now: Millis) -> Read:
             label = decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             problems.append(f"line {number} is no label: {str(error)[:120]}")
+            continue
+        try:
+            label = replace(label, text=keys.read(label.text))
+        except TextExpired:
+            expired += 1
             continue
         if wrong := _wrong(label):
             problems.append(f"line {number}: {wrong}")
@@ -290,8 +297,22 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write_labels(path: Path, labels: Sequence[Label]) -> None:
-    """Write the file anew, readable by its owner alone; a crash leaves the old one."""
-    _write(path, (msgspec.json.encode(one) + b"\n" for one in labels))
+    """Write the file anew, readable by its owner alone; a crash leaves the old one. Texts are encrypted until they are past
+    their time; lines written by hand may be readable."""
+    keys = _keys(path)
+
+    def closed() -> Iterator[bytes]:
+        for one in labels:
+            # What a person decided so long ago is past its time.
+            with suppress(TextExpired):
+                yield msgspec.json.encode(replace(one, text=keys.write(one.text, one.at))) + b"\n"
+
+    _write(path, closed())
+
+
+def _keys(path: Path) -> DayKeys:
+    """Those beside the file."""
+    return TextKeys(path.parent / "keys").evidence
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:

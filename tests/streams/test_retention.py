@@ -1,11 +1,19 @@
 """Text goes after its time; strikes stay, and nothing that is still to be read is lost."""
 
+import json
+import re
+from contextlib import closing
+from datetime import date
+
 import sqlalchemy as sa
-from house import DAY
+from house import DAY, IDENTITY
 
 from streams import desk
 from streams.cases.tables import dead_letters, evidence
-from streams.store import log
+from streams.replay import stored_verdicts
+from streams.store import Store, log
+from streams.text_keys import TextKeys
+from streams.topics import OBSERVATIONS
 
 MONTH = 30 * DAY
 
@@ -24,9 +32,13 @@ def test_old_records_dead_letters_and_evidence_go_and_strikes_stay(house):
     assert house.strikes() == ["m1"]
 
 
-def test_what_no_agent_has_read_yet_stays(house):
+def test_what_no_agent_has_read_yet_stays_and_can_be_read(a_house):
+    house = a_house()
     house.say(judge=False)
     desk.purge(house.store, now=house.now + 2 * MONTH, keep_text=MONTH)
+    with closing(Store(house.path)) as anew:
+        (record,) = anew.read((OBSERVATIONS,), 0, 10)
+    assert b"red_packet" in record.value
     house.settle()
     assert house.strikes() == ["m1"]
 
@@ -43,3 +55,69 @@ def test_what_is_young_stays(house):
     before = rows(house, log)
     desk.purge(house.store, now=house.now + MONTH - 1, keep_text=MONTH)
     assert rows(house, log) == before
+
+
+# Words that nobody else writes, in a message, a nickname, a file name and what could not be read.
+SAID = {**IDENTITY, "text": f"{IDENTITY['text']} 蓝鲸七号暗语"}
+TRACES = ("蓝鲸七号暗语", "11010519491231002X", "白鹭昵称", "灰雁附件", "给大家发个红包")
+
+
+def traces(folder):
+    """The words that lie readable in any file, but for keys, as they are or escaped."""
+    found = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for one in TRACES:
+                forms = (one.encode(), one.encode("utf-16-le"), json.dumps(one)[1:-1].encode())
+                found |= {(path.name, one) for form in forms if form in content}
+    return found
+
+
+def test_no_text_can_be_read_in_any_file_and_none_at_all_without_the_keys(a_house, tmp_path):
+    house = a_house()
+    sender = {"id": "a2", "card": "白鹭昵称"}
+    attachment = [{"kind": "file", "name": "灰雁附件.xlsx"}]
+    house.say(sender=sender, attachments=attachment, sent_at=house.now, **SAID)
+    house.say(by="a2", text="给大家发个红包")
+    house.host.append_dead("蓝鲸七号暗语 {".encode(), "not JSON", house.now)
+    house.settle()
+    folder = house.path.parent
+    shown = [
+        item.matched
+        for one in stored_verdicts(house.store)
+        for found in (*one.violations, *one.uncertain)
+        for item in found.evidence
+    ]
+    assert "给大家发个红包" in shown, shown
+    ((place, dead),) = desk.dead_bodies(house.store, desk.find_dead_letters(house.store)).items()
+    assert "蓝鲸七号暗语".encode() in dead.body
+    assert {one for one in traces(folder) if one[1] != "白鹭昵称"} == set()
+
+    # A copy of everything but the keys says no more.
+    keys = TextKeys(folder / "keys")
+    assert {kind.kind for kind in (keys.text, keys.evidence) if list(kind.days())} == {"text", "evidence"}
+    for kind in (keys.text, keys.evidence):
+        kind.destroy(date(2100, 1, 1))
+    with closing(Store(house.path)) as anew:
+        assert [one.value for one in anew.read((OBSERVATIONS,), 0, 10)] == [b""]
+        assert desk.dead_bodies(anew, [place]) == {}
+        verdicts = list(stored_verdicts(anew))
+        assert verdicts
+        assert {
+            item.matched for one in verdicts for found in (*one.violations, *one.uncertain) for item in found.evidence
+        } == {None}
+    assert not re.search(rb"[0-9]{17}X", b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()))
+
+
+def test_a_purge_destroys_the_keys_of_what_is_past_its_time(house):
+    house.say(by="a2", **IDENTITY)
+    keys = TextKeys(house.path.parent / "keys")
+    desk.purge(house.store, now=house.now + 2 * MONTH, keep_text=MONTH)
+    assert [there for _, there in keys.text.days()] == [False]
+    assert [there for _, there in keys.evidence.days()] == [True]
+    desk.purge(house.store, now=house.now + 4 * MONTH, keep_text=MONTH)
+    assert [there for _, there in keys.evidence.days()] == [False]
+    # Life goes on.
+    house.say(at=4 * MONTH, by="a1")
+    assert house.strikes() == ["m2"]

@@ -35,6 +35,7 @@ from streams.errors import NotFound, WrongUse
 from streams.loading import classifiers_from, model_folder
 from streams.metrics import Metrics
 from streams.service import Service
+from streams.text_keys import TextKeys
 from streams.tuning import guards as guards_module
 from streams.tuning import labels as labels_module
 from streams.tuning import registry, scores
@@ -263,7 +264,9 @@ def test_export_keeps_what_one_person_answered_both_ways(selling, capsys, monkey
     monkeypatch.setattr("streams.cli.labels._now", lambda: selling.now)
     main_ok("labels", "export", "--dir", str(selling.path.parent))
     assert "contradicts line 2" in capsys.readouterr().err
-    assert [json.loads(line)["text"] for line in path.read_bytes().splitlines()] == ["一", "二", "二"]
+    keys = TextKeys(path.parent / "keys").evidence
+    assert [keys.read(json.loads(line)["text"]) for line in path.read_bytes().splitlines()] == ["一", "二", "二"]
+    assert "一" not in path.read_text("utf-8")
     read = read_labels(path, selling.now)
     assert ([one.text for one in read.labels], len(read.contradicting)) == (["一"], 2)
 
