@@ -100,7 +100,7 @@ def test_no_text_can_be_read_in_any_file_and_none_at_all_without_the_keys(a_hous
     for kind in (keys.text, keys.evidence):
         kind.destroy(date(2100, 1, 1))
     with closing(Store(house.path)) as anew:
-        assert [one.value for one in anew.read((OBSERVATIONS,), 0, 10)] == [b""]
+        assert [one.value for one in anew.read((OBSERVATIONS,), 0, 10)] == [b"", b""]
         assert desk.dead_bodies(anew, [place]) == {}
         verdicts = list(stored_verdicts(anew))
         assert verdicts
