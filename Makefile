@@ -81,14 +81,19 @@ models: $(DEV) ## Train the models anew: make models DATA=folder (docs/models.md
 	@$(BIN)/xunqun model train --data "$(DATA)" $(ARGS)
 
 # One version of each package for every Python and platform; nothing in a lock says where it was fetched from.
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header $(if $(UPGRADE),--upgrade)
+# What builds the package, which is no dependency of it.
+BUILD := $(BIN)/python -c "import tomllib; \
+	print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')"
 
 lock: $(MADE) ## Bring the locks in line with pyproject.toml; make lock UPGRADE=1 takes the newest versions.
 	@$(PIP) install --quiet 'uv>=0.13'
-	@$(LOCK) --output-file requirements.lock > /dev/null
-	@$(LOCK) --output-file requirements-dev.lock --constraint requirements.lock --extra training --extra fleet --extra dev > /dev/null
-	@echo "requirements.lock and requirements-dev.lock are in line with pyproject.toml."
+	@$(BUILD) | $(LOCK) - --output-file requirements-build.lock > /dev/null
+	@$(LOCK) pyproject.toml --output-file requirements.lock > /dev/null
+	@$(LOCK) pyproject.toml --output-file requirements-fleet.lock --constraint requirements.lock --extra fleet > /dev/null
+	@$(LOCK) pyproject.toml --output-file requirements-dev.lock --constraint requirements-fleet.lock --extra training --extra fleet --extra dev > /dev/null
+	@echo "The four locks are in line with pyproject.toml."
 
 clean: ## Remove .venv and all caches; var/ with your data stays.
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -151,7 +151,11 @@ def test_no_line_speaks_of_a_dependency_that_is_gone() -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extra"),
-    [("requirements.lock", "run"), *(("requirements-dev.lock", extra) for extra in ("run", "training", "dev"))],
+    [
+        ("requirements.lock", "run"),
+        *(("requirements-fleet.lock", extra) for extra in ("run", "fleet")),
+        *(("requirements-dev.lock", extra) for extra in ("run", "training", "fleet", "dev")),
+    ],
 )
 def test_locks_hold_every_dependency(lock: str, extra: str) -> None:
     locked = _locked(lock)
@@ -160,11 +164,19 @@ def test_locks_hold_every_dependency(lock: str, extra: str) -> None:
     assert not wrong, "run make lock"
 
 
-def test_both_locks_hold_the_same_versions() -> None:
-    assert _locked("requirements.lock").items() <= _locked("requirements-dev.lock").items(), "run make lock"
+def test_locks_hold_the_same_versions() -> None:
+    run, fleet, dev = (_locked(f"requirements{name}.lock").items() for name in ("", "-fleet", "-dev"))
+    assert run <= fleet <= dev, "run make lock"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_lock_of_what_builds_the_package_holds_it() -> None:
+    wanted = [Requirement(one) for one in tomllib.loads(_text(ROOT / "pyproject.toml"))["build-system"]["requires"]]
+    locked = _locked("requirements-build.lock")
+    assert wanted
+    assert all(one.specifier.contains(locked.get(_package(one.name), "0")) for one in wanted), "run make lock"
+
+
+@pytest.mark.parametrize("lock", [f"requirements{name}.lock" for name in ("", "-fleet", "-dev", "-build")])
 def test_locks_name_no_place_to_fetch_from(lock: str) -> None:
     text = _text(ROOT / lock)
     assert "://" not in text
