@@ -38,6 +38,8 @@ MAX_CALL_BYTES = 64 * 1024
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # A body that takes longer is cut off, seconds: a sender that dribbles must not hold its share for ever.
 BODY_TIMEOUT = 10.0
+# How long the status page waits for the counts of a store, seconds; then it is shown without.
+COUNTS_TIMEOUT = 2.0
 # What a sender is told to wait when storage is unavailable, seconds.
 RETRY_AFTER = 5
 MOST_REVIEWS = 500
@@ -446,7 +448,7 @@ class _Routes:
         counts: dict[str, Any] = {}
         # A store that is away or hangs must not hide what the process knows by itself.
         try:
-            async with asyncio.timeout(GAUGES_TIMEOUT):
+            async with asyncio.timeout(COUNTS_TIMEOUT):
                 counts = await self._service.status()
         except (Unavailable, TimeoutError) as error:
             reasons = [*reasons, str(error) or "the store does not answer in time"]

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -128,7 +128,7 @@ FIELDS: Final[Mapping[str, tuple[Kind, str]]] = {
     "partition": ("number", "a partition"),
     "offset": ("number", "place of a record in its partition; in one process, in the log"),
     "partitions": ("ids", "partitions, each as topic/number"),
-    "part": ("id", "kafka, redis, postgres or sqlite"),
+    "part": ("id", "what is away: kafka, redis, postgres, sqlite or other"),
     "seconds": ("number", "how long"),
     "code": ("number", "exit code, or the system's number of an error"),
     "setting": ("id", "a setting"),
@@ -321,20 +321,21 @@ class Absences:
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
-    def away(self, part: str, error: str | None = None) -> None:
+    def away(self, part: str) -> None:
         if part not in self._since:
             self._since[part] = time.monotonic()
-            say("away", part=part, error=error)
+            say("away", part=part)
 
     def back(self, part: str) -> None:
         if (since := self._since.pop(part, None)) is not None:
             say("back", part=part, seconds=round(time.monotonic() - since, 1))
 
-    def look(self, missing: Mapping[str, str]) -> None:
-        """`missing`: what is away now, each part with the kind of its error."""
-        for part, error in missing.items():
-            self.away(part, error)
-        for part in self._since.keys() - missing.keys():
+    def look(self, missing: Iterable[str]) -> None:
+        """`missing`: the parts that are away now."""
+        now = set(missing)
+        for part in sorted(now):
+            self.away(part)
+        for part in sorted(self._since.keys() - now):
             self.back(part)
 
 
@@ -511,11 +512,10 @@ def _formatter(form: str, always: Mapping[str, Any], *, colours: bool) -> loggin
 
     def line_of(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         record: logging.LogRecord = line["_record"]
-        said = (
-            record.msg.line()
-            if isinstance(record.msg, Said)
-            else checked(None, "", _of_library(record, line["positional_args"]))
-        )
+        if isinstance(record.msg, Said):
+            said: Mapping[str, Any] = record.msg.line()
+        else:
+            said = checked(None, "", _of_library(record, line["positional_args"]))
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"at": at, "level": record.levelname.lower(), **said, **always}
 
