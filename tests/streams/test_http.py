@@ -19,6 +19,7 @@ from connectors.webhook import UnusableSecret, sign
 from streams.errors import NotFound, Unavailable, WrongUse
 from streams.http import MAX_BATCH_LINES, MAX_OBSERVATION_BYTES, Appended, is_loopback, make_app, run, serve
 from streams.metrics import Metrics
+from streams.status import Standing
 
 OLD, NEW = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
 TOKEN = "t0ken-with-ümlaut"
@@ -101,6 +102,9 @@ class InMemory:
 
     async def paused(self):
         return [{"scope": json.loads(scope)} for scope in self.pauses]
+
+    def standing(self):
+        return Standing("run", time.time(), editions=[("pack", "baseline", "c0184758")], shadow="h_1")
 
     async def status(self):
         return {
@@ -500,7 +504,7 @@ async def test_a_fault_of_ours_logs_its_place_and_no_text(client, service, caplo
         status, answer, _ = await post(client, an_observation())
     assert status == 500
     assert TEXT not in json.dumps(answer, ensure_ascii=False)
-    assert "RuntimeError in /observations" in caplog.text
+    assert 'request_failed route="/observations" error="RuntimeError"' in caplog.text
     assert "test_http.py" in caplog.text
     assert TEXT not in caplog.text
 
