@@ -392,15 +392,16 @@ def _words_of(template: str, arguments: Any) -> _Literal | None:
     return _Literal(" ".join(said.split())[:LONGEST])
 
 
-def _of_library(record: logging.LogRecord, arguments: Any) -> dict[str, Any]:
+def _of_library(record: logging.LogRecord, taken: Mapping[str, Any]) -> dict[str, Any]:
     place: Sequence[str] = [f"{record.filename}:{record.lineno}"]
-    error = record.exc_info[1] if record.exc_info else None
+    # structlog has taken arguments and error out of the record.
+    error = taken["exc_info"][1] if taken.get("exc_info") else None
     if error is not None:
         place = [*place_of(error)[:2], *place]
     return {
         "event": "library",
         "logger": record.name,
-        "line": _words_of(str(record.msg), arguments),
+        "line": _words_of(str(record.msg), taken["positional_args"]),
         "error": type(error).__name__ if error else None,
         "place": place,
     }
@@ -515,7 +516,7 @@ def _formatter(form: str, always: Mapping[str, Any], *, colours: bool) -> loggin
         if isinstance(record.msg, Said):
             said: Mapping[str, Any] = record.msg.line()
         else:
-            said = checked(None, "", _of_library(record, line["positional_args"]))
+            said = checked(None, "", _of_library(record, line))
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"at": at, "level": record.levelname.lower(), **said, **always}
 
