@@ -20,7 +20,7 @@ _STYLE = (
     "padding:0 1rem;color:var(--ink);background:var(--ground)}h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}"
     "table{border-collapse:collapse;width:100%;table-layout:fixed}th,td{text-align:left;padding:.25rem .6rem .25rem 0;"
     "border-bottom:1px solid var(--line);font-weight:400;vertical-align:top;overflow-wrap:anywhere}"
-    "th{color:var(--soft)}td{font-variant-numeric:tabular-nums}a{color:var(--link)}"
+    "th{color:var(--soft);width:38%}td{font-variant-numeric:tabular-nums}a{color:var(--link)}"
     ".yes,.no{padding:.1rem .6rem;border-radius:.3rem;color:#fff}.yes{background:#17693a}.no{background:#a3221b}"
 )
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -69,36 +69,41 @@ def page(ready: bool, reasons: Sequence[str], standing: Standing, counts: Mappin
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>巡群 Xunqun</title><style>{_STYLE}</style></head><body>"
-        f"<h1>巡群 Xunqun {mark}</h1>{f'<ul>{why}</ul>' if why else ''}{_standing(standing)}{_counts(counts)}"
+        f"<h1>巡群 Xunqun {mark}</h1>{f'<ul>{why}</ul>' if why else ''}{_tables(standing, counts)}"
         '<p><a href="/metrics">metrics</a> · <a href="/ready">ready</a> · <a href="/live">live</a></p></body></html>'
     )
 
 
-def _standing(standing: Standing) -> str:
+def _tables(standing: Standing, counts: Mapping[str, Any]) -> str:
     now = time.time()
     rows: list[tuple[str, str]] = [
         ("进程", f"{_PROCESSES.get(standing.process, '')} {shown(standing.process)}"),
-        ("名称", shown(standing.worker or None)),
         ("版本", shown(_version())),
         ("已运行", f"{_span(now - standing.began)}（自 {_time(standing.began)}）"),
         ("不可用的部件", shown(list(standing.away))),
     ]
     if standing.roles:
-        rows.insert(2, ("角色", shown(standing.roles)))
+        rows.insert(1, ("角色", shown(standing.roles)))
+    if standing.worker:
+        rows.insert(1, ("名称", shown(standing.worker)))
     if standing.process != "ingest":
         ticked = f"{_span(now - standing.ticked)}前（{_time(standing.ticked)}）" if standing.ticked else "–"
         rows.append(("最近一次时钟", ticked))
+    owned = any(partitions is not None for partitions, _ in standing.agents.values())
     agents = [
-        (shown(name), shown(partitions), shown(waiting)) for name, (partitions, waiting) in standing.agents.items()
+        (shown(name), *([shown(partitions)] if owned else ()), shown(waiting))
+        for name, (partitions, waiting) in standing.agents.items()
     ]
     editions = [
         (_PARTS.get(part, escape(part)), shown(name), shown(of or None)) for part, name, of in standing.editions
     ]
     if standing.shadow:
         editions.append((_PARTS["shadow"], shown(standing.shadow), "–"))
+    heads = ("角色", *(["分区"] if owned else ()), "待处理记录")
     return (
         _table("本进程", (), rows)
-        + _table("各角色", ("角色", "分区", "待处理记录"), agents)
+        + _table("各角色", heads, agents)
+        + _counts(counts)
         + _table("生效版本", ("部分", "名称", "版本"), editions)
     )
 

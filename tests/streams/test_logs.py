@@ -13,6 +13,7 @@ from house import GIFT, PLAIN
 from sqlalchemy.exc import StatementError
 
 from streams import logs
+from streams.http import is_loopback, tell_started
 from streams.logs import EVENTS, FIELDS, Absences, Undeclared, Writer, as_markdown, be_strict, say
 from streams.metrics import Metrics
 from streams.service import Service
@@ -264,6 +265,20 @@ def test_absences_are_said_once_and_so_is_the_return():
         ("away", "kafka"), ("away", "redis"), ("back", "kafka"), ("back", "redis"),
     ]  # fmt: skip
     assert all("seconds" in one for one in heard.of("back"))
+
+
+@pytest.mark.parametrize(
+    ("host", "open"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("10.1.2.3", True)]
+)
+def test_an_address_that_others_reach_is_said_at_the_start(host, open):
+    with Heard() as heard:
+        tell_started(host, 8600, roles=("screen",))
+    assert [one["host"] for one in heard.of("open_address")] == ([host] if open else [])
+    assert heard.of("started")[0]["roles"] == ["screen"]
+
+
+def test_every_process_listens_on_loopback_unless_told_otherwise():
+    assert is_loopback(read_settings({}).host)
 
 
 @pytest.mark.parametrize("log", ["json", "text"])
