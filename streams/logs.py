@@ -63,6 +63,7 @@ EVENTS: Final[Mapping[str, tuple[int, str]]] = {
     "stopping": (INFO, "The process was asked to end and finishes what it has in hand."),
     "stopped": (INFO, "The process ends, with this exit code."),
     "broke": (CRITICAL, "Something failed that waiting does not mend: the process ends, for its successor."),
+    "thread_broke": (ERROR, "A thread, or the end of an object, failed where nobody was asking."),
     "stalled": (CRITICAL, "No progress for so long: the process ends, for its successor."),
     "connector_broke": (
         ERROR,
@@ -530,7 +531,7 @@ def _formatter(form: str, always: Mapping[str, Any], *, colours: bool) -> loggin
 
 
 def set_up(settings: Settings, process: str, *, quiet: bool = False) -> None:
-    """Let this process have a log. Call once, where it starts; `quiet` leaves out what is no trouble.
+    """Let this process have a log until `take_down`; `quiet` leaves out what is no trouble.
 
     JSON where standard error is no terminal, unless XUNQUN_LOG says otherwise.
     """
@@ -543,30 +544,38 @@ def set_up(settings: Settings, process: str, *, quiet: bool = False) -> None:
     always = {
         name: value for name, value in checked(None, "", {"event": "started", **named}).items() if name != "event"
     }
+    take_down()
     root = logging.getLogger()
-    for old in [one for one in root.handlers if isinstance(one, Writer)]:
-        root.removeHandler(old)
-        old.close()
     root.addHandler(Writer(sys.stderr, form=form, always=always))
     root.setLevel(WARNING)
     _log.setLevel(WARNING if quiet else INFO)
     logging.captureWarnings(True)
     # What nobody catches would be printed with its text.
-    sys.excepthook = lambda kind, error, trace: _told_by_hook(error)
     threading.excepthook = lambda what: _told_by_hook(what.exc_value)
     sys.unraisablehook = lambda what: _told_by_hook(what.exc_value)
 
 
-def flush() -> None:
-    """Say what was left out; before a process ends at once."""
-    for one in logging.getLogger().handlers:
-        if isinstance(one, Writer):
-            one.tell_left_out()
+def take_down() -> None:
+    """Say what was left out, and nothing more from now on."""
+    root = logging.getLogger()
+    for one in [one for one in root.handlers if isinstance(one, Writer)]:
+        root.removeHandler(one)
+        one.close()
+        _log.setLevel(logging.NOTSET)
+        logging.captureWarnings(False)
+        threading.excepthook = threading.__excepthook__
+        sys.unraisablehook = sys.__unraisablehook__
+
+
+def tell_end(error: BaseException) -> bool:
+    """Say that the process ends by an error that nobody catches; False where it has no log."""
+    say("broke", **what_broke(error))
+    return any(isinstance(one, Writer) for one in logging.getLogger().handlers)
 
 
 def _told_by_hook(error: BaseException | None) -> None:
     if error is not None and not isinstance(error, KeyboardInterrupt):
-        say("broke", **what_broke(error))
+        say("thread_broke", **what_broke(error))
 
 
 def as_markdown() -> str:

@@ -102,6 +102,7 @@ async def serve_settings(settings: Settings) -> None:
         elif settings.model == "default" and (trouble := in_force(settings.registry).trouble):
             errors.print(f"xunqun: {trouble}", markup=False, soft_wrap=True)
         tell_started(serving.host, serving.port)
+        service.tell_edition()
         await stop.wait()
         say("stopping")
         console.print("stopping: what was posted is being stored")

@@ -88,7 +88,6 @@ class Service(DeskCalls):
         await self._dispatcher.recover()
         loops = (self._commit_posts, self._work, self._dispatch, self._keep_time, self._watch_parts)
         self._tasks = [asyncio.create_task(self._guard(loop), name=loop.__name__) for loop in loops]
-        self._tell_edition()
         self._news.set()
 
     async def stop(self) -> None:
@@ -271,9 +270,9 @@ class Service(DeskCalls):
             say("edition_refused", topic=CONTROL, offset=self._announced)
             return
         await self._in_store(setattr, self.host, "shadow", shadow)
-        self._tell_edition()
+        self.tell_edition()
 
-    def _tell_edition(self) -> None:
+    def tell_edition(self) -> None:
         """Say what is in force."""
         shadow = self.host.shadow
         tell_edition(self.host.screen, shadow=shadow.name if shadow else None)

@@ -45,7 +45,7 @@ def worker(
     """
     import os
 
-    from streams.logs import flush, say, set_up
+    from streams.logs import say, set_up, take_down
     from streams.settings import read_settings
 
     settings = read_settings(fleet=fleet, packs=tuple(packs or ()), model=model, port=port, worker_id=worker_id)
@@ -73,7 +73,7 @@ def worker(
 
     code = _tried(lambda: run(serve()))
     say("stopped", code=code)
-    flush()
+    take_down()
     # Threads of a client that hangs must not keep a worker that has said goodbye.
     os._exit(code)
 
@@ -95,7 +95,7 @@ def ingest(
     if processes > 1 and settings.port == 0:
         raise Failure("several processes need one port that is named: --port 8600")
     others = [
-        multiprocessing.get_context("spawn").Process(target=_serve_ingest, args=(settings,))
+        multiprocessing.get_context("spawn").Process(target=_serve_beside, args=(settings,))
         for _ in range(processes - 1)
     ]
     for one in others:
@@ -107,6 +107,19 @@ def ingest(
             one.terminate()
         for one in others:
             one.join(15)
+
+
+def _serve_beside(settings: "Settings") -> None:
+    import sys
+
+    from streams.logs import tell_end
+
+    try:
+        _serve_ingest(settings)
+    except Exception as error:
+        # Python would print its text.
+        tell_end(error)
+        sys.exit(1)
 
 
 def _serve_ingest(settings: "Settings", shown: bool = False) -> None:

@@ -35,7 +35,7 @@ from streams.fleet.ticker import keep_time, relay, screen_again
 from streams.http import tell_started
 from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector
-from streams.logs import Absences, flush, in_words, say, what_broke
+from streams.logs import Absences, in_words, say, take_down, what_broke
 from streams.metrics import Metrics
 from streams.metrics.counting import count_effects
 from streams.metrics.targets import announced
@@ -401,7 +401,7 @@ class Worker:
             self.metrics.set_waiting(self.health.parts_away())
             if late := self.health.stalled(self.settings.stall_seconds):
                 say("stalled", seconds=self.settings.stall_seconds, agents=late.split(", "))
-                flush()
+                take_down()
                 os._exit(STALLED)
 
     async def _watch_parts(self) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import logging
-import sys
 import threading
 import time
 
@@ -13,6 +12,7 @@ from house import GIFT, PLAIN
 from sqlalchemy.exc import StatementError
 
 from streams import logs
+from streams.cli import main
 from streams.http import is_loopback, tell_started
 from streams.logs import EVENTS, FIELDS, Absences, Undeclared, Writer, as_markdown, be_strict, say
 from streams.metrics import Metrics
@@ -291,35 +291,49 @@ def test_a_form_that_there_is_not_is_refused():
         read_settings({"XUNQUN_LOG": "xml"})
 
 
-def test_what_nobody_catches_is_told_without_its_text(monkeypatch, capsys):
-    for hook in ("excepthook", "unraisablehook"):
-        monkeypatch.setattr(sys, hook, getattr(sys, hook))
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    root, own = logging.getLogger(), logging.getLogger("xunqun")
-    before = (root.level, own.level)
+def test_what_nobody_catches_is_told_without_its_text(capsys):
+    def breaks():
+        raise RuntimeError(SECRET)
+
     logs.set_up(read_settings({"XUNQUN_LOG": "json", "XUNQUN_WORKER_ID": "w1"}), "worker")
     try:
-
-        def breaks():
-            raise RuntimeError(SECRET)
-
         thread = threading.Thread(target=breaks)
         thread.start()
         thread.join()
         with pytest.raises(RuntimeError) as caught:
             breaks()
-        sys.excepthook(caught.type, caught.value, caught.tb)
+        assert logs.tell_end(caught.value)
     finally:
-        for one in [one for one in root.handlers if isinstance(one, Writer)]:
-            root.removeHandler(one)
-            one.close()
-        logging.captureWarnings(False)
-        root.setLevel(before[0])
-        own.setLevel(before[1])
+        logs.take_down()
     said = capsys.readouterr().err
     told = [json.loads(line) for line in said.splitlines()]
-    assert [(one["event"], one["error"], one["worker"]) for one in told] == [("broke", "RuntimeError", "w1")] * 2
+    assert [(one["event"], one["error"], one["worker"]) for one in told] == [
+        ("thread_broke", "RuntimeError", "w1"), ("broke", "RuntimeError", "w1"),
+    ]  # fmt: skip
     assert "UNIQUE" not in said
+
+
+@pytest.mark.parametrize("process", ["run", "worker", "ingest"])
+def test_a_command_that_breaks_says_kind_and_place_and_ends_with_70(process, monkeypatch, capsys, tmp_path):
+    def breaks(*given, **named):
+        raise ValueError(SECRET)
+
+    monkeypatch.setattr(
+        {"run": "streams.running.serve_settings", "worker": "streams.fleet.worker.Worker",
+         "ingest": "streams.fleet.ingest.serve_ingest"}[process], breaks,
+    )  # fmt: skip
+    monkeypatch.setenv("XUNQUN_LOG", "json")
+    options = {"run": ["--dir", str(tmp_path)]}.get(process, ["--port", "0"])
+    with pytest.raises(SystemExit) as ended:
+        main([process, *options])
+    assert ended.value.code == 70
+    said = capsys.readouterr().err
+    (told,) = map(json.loads, said.splitlines())
+    assert (told["event"], told["error"], told["process"]) == ("broke", "ValueError", process)
+    assert told["place"][0].startswith("test_logs.py:")
+    assert "UNIQUE" not in said
+    say("brake", scope="all")
+    assert capsys.readouterr().err == ""
 
 
 # the way of a message
