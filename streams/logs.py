@@ -444,7 +444,7 @@ class Writer(logging.StreamHandler):  # type: ignore[type-arg]
 
     def emit(self, record: logging.LogRecord) -> None:
         mine = isinstance(record.msg, Said)
-        if not mine and any(words in str(record.msg) for words in _MISLEADING):
+        if not mine and (record.levelno < WARNING or any(words in str(record.msg) for words in _MISLEADING)):
             return
         name = record.msg.event if mine else record.name
         key = (name,) if mine else (name, str(record.msg)[:80])
