@@ -67,9 +67,9 @@ bench: $(DEV) ## Run the benchmarks, one after another.
 		[ ! -e "$$one" ] || { echo "== $$one"; $(BIN)/python "$$one" $(ARGS) || exit 1; }; \
 	done
 
-docs: $(DEV) ## Write the tables of docs/settings.md and docs/metrics.md anew from their declarations.
-	@$(BIN)/python -c "from pathlib import Path; from streams import metrics, settings; \
-	pages = (('settings', '| variable |', settings), ('metrics', '| metric |', metrics)); \
+docs: $(DEV) ## Write the tables of docs/settings.md, metrics.md and logs.md anew from their declarations.
+	@$(BIN)/python -c "from pathlib import Path; from streams import logs, metrics, settings; \
+	pages = (('settings', '| variable |', settings), ('metrics', '| metric |', metrics), ('logs', '| event |', logs)); \
 	[page.write_text(page.read_text('utf-8').split(table)[0] + made.as_markdown(), 'utf-8') \
 	for name, table, made in pages for page in [Path('docs') / f'{name}.md']]"
 

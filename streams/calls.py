@@ -1,11 +1,12 @@
 """What people ask of the desk over HTTP, on whatever store it lies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from models.observation import Millis
 from streams import desk
+from streams.logs import say
 
 T = TypeVar("T")
 
@@ -50,13 +51,19 @@ class DeskCalls:
     async def pause(self, scope: dict[str, Any], by: str, reason: str) -> str | None:
         named = {kind: scope.get(kind) for kind in ("group", "pack", "clause")}
         await self._in_store(partial(desk.pause, **named, by=by, reason=reason), self.store)
+        say("paused", scope=_scope(named))
         return await self._in_store(partial(desk.never_seen, **named), self.store)
 
     async def resume(self, scope: dict[str, Any], by: str) -> str:
         named = {kind: scope.get(kind) for kind in ("group", "pack", "clause")}
         resumed = await self._in_store(partial(desk.resume, **named, now=self.clock()), self.store)
         self._resumed()
+        say("resumed", scope=_scope(named))
         return resumed
 
     async def paused(self) -> Any:
         return await self._in_store(desk.paused, self.store)
+
+
+def _scope(named: Mapping[str, str | None]) -> str:
+    return next((f"{kind}:{one}" for kind, one in named.items() if one), "all")

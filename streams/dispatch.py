@@ -1,7 +1,6 @@
 """Carries planned actions out: leases from the outbox, asks the connector, settles what became of it."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol
@@ -13,9 +12,9 @@ from models.observation import Millis
 from streams import outbox
 from streams.agents.escalate import DELIVERED
 from streams.brakes import Budgets, count_kinds
+from streams.logs import say, what_broke
 from streams.metrics import Metrics
-
-_log = logging.getLogger("xunqun.dispatch")
+from streams.telling import tell_action
 
 # Calls under way at once; and seconds that a round waits for its calls. A receiver that hangs is left under way, so that it
 # holds up its own group and no other.
@@ -84,9 +83,9 @@ class Dispatcher:
         """Raise the alarm for what a brake holds since the last look, and say when it goes on."""
         self._metrics.set_brakes(count_kinds(held))
         for scope in held.keys() - self._held.keys():
-            _log.error("a brake holds %s: %s; what would go out waits as drafts for a person", scope, held[scope])
+            say("brake", scope=scope)
         for scope in self._held.keys() - held.keys():
-            _log.warning("%s goes on", scope)
+            say("brake_released", scope=scope)
         self._held = held
 
     async def _carry_out(self, action: Action) -> None:
@@ -99,6 +98,7 @@ class Dispatcher:
                 outcome = await self._actuator.send(action)
             except Exception as error:
                 # Connectors promise not to raise. One that does must not leave its action, and with it the group, waiting.
+                say("connector_broke", action_id=action.id, platform=action.platform, **what_broke(error))
                 again = self._actuator.idempotent(action.call)
                 outcome = Outcome("retry" if again else "unconfirmed", f"the connector broke ({type(error).__name__})")
             status, detail = outcome.status, outcome.detail
@@ -109,3 +109,4 @@ class Dispatcher:
             self._metrics.reached("confirmed", [(self._clock() - action.planned_at) / 1000])
         settled = partial(outbox.settle, at=self._clock(), detail=detail, retry_at=retry_at)
         await self._in_store(settled, self._store, action, status)
+        tell_action(action, status)

@@ -19,6 +19,7 @@ from streams.agents.gather import HOUR, WINDOW
 from streams.shadow import Beside, Shadow
 from streams.store import Store
 from streams.stretch import Stretch
+from streams.telling import tell_broken
 from streams.topics import (
     AGAIN,
     DEAD_LETTERS,
@@ -219,9 +220,13 @@ class Embedded:
         while self.step():
             pass
 
+    def backlogs(self) -> dict[str, int]:
+        """How many records wait to be handled, by agent."""
+        return {one.name: self.store.count_after(one.reads, self._offsets[one.name]) for one in self.agents}
+
     def backlog(self) -> int:
-        """How many records wait to be handled, over all agents."""
-        return sum(self.store.count_after(agent.reads, self._offsets[agent.name]) for agent in self.agents)
+        """The same over all agents."""
+        return sum(self.backlogs().values())
 
     def groups_due(self, now: Millis) -> list[str]:
         """The groups to tick: those where something is due, and listed groups that nothing was ever seen of."""
@@ -346,6 +351,7 @@ def tick_body(group_key: str, sent_at: Millis) -> bytes:
 
 
 def _set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
+    tell_broken(agent.name, record, error)
     effects = Effects()
     cause = f"{agent.name} could not handle it: {type(error).__name__}"
     dead = DeadLetter(cause=cause, topic=record.topic, offset=record.offset, tries=1, body=record.value, key=record.key)

@@ -5,18 +5,14 @@ errors are logged by kind and place only, because the text of a database's error
 """
 
 import asyncio
-import hashlib
 import hmac
 import ipaddress
 import logging
-import re
+import os
 import time
-import traceback
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -26,7 +22,10 @@ from msgspec import Meta, Struct
 from connectors.webhook import SignatureRefused, check_secret, verify
 from models.decision import DecisionOutcome
 from streams.errors import NotFound, Unavailable, WrongUse
+from streams.logs import say, what_broke
 from streams.metrics import OTHER, Metrics
+from streams.metrics.recording import _version
+from streams.status import HEADERS, Standing, page
 from streams.topics import Appended
 
 # One observation is at most this long (docs/interfaces.md); a batch is bounded by lines and, for memory, by bytes.
@@ -39,11 +38,12 @@ MAX_CALL_BYTES = 64 * 1024
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # A body that takes longer is cut off, seconds: a sender that dribbles must not hold its share for ever.
 BODY_TIMEOUT = 10.0
+# How long the status page waits for the counts of a store, seconds; then it is shown without.
+COUNTS_TIMEOUT = 2.0
 # What a sender is told to wait when storage is unavailable, seconds.
 RETRY_AFTER = 5
 MOST_REVIEWS = 500
 
-_log = logging.getLogger("xunqun.http")
 _JSON: Final = {"Content-Type": "application/json"}
 _LATER: Final = {"Retry-After": str(RETRY_AFTER)}
 _encode = msgspec.json.Encoder().encode
@@ -103,6 +103,10 @@ class Service(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """Counts and ids for the status page; no names, no text. Sets the gauges: `/metrics` asks it too."""
+        ...
+
+    def standing(self) -> Standing:
+        """How the process stands, for the status page. Must not block."""
         ...
 
 
@@ -266,6 +270,13 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
+def tell_started(host: str, port: int, **fields: Any) -> None:
+    """Say that the process serves, and whether others than this machine reach it."""
+    say("started", host=host, port=port, pid=os.getpid(), version=_version(), **fields)
+    if not is_loopback(host):
+        say("open_address", host=host, port=port)
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server that listens on `host`. A name other than localhost counts as no."""
     if host.lower() == "localhost":
@@ -314,7 +325,7 @@ class _Routes:
         except web.HTTPException as error:
             response = _http_error(request, error)
         except Exception as error:
-            _log.error("%s in %s at %s", type(error).__name__, _route(request), _place(error))
+            say("request_failed", route=_route(request), **what_broke(error))
             response = _error(500, "something went wrong here: the log names the place")
         self._metrics.requested(_route(request), response.status)
         return response
@@ -434,7 +445,14 @@ class _Routes:
 
     async def page(self, request: web.Request) -> web.Response:
         ready, reasons = self._ready()
-        return web.Response(body=_page(ready, reasons, await self._service.status()).encode(), headers=_PAGE_HEADERS)
+        counts: dict[str, Any] = {}
+        # A store that is away or hangs must not hide what the process knows by itself.
+        try:
+            async with asyncio.timeout(COUNTS_TIMEOUT):
+                counts = await self._service.status()
+        except (Unavailable, TimeoutError) as error:
+            reasons = [*reasons, str(error) or "the store does not answer in time"]
+        return web.Response(body=page(ready, reasons, self._service.standing(), counts).encode(), headers=HEADERS)
 
     def _ready(self) -> tuple[bool, list[str]]:
         if self._draining:
@@ -605,12 +623,6 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else OTHER
 
 
-def _place(error: BaseException) -> str:
-    """Where it was raised, innermost last, without its text and without the values around it."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    return " > ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames)
-
-
 def _protocol_log() -> logging.Logger:
     """aiohttp's log of broken requests without their bytes, which may be a message."""
     log = logging.getLogger("xunqun.http.protocol")
@@ -622,70 +634,6 @@ def _protocol_log() -> logging.Logger:
 def _without_text(record: logging.LogRecord) -> bool:
     if record.exc_info:
         kind = record.exc_info[0]
-        record.msg, record.args = "a broken request was refused (%s)", (kind.__name__ if kind else "unknown",)
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        record.exc_info = record.exc_text = None
+        say("request_malformed", error=kind.__name__ if kind else None)
+        return False
     return True
-
-
-_STYLE = (
-    "body{font:16px/1.6 system-ui,'PingFang SC','Microsoft YaHei',sans-serif;max-width:52rem;margin:2rem auto;"
-    "padding:0 1rem;color:#1c2733;background:#fff}h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;"
-    "border-bottom:1px solid #dde3ea;font-weight:400;vertical-align:top}"
-    "td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}"
-    ".yes,.no{padding:.1rem .6rem;border-radius:.3rem;color:#fff}.yes{background:#17693a}.no{background:#a3221b}"
-)
-_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_PAGE_HEADERS: Final = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-# What may stand on the page: ids, versions, times. Anything else could be somebody's words or name.
-_ID = re.compile(r"[A-Za-z0-9_.:@/+-]{1,120}")
-
-
-def _page(ready: bool, reasons: Sequence[str], status: Mapping[str, Any]) -> str:
-    """The status page: whether it works, then the service's counts and ids, one table for each nested part."""
-    mark = '<span class="yes">正常</span>' if ready else '<span class="no">未就绪</span>'
-    rows = {name: value for name, value in status.items() if not isinstance(value, Mapping)}
-    parts = [("运行状态", rows), *((name, value) for name, value in status.items() if isinstance(value, Mapping))]
-    tables = "".join(
-        f"<h2>{_shown(name) if name in status else escape(name)}</h2><table>"
-        + "".join(
-            # Why a brake holds is a sentence of our own, of numbers and a setting's name.
-            f'<tr><th scope="row">{_shown(key)}</th><td>{escape(value) if name == "brakes" else _shown(value)}</td></tr>'
-            for key, value in part.items()
-        )
-        + "</table>"
-        for name, part in parts
-        if part
-    )
-    why = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return (
-        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>巡群 Xunqun</title><style>{_STYLE}</style></head><body>"
-        f"<h1>巡群 Xunqun {mark}</h1>{f'<ul>{why}</ul>' if why else ''}{tables}"
-        '<p><a href="/metrics">metrics</a> · <a href="/ready">ready</a></p></body></html>'
-    )
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if value is None:
-        return "–"
-    if isinstance(value, int | float):
-        return escape(f"{value:,}" if isinstance(value, int) else f"{value:.3g}")
-    if isinstance(value, str):
-        return escape(value) if _ID.fullmatch(value) else "…"
-    if isinstance(value, Mapping):
-        return " · ".join(f"{_shown(key)} {_shown(one)}" for key, one in value.items()) or "–"
-    if isinstance(value, Sequence | set | frozenset):
-        return ", ".join(_shown(one) for one in list(value)[:100]) or "–"
-    return "…"

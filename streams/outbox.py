@@ -16,6 +16,7 @@ from streams.cases.rows import turn
 from streams.cases.store import CaseStore
 from streams.cases.tables import outbox, pauses, resumed, reviews
 from streams.errors import WrongUse
+from streams.telling import tell_action
 from streams.topics import OUTCOMES, Outcome, record_of
 
 # After this many tries an action that still fails waits for a person.
@@ -247,6 +248,7 @@ def _overtaken(store: CaseStore, row: sa.Row[Any], *, simulated: bool) -> bool:
     if undoing and not simulated:
         for one in (row.id, *undoing):
             _update(store, one, status="cancelled", detail="taken back before it went out")
+        tell_action(_ACTION.decode(row.body), "cancelled")
         return True
     if row.reverses:
         original = connection.scalar(sa.select(outbox.c.status).where(outbox.c.id == row.reverses))
@@ -262,6 +264,7 @@ def _too_late(store: CaseStore, row: sa.Row[Any], action: Action, now: Millis) -
 
 def _hand_over(store: CaseStore, row: sa.Row[Any], action: Action, now: Millis, detail: str, why: str) -> None:
     """Make a draft of what would have gone out by itself."""
+    tell_action(action, "manual")
     _update(store, row.id, status="manual", detail=detail)
     _publish_outcome(store, action, "manual", now, detail)
     _ask(store, action, why, now)

@@ -15,8 +15,9 @@ from connectors.webhook import WebhookActuator
 from policies.directory import Directory
 from streams.cli.output import console, errors
 from streams.embedded import Embedded
-from streams.http import Serving, is_loopback, serve
+from streams.http import Serving, is_loopback, serve, tell_started
 from streams.loading import classifiers_from, fleet_from, model_folder, packs_from, rest_collector
+from streams.logs import say
 from streams.metrics import Metrics
 from streams.metrics.targets import announced
 from streams.service import Service
@@ -100,8 +101,12 @@ async def serve_settings(settings: Settings) -> None:
             errors.print(f"xunqun: {why} Until then its categories are unavailable.", markup=False, soft_wrap=True)
         elif settings.model == "default" and (trouble := in_force(settings.registry).trouble):
             errors.print(f"xunqun: {trouble}", markup=False, soft_wrap=True)
+        tell_started(serving.host, serving.port)
+        service.tell_edition()
         await stop.wait()
+        say("stopping")
         console.print("stopping: what was posted is being stored")
+    say("stopped", code=0)
 
 
 def _no_weights(settings: Settings, service: Service) -> str | None:

@@ -1,9 +1,7 @@
 """The whole product in one process: ingest, agents, ticker and dispatcher over one SQLite store."""
 
 import asyncio
-import logging
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,11 +18,14 @@ from streams.calls import DeskCalls
 from streams.dispatch import Dispatcher
 from streams.embedded import Done, Embedded
 from streams.errors import LoadError, Unavailable
+from streams.logs import Absences, in_words, say, what_broke
 from streams.metrics import Metrics
 from streams.metrics.counting import count_effects
 from streams.metrics.watching import LATE, SECONDS, look, show, show_disk
 from streams.shadow import Shadow, Told
+from streams.status import Standing, ticked
 from streams.store import Store, StoreUnavailable
+from streams.telling import tell_edition, tell_effects
 from streams.topics import CONTROL, Appended
 from streams.tuning import labels
 
@@ -42,7 +43,6 @@ _STORE_RETRY_SECONDS = 1.0
 # A loop that broke counts as well when it has not broken again for this long; the slowest goes round in seconds.
 _WELL_AGAIN_SECONDS = 60.0
 _TOLD = msgspec.json.Decoder(Told)
-_log = logging.getLogger("xunqun.service")
 
 
 class Service(DeskCalls):
@@ -78,6 +78,10 @@ class Service(DeskCalls):
         self._broken: dict[str, tuple[float, str]] = {}
         # The last announcement that was taken.
         self._announced = 0
+        self._absences = Absences()
+        self._began = time.time()
+        # As of the last look at the status.
+        self._backlogs: dict[str, int] = {}
 
     async def start(self) -> None:
         """Take up what a former process left, then run. Call once, inside the loop."""
@@ -136,9 +140,21 @@ class Service(DeskCalls):
         reasons = [*dict.fromkeys(self._trouble.values()), *recent, *dead]
         return not reasons and bool(self._tasks), reasons
 
+    def standing(self) -> Standing:
+        return Standing(
+            "run",
+            self._began,
+            agents={agent: (None, waiting) for agent, waiting in self._backlogs.items()},
+            editions=self.host.screen.in_force(),
+            shadow=self.host.shadow.name if self.host.shadow else None,
+            away=[StoreUnavailable.part] if self._trouble else (),
+            ticked=ticked(self.metrics),
+        )
+
     async def status(self) -> dict[str, Any]:
         found = await self._in_store(desk.status, self.store)
-        found["backlog"] = await self._in_store(self.host.backlog)
+        self._backlogs = await self._in_store(self.host.backlogs)
+        found["backlog"] = sum(self._backlogs.values())
         return found
 
     # loops
@@ -156,9 +172,11 @@ class Service(DeskCalls):
                 if not waiting:
                     await self._in_store(self.store.try_write)
                 results = await self._in_store(self.host.append, [body for body, _ in waiting], self.clock())
-                self._trouble.pop("posts", None)
+                if self._trouble.pop("posts", None) and not self._trouble:
+                    self._absences.back(StoreUnavailable.part)
             except Unavailable as error:
                 self._trouble["posts"] = str(error)
+                self._absences.away(error.part)
                 results = [Appended("unavailable", why=str(error))] * len(waiting)
             except BaseException:
                 for _, future in waiting:
@@ -178,6 +196,7 @@ class Service(DeskCalls):
                 now = self.clock()
                 for one in done:
                     count_effects(self.metrics, one.agent, now, one.records, one.effects)
+                    tell_effects(one.agent, one.records, one.effects)
                 if self._watch:
                     self._watch(done)
                 if any(table == "outbox" for one in done for table, _ in one.effects.rows):
@@ -236,7 +255,7 @@ class Service(DeskCalls):
         try:
             labels.purge(path, self.clock())
         except OSError as error:
-            _log.error("labels past their time stay in %s: errno %s", path, error.errno)
+            say("labels_kept", code=error.errno)
 
     async def _follow_control(self) -> None:
         """Take the shadow that was announced last. It is made ready beside the store's thread, which judges on."""
@@ -247,10 +266,16 @@ class Service(DeskCalls):
         try:
             wanted = _TOLD.decode(records[-1].value).shadow
             shadow = await asyncio.to_thread(Shadow, wanted, self.host.screen) if wanted else None
-        except (LoadError, msgspec.MsgspecError) as error:
-            _log.error("an announcement is refused: %s", str(error).splitlines()[0][:300])
+        except (LoadError, msgspec.MsgspecError):
+            say("edition_refused", topic=CONTROL, offset=self._announced)
             return
         await self._in_store(setattr, self.host, "shadow", shadow)
+        self.tell_edition()
+
+    def tell_edition(self) -> None:
+        """Say what is in force."""
+        shadow = self.host.shadow
+        tell_edition(self.host.screen, shadow=shadow.name if shadow else None)
 
     async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do the store's work; while the store cannot write, say so in `/ready` and try again. Nothing is skipped."""
@@ -261,9 +286,11 @@ class Service(DeskCalls):
                     return await self._in_store(work, *arguments)
                 except StoreUnavailable as error:
                     self._trouble[waiting] = str(error)
+                    self._absences.away(error.part)
                     await asyncio.sleep(_STORE_RETRY_SECONDS)
         finally:
-            self._trouble.pop(waiting, None)
+            if self._trouble.pop(waiting, None) and not self._trouble:
+                self._absences.back(StoreUnavailable.part)
 
     async def _in_store(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
         call = partial(work, *arguments, **named)
@@ -277,11 +304,9 @@ class Service(DeskCalls):
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                # Kind and place only: what a database's error says may hold the row, and with it a message.
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-                why = f"{loop.__name__.strip('_')} failed: {type(error).__name__} at {place}"
-                self._broken[loop.__name__] = (time.monotonic(), why)
+                name = loop.__name__.strip("_")
+                self._broken[loop.__name__] = (time.monotonic(), f"{name} failed: {in_words(error)}")
+                say("loop_broke", loop=name, **what_broke(error))
                 await asyncio.sleep(_STORE_RETRY_SECONDS)
 
 

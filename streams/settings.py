@@ -98,6 +98,7 @@ class Settings:
         "readable. A single process has its own beside its database",
     )
     retention_days: int = _setting(30, "how long message text stays in the log, in days")
+    log: str = _setting("", "form of the lines on standard error: json or text; without it text on a terminal only")
 
     @property
     def registry(self) -> Path:
@@ -166,6 +167,8 @@ def _check(settings: Settings) -> Settings:
     for name in ("budget_group", "budget_clause", "budget_fleet"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"XUNQUN_{name.upper()} is a number of sanctions an hour: 0 sets no limit")
+    if settings.log not in ("", "json", "text"):
+        raise SettingsError("XUNQUN_LOG is json or text; leave it out for text on a terminal and json elsewhere")
     _check_sealed_key(settings.sealed_key)
     _check_connections(settings)
     return settings

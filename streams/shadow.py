@@ -5,7 +5,6 @@ nowhere but into rows of the table `shadow`, without text: no verdict, no strike
 standing faults and duties are not in shadow: they hang on a state that the shadow does not keep.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -24,6 +23,7 @@ from streams.agents import Screen
 from streams.backtest.compare import Found, found_in
 from streams.errors import LoadError
 from streams.loading import keywords_from, model_folder
+from streams.logs import say, what_broke
 from streams.topics import OBSERVATIONS, Effects, Judged, Record
 
 # Of the time that passes a shadow takes at most this share, and one chunk more. What does not fit is passed over and counted.
@@ -37,7 +37,6 @@ KEPT: Millis = 30 * 86_400_000
 Side = Literal["only_live", "only_shadow", "both", "compared", "skipped", "failed"]
 Row = tuple[str, dict[str, Any]]
 
-_log = logging.getLogger("xunqun.shadow")
 _STATE = msgspec.json.Decoder(GroupState)
 
 
@@ -228,11 +227,7 @@ class Beside:
         ]
 
     def _say(self, name: str, error: Exception) -> None:
-        """One line a shadow: kind and place only, for a message may stand in the text of an error."""
+        """One line a shadow."""
         if name not in self._logged:
             self._logged.add(name)
-            frame, trace = "", error.__traceback__
-            while trace is not None:
-                frame = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
-                trace = trace.tb_next
-            _log.error("the shadow %s fails, judging goes on: %s at %s", name, type(error).__name__, frame)
+            say("shadow_broke", shadow=name, **what_broke(error))

@@ -9,7 +9,6 @@ Names of theirs that we override or use are listed in tests/fleet/test_transport
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -175,7 +174,6 @@ def batch_app(
     To be called, started (`await app.start()`, which returns after the first assignment and raises KafkaError without a broker)
     and stopped (`await app.stop()`, at most about 4 × `finish` + 3 s) inside the running loop. Several apps may share a loop.
     """
-    limit_logs()
     return _App(reading, handle, assigned, revoked, failed, committing, committed, meanwhile, unfinished)
 
 
@@ -716,52 +714,3 @@ def _credentials(options: Mapping[str, Any]) -> faust.auth.Credentials | None:
             ssl_context=options["ssl_context"],
         )
     return faust.SSLCredentials(options["ssl_context"]) if options else None
-
-
-# Who writes several lines a second for as long as a broker is away.
-_LOUD = (
-    "aiokafka",
-    "aiokafka.client",
-    "aiokafka.cluster",
-    "aiokafka.conn",
-    "aiokafka.consumer.consumer",
-    "aiokafka.consumer.fetcher",
-    "aiokafka.consumer.group_coordinator",
-    "aiokafka.producer.producer",
-    "aiokafka.producer.sender",
-    "faust.transport.drivers.aiokafka",
-    "mode.services",
-    "mode.timers",
-)
-
-
-class LogLimit(logging.Filter):
-    """Lets a line of one logger through `burst` times in `seconds`; the next one that passes says how many were left out."""
-
-    def __init__(self, burst: int = 3, seconds: float = 30.0) -> None:
-        super().__init__()
-        self._burst = burst
-        self._seconds = seconds
-        #: (logger, line without its values) -> when its span began, lines in it.
-        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        key = record.name, str(record.msg)[:80]
-        now = time.monotonic()
-        began, count = self._seen.get(key, (now, 0))
-        if now - began >= self._seconds:
-            if count > self._burst:
-                record.msg = f"{record.msg} (and {count - self._burst} like this left out)"
-            began, count = now, 0
-        if len(self._seen) > 1000:
-            self._seen.clear()
-        self._seen[key] = began, count + 1
-        return count < self._burst
-
-
-def limit_logs() -> None:
-    """Put a limit on the loggers that flood the log while a broker is away; once, however often it is called."""
-    for name in _LOUD:
-        logger = logging.getLogger(name)
-        if not any(isinstance(one, LogLimit) for one in logger.filters):
-            logger.addFilter(LogLimit())

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import settings
 
 from models import GroupRef, Observation, Sender
+from streams.logs import be_strict
 
+# What the log would drop raises here.
+be_strict()
 # A loaded machine must not fail a property; with CI set the same examples are tried in every run.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)

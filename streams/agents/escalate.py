@@ -489,6 +489,9 @@ class Escalate:
     ) -> None:
         platform = noted.group_key.partition(":")[0]
         named = {"pack": noted.pack, "group_key": noted.group_key, "clause": sanction.clause}
+        if noted.observation_id:
+            # By which the log shows the way of a message to its end.
+            named["observation_id"] = noted.observation_id
         budgeted = is_budgeted(sanction, by_person=effects.decided_at is not None)
         action = Action(
             id=digest("a", sanction.id, call),

@@ -25,6 +25,8 @@ from streams.cli import (
 )
 from streams.cli.output import Failure, fail
 
+# As a worker's: something broke, whoever starts it has to start it again.
+_BROKEN = 70
 app = typer.Typer(
     name="xunqun",
     help="Xunqun 巡群 moderates fleets of work chat groups by their own written rules.",
@@ -69,8 +71,9 @@ def _main(
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line. Exit codes: 0 done, 1 the thing checked does not hold, 2 wrong use."""
+    """Run the command line. Exit codes: 0 done, 1 the thing checked does not hold, 2 wrong use, 70 a service broke."""
     from streams.errors import LoadError, WrongUse
+    from streams.logs import take_down, tell_end
     from streams.settings import SettingsError
 
     try:
@@ -82,7 +85,12 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            fail(f"{error.filename}: {error.strerror}; name another file or folder, or see to its permissions", code=2)
+        # Where there is a log, the text of an error may hold a message.
+        if not tell_end(error):
             raise
-        fail(f"{error.filename}: {error.strerror}; name another file or folder, or see to its permissions", code=2)
+        sys.exit(_BROKEN)
+    finally:
+        take_down()

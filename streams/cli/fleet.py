@@ -43,12 +43,13 @@ def worker(
     Reads XUNQUN_KAFKA, XUNQUN_REDIS and XUNQUN_DATABASE. Serves /live, /ready and /metrics on --port. SIGTERM drains it
     within 25 s. Exit code 0: stopped; 70: something broke; 71: no progress; 75: not drained in time.
     """
-    import logging
     import os
 
+    from streams.logs import say, set_up, take_down
     from streams.settings import read_settings
 
     settings = read_settings(fleet=fleet, packs=tuple(packs or ()), model=model, port=port, worker_id=worker_id)
+    set_up(settings, "worker")
     try:
         from streams.fleet.worker import Worker, effective
     except ModuleNotFoundError as error:
@@ -56,7 +57,6 @@ def worker(
     from streams.http import run
     from streams.running import stop_signal
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     roles = [one.strip() for one in agents.split(",") if one.strip()]
     for name, value in effective(settings).items():
         console.print(f"{name} = {value}", markup=False)
@@ -72,6 +72,8 @@ def worker(
         return await made.run(stop, started)
 
     code = _tried(lambda: run(serve()))
+    say("stopped", code=code)
+    take_down()
     # Threads of a client that hangs must not keep a worker that has said goodbye.
     os._exit(code)
 
@@ -93,7 +95,7 @@ def ingest(
     if processes > 1 and settings.port == 0:
         raise Failure("several processes need one port that is named: --port 8600")
     others = [
-        multiprocessing.get_context("spawn").Process(target=_serve_ingest, args=(settings,))
+        multiprocessing.get_context("spawn").Process(target=_serve_beside, args=(settings,))
         for _ in range(processes - 1)
     ]
     for one in others:
@@ -107,7 +109,23 @@ def ingest(
             one.join(15)
 
 
+def _serve_beside(settings: "Settings") -> None:
+    import sys
+
+    from streams.logs import tell_end
+
+    try:
+        _serve_ingest(settings)
+    except Exception as error:
+        # Python would print its text.
+        tell_end(error)
+        sys.exit(1)
+
+
 def _serve_ingest(settings: "Settings", shown: bool = False) -> None:
+    from streams.logs import say, set_up
+
+    set_up(settings, "ingest")
     try:
         from streams.fleet.ingest import serve_ingest
     except ModuleNotFoundError as error:
@@ -123,6 +141,7 @@ def _serve_ingest(settings: "Settings", shown: bool = False) -> None:
         await serve_ingest(settings, stop_signal(), started)
 
     run(serve())
+    say("stopped", code=0)
 
 
 @topics_app.command()

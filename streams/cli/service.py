@@ -48,9 +48,12 @@ def run(
     except ImportError:
         loop_factory = asyncio.new_event_loop
     from streams.demo.play import play_demo
+    from streams.logs import set_up
     from streams.running import serve_settings
     from streams.store import InUse, StoreUnavailable
 
+    # The demo shows on the terminal what it finds.
+    set_up(settings, "run", quiet=demo)
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(play_demo(settings, speed=speed, leave=leave) if demo else serve_settings(settings))

@@ -7,7 +7,7 @@ eight seconds judges nothing until it has.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,8 +31,10 @@ from streams.agents import Escalate, Screen
 from streams.errors import LoadError, Unavailable
 from streams.fleet.kafka import CONTROL, Kafka, KafkaUnavailable, Producer, read_whole, reader
 from streams.loading import classifiers_from, fleet_from, keywords_from, model_folder, packs_from
+from streams.logs import say
 from streams.settings import Settings, read_settings
 from streams.shadow import Shadow, Wanted
+from streams.telling import tell_edition
 from streams.topics import Record, record_of
 
 Kind = Literal["pack", "lists", "model", "fleet", "shadow"]
@@ -197,10 +199,11 @@ def _with_former(packs: Mapping[str, Pack], former: Edition | None) -> dict[str,
 class Control:
     """Follows `control` for one worker."""
 
-    def __init__(self, kafka: Kafka, editions: Editions, refused: Callable[[str], None]) -> None:
+    def __init__(self, kafka: Kafka, editions: Editions) -> None:
         self.kafka = kafka
         self.editions = editions
-        self._refused = refused
+        # Whether `control` was read to its end once: what was announced before is said in one line.
+        self._caught_up = False
         self._read_at = float("-inf")
         self._missing: Unavailable | None = None
         self._next = 0
@@ -231,6 +234,9 @@ class Control:
                         await self._take(Record(CONTROL, "", one.value or b"", one.offset, one.timestamp))
                         self._next = one.offset + 1
                 self._read_at = time.monotonic()
+                if not self._caught_up:
+                    self._caught_up = True
+                    _tell(self.editions.kept[-1])
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _take(self, record: Record) -> None:
@@ -244,8 +250,15 @@ class Control:
                 await asyncio.sleep(_LOOK_SECONDS)
                 continue
             if why:
-                self._refused(why)
+                say("edition_refused", topic=CONTROL, offset=record.offset)
+            elif self._caught_up:
+                _tell(self.editions.kept[-1], record.offset)
             return
+
+
+def _tell(edition: Edition, offset: int | None = None) -> None:
+    shadow = edition.shadow.name if edition.shadow else None
+    tell_edition(edition.screen, since=edition.effective_from, shadow=shadow, offset=offset)
 
 
 def announcement(kind: Kind, path: Path | None, *, by: str, effective_from: Millis, model: str = "") -> Announcement:

@@ -13,7 +13,7 @@ from streams.fleet.control import Editions
 from streams.fleet.hosts import Chunk, JudgingHost, Kept, encode, outgoing, set_aside
 from streams.fleet.kafka import LEDGER
 from streams.ledger import Decided, Stored
-from streams.topics import Effects, Record, record_of
+from streams.topics import VIEWS, Effects, Record, record_of, value_of
 
 
 class Published(Struct, frozen=True):
@@ -57,14 +57,20 @@ class EscalateHost(JudgingHost):
             again = await self._decide(turn, decided, broken)
             waiting.extendleft(reversed(again))
         order = sorted(decided, key=lambda one: one[0])
-        await self._publish([*(_records(decided, order)), *broken])
+        brought = [*_records(decided, order), *broken]
+        await self._publish(brought)
         await self._keep_ledgers({subject for _, subject in order})
         if not await self._patiently(lambda: self._states.keeps([decided_here[one] for one in order])):
             # Redis was emptied, and filled again from a log that did not hold these ledgers yet: what was just kept may be older.
             await self.handle(chunks)
             return
+        start = 0
         for chunk in chunks:
-            self.counted(chunk, Effects())
+            mine = [one for one in order if start <= one[0] < start + len(chunk)]
+            brought = [one for one in _records(decided, mine) if one.topic != VIEWS]
+            told = [(one.topic, one.key, value_of(one), one.appended_at) for one in brought]
+            self.counted(chunk, Effects(records=told))
+            start += len(chunk)
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """Decisions below this offset are out, and nobody will ask for them again."""

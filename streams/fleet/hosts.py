@@ -16,6 +16,7 @@ from streams.agents import Gather
 from streams.errors import Unavailable
 from streams.fleet.control import Editions
 from streams.ledger import RedisStates
+from streams.telling import tell_broken
 from streams.topics import DEAD_LETTERS, VIEWS, Agent, DeadLetter, Effects, Record, Rows, record_of
 
 encode = msgspec.json.Encoder().encode
@@ -184,6 +185,7 @@ def effects_of(agent: Agent, records: Sequence[Record]) -> Effects:
 
 def set_aside(agent: Agent, record: Record, error: Exception) -> Effects:
     """A record that breaks an agent goes to the dead letters, alone."""
+    tell_broken(agent.name, record, error)
     effects = Effects()
     dead = DeadLetter(
         cause=f"{agent.name} could not handle it: {type(error).__name__}",

@@ -1,7 +1,6 @@
 """The webhook door of a fleet: posts become records in Kafka, and get their 202 when Kafka has confirmed them."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,10 +13,12 @@ from streams.cases.postgres import Cases
 from streams.errors import Unavailable
 from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer
 from streams.fleet.sealing import Seal, part
-from streams.http import serve
+from streams.http import serve, tell_started
+from streams.logs import Absences, say
 from streams.metrics import Metrics
 from streams.metrics.targets import announced
 from streams.settings import Settings
+from streams.status import Standing
 from streams.topics import OBSERVATIONS, Appended, Record, Unusable, decode_observation, without_forged
 
 T = TypeVar("T")
@@ -26,8 +27,6 @@ _SHOWN_SECONDS = 3.0
 # Senders give up after 15 s or more: they have to hear before that whether it was taken.
 _CONFIRM_SECONDS = 8.0
 _UNSEALED = "reports and messages with a secrecy marking are refused until XUNQUN_SEALED_KEY is set"
-
-_log = logging.getLogger("xunqun.ingest")
 
 
 class Ingest(DeskCalls):
@@ -42,6 +41,8 @@ class Ingest(DeskCalls):
         self.store = cases
         self.metrics = metrics
         self._refused: tuple[float, str] | None = None
+        self._absences = Absences()
+        self._began = time.time()
 
     def clock(self) -> Millis:
         return time.time_ns() // 1_000_000
@@ -73,8 +74,10 @@ class Ingest(DeskCalls):
                 await self._producer.send(records, within=_CONFIRM_SECONDS)
             except KafkaUnavailable as error:
                 self._refused = (time.monotonic(), str(error))
+                self._absences.away(error.part)
                 unsent = Appended("unavailable", why=str(error))
                 return [unsent if one.status == "accepted" else one for one in results]
+            self._absences.back(KafkaUnavailable.part)
         if refused:
             raise Unavailable(f"{refused} of {len(bodies)} observations were not taken: {_UNSEALED}")
         return results
@@ -93,6 +96,9 @@ class Ingest(DeskCalls):
         away = self._refused is not None and time.monotonic() - self._refused[0] < _SHOWN_SECONDS
         return not away, [self._refused[1]] if away and self._refused else []
 
+    def standing(self) -> Standing:
+        return Standing("ingest", self._began, away=() if self.ready()[0] else [KafkaUnavailable.part])
+
     async def status(self) -> dict[str, Any]:
         return await self._in_store(desk.status, self.store)
 
@@ -106,7 +112,7 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
     """Serve until `stop`. Several processes may share the port."""
     seal = Seal(settings.sealed_key) if settings.sealed_key else None
     if seal is None:
-        _log.warning(_UNSEALED)
+        say("unsealed", setting="XUNQUN_SEALED_KEY")
     producer = Producer(Kafka.of(settings))
     await producer.start()
     metrics = Metrics()
@@ -122,8 +128,10 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
             shared=True,
         )
         started(serving.host, serving.port)
+        tell_started(serving.host, serving.port)
         with announced(settings.targets, "ingest", serving.host, serving.port):
             await stop.wait()
+            say("stopping")
             await serving.stop()
     finally:
         await producer.stop()

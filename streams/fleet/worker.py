@@ -5,12 +5,10 @@ SIGTERM, and by itself where something went wrong that waiting does not mend. Wh
 """
 
 import asyncio
-import logging
 import os
 import socket
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -34,13 +32,17 @@ from streams.fleet.kafka import Kafka, Producer, check_topics, committed, ends, 
 from streams.fleet.restore import restore
 from streams.fleet.screening import ScreenHost
 from streams.fleet.ticker import keep_time, relay, screen_again
+from streams.http import tell_started
 from streams.ledger import RedisStates, StateLost
 from streams.loading import rest_collector
+from streams.logs import Absences, in_words, say, take_down, what_broke
 from streams.metrics import Metrics
 from streams.metrics.counting import count_effects
 from streams.metrics.targets import announced
 from streams.metrics.watching import LATE, SECONDS, look, show, show_disk
 from streams.settings import Settings
+from streams.status import HEADERS, Standing, page, ticked
+from streams.telling import also_told
 from streams.topics import LIKENESSES, OBSERVATIONS, Record
 from streams.transport import Chunk, Partitions, Reading, batch_app
 
@@ -53,8 +55,6 @@ _WAIT_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
 _RECOVER_SECONDS = 60.0
 _PURGE_SECONDS = 3600.0
-
-_log = logging.getLogger("xunqun.worker")
 
 
 @dataclass
@@ -105,6 +105,7 @@ class Worker:
         self.port = settings.port if port is None else port
         self._hosts: list[Host] = []
         self._broken: asyncio.Future[str] | None = None
+        self._began = time.time()
 
     # life
 
@@ -120,7 +121,7 @@ class Worker:
         self.states.took = partial(self.metrics.store_took, "redis")
         await restore(self.states, self.kafka)
         self.cases = await asyncio.to_thread(self._open_cases) if self._needs_cases else None
-        if {"screen", "escalate"} & set(self.roles):
+        if self._judges:
             await asyncio.to_thread(self._load)
         apps = self._apps()
         runner = await self._serve_health()
@@ -130,14 +131,15 @@ class Worker:
                 await app.start()
             port = runner.addresses[0][1]
             started(port)
+            tell_started(self.settings.host, port, roles=self.roles)
             with announced(self.settings.targets, "worker", self.settings.host, port):
                 waiting = asyncio.create_task(stop.wait())
                 await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
                 if self._broken.done():
                     # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
-                    _log.critical("ending: %s", self._broken.result())
                     return BROKEN
+                say("stopping")
                 return await self._drain(apps, side, runner)
         finally:
             for task in side:
@@ -159,6 +161,10 @@ class Worker:
             return NOT_DRAINED
 
     @property
+    def _judges(self) -> bool:
+        return bool({"screen", "escalate"} & set(self.roles))
+
+    @property
     def _needs_cases(self) -> bool:
         # Screening needs it only for what could not be measured: without it that waits for a worker that has it.
         return bool(self.settings.database or {"enforce", "record", "dispatch"} & set(self.roles))
@@ -177,7 +183,7 @@ class Worker:
     def _load(self) -> None:
         """What is in force before anything was announced: the worker's own settings."""
         self.editions = Editions.begin(parts_from(self.settings))
-        self.control = Control(self.kafka, self.editions, lambda why: _log.error("an announcement is refused: %s", why))
+        self.control = Control(self.kafka, self.editions)
 
     def _apps(self) -> list[Any]:
         apps = []
@@ -211,6 +217,7 @@ class Worker:
         self._hosts.append(host)
         name = agent.name
         host.counted = lambda records, effects: count_effects(self.metrics, name, _now(), records, effects)
+        host.counted = also_told(name, host.counted)
 
         async def handle(chunks: Sequence[Chunk]) -> None:
             await host.handle(await self._records(chunks))
@@ -229,11 +236,13 @@ class Worker:
             self.health.positions[name] = await committed(self.kafka, self.group(name), known)
             self.health.moves(name)
             self.metrics.rebalanced(name)
+            say("assigned", agent=name, partitions=self._places(places))
             if assigned is not None:
                 await assigned(places)
 
         async def taken(places: set[TopicPartition]) -> None:
             self.health.positions.pop(name, None)
+            say("revoked", agent=name, partitions=self._places(places))
             if revoked is not None:
                 await revoked(places)
 
@@ -263,6 +272,9 @@ class Worker:
                 return [[record_from(self.kafka, one) for one in chunk.records] for chunk in chunks]
             except Unavailable as error:
                 await self._wait(error)
+
+    def _places(self, places: Iterable[TopicPartition]) -> list[str]:
+        return [f"{self.kafka.plain(topic)}/{partition}" for topic, partition in sorted(places)]
 
     def group(self, agent: str) -> str:
         return f"{self.settings.kafka_prefix}xunqun-{agent}"
@@ -314,8 +326,8 @@ class Worker:
     # beside the agents
 
     def _side_loops(self) -> list[Callable[[], Any]]:
-        loops: list[Callable[[], Any]] = [self._watch_progress, self._watch_parts]
-        if {"screen", "escalate"} & set(self.roles):
+        loops: list[Callable[[], Any]] = [self._watch_progress, self._watch_parts, self._tell_absences]
+        if self._judges:
             loops.append(self.control.follow)
         if "screen" in self.roles:
             keep = keep_time, self.states, self.producer, self.settings.tick_seconds, self._wait
@@ -370,6 +382,12 @@ class Worker:
             except Unavailable as error:
                 await self._wait(error)
 
+    async def _tell_absences(self) -> None:
+        absences = Absences()
+        while True:
+            absences.look(self.health.parts_away())
+            await asyncio.sleep(_WAIT_SECONDS)
+
     async def _watch_progress(self) -> None:
         """Look at the lag; a worker that has work and does not get on ends, for its successor may."""
         while True:
@@ -390,7 +408,8 @@ class Worker:
                 self.metrics.progressed(agent, time.time() - (time.monotonic() - at))
             self.metrics.set_waiting(self.health.parts_away())
             if late := self.health.stalled(self.settings.stall_seconds):
-                _log.critical("no progress for %.0f s in %s: ending", self.settings.stall_seconds, late)
+                say("stalled", seconds=self.settings.stall_seconds, agents=late.split(", "))
+                take_down()
                 os._exit(STALLED)
 
     async def _watch_parts(self) -> None:
@@ -426,6 +445,7 @@ class Worker:
         if isinstance(error, StateLost):
             try:
                 await restore(self.states, self.kafka)
+                say("restored", part="redis")
                 return
             except Unavailable as further:
                 self.health.misses(further)
@@ -450,21 +470,51 @@ class Worker:
             self.health.misses(error)
 
     def _failed(self, error: BaseException) -> None:
-        # Kind and place only: a message may stand in the text of an error.
-        frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
-        place = f" at {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" if frame else ""
         if self._broken is not None and not self._broken.done():
-            self._broken.set_result(f"{type(error).__name__}{place}")
+            say("broke", **what_broke(error))
+            self._broken.set_result(in_words(error))
 
     # health
 
     async def _serve_health(self) -> web.AppRunner:
         app = web.Application()
-        app.add_routes([web.get("/live", self._live), web.get("/ready", self._ready), web.get("/metrics", self._shown)])
+        app.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/live", self._live),
+                web.get("/ready", self._ready),
+                web.get("/metrics", self._shown),
+            ]
+        )
         runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await runner.setup()
-        await web.TCPSite(runner, self.settings.host, self.port).start()
+        try:
+            await web.TCPSite(runner, self.settings.host, self.port).start()
+        except OSError as error:
+            raise LoadError(f"cannot listen on {self.settings.host} port {self.port}: choose another one") from error
         return runner
+
+    async def _page(self, request: web.Request) -> web.Response:
+        why = self.health.waits_for()
+        return web.Response(body=page(not why, why, self.standing(), {}).encode(), headers=HEADERS)
+
+    def standing(self) -> Standing:
+        """How the worker stands, for its status page."""
+        partitions = {agent: len(mine) for agent, mine in self.health.positions.items()}
+        edition = self.editions.at(_now()) if self._judges else None
+        return Standing(
+            "worker",
+            self._began,
+            worker=self.settings.worker_id or socket.gethostname(),
+            roles=self.roles,
+            agents={
+                one: (partitions.get(one, 0), self.health.lag.get(one, 0)) for one in self.roles if one != "dispatch"
+            },
+            editions=edition.screen.in_force() if edition else (),
+            shadow=edition.shadow.name if edition and edition.shadow else None,
+            away=sorted(self.health.parts_away()),
+            ticked=ticked(self.metrics),
+        )
 
     async def _live(self, request: web.Request) -> web.Response:
         return web.json_response({"live": True, "roles": list(self.roles)})

@@ -1,6 +1,7 @@
 """A process of `xunqun` from outside: its output, its end, its store, and the space that it is given."""
 
 import asyncio
+import json
 import re
 import resource
 import sqlite3
@@ -22,13 +23,18 @@ class Program:
         self.process = process
         self.output = ""
         self.errors = ""
+        #: The lines of its log, which goes to standard error as well.
+        self.log: list[dict[str, Any]] = []
         self._reading = [asyncio.create_task(self._read("output")), asyncio.create_task(self._read("errors"))]
 
     async def _read(self, kept: str) -> None:
         stream = self.process.stdout if kept == "output" else self.process.stderr
         assert stream is not None
         while line := await stream.readline():
-            setattr(self, kept, getattr(self, kept) + line.decode())
+            if kept == "errors" and line.startswith(b"{"):
+                self.log.append(json.loads(line))
+            else:
+                setattr(self, kept, getattr(self, kept) + line.decode())
 
     @property
     def pid(self) -> int:

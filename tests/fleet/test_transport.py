@@ -23,7 +23,7 @@ import uvloop
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faust.types import TP
 
-from streams.transport import Chunk, Handler, LogLimit, Reading, batch_app
+from streams.transport import Chunk, Handler, Reading, batch_app
 
 PARTITIONS = 4
 
@@ -423,16 +423,6 @@ async def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, 
     assert app.conf.broker_session_timeout == 10
     assert app.conf.web_enabled is False
     assert not os.listdir(tmp_path)
-
-
-def test_a_flood_of_log_lines_is_limited() -> None:
-    limit = LogLimit(burst=2, seconds=0.2)
-    lines = [logging.makeLogRecord({"name": "a", "msg": "Unable connect to %s", "args": ("b",)}) for _ in range(6)]
-    assert [limit.filter(line) for line in lines[:5]] == [True, True, False, False, False]
-    assert limit.filter(logging.makeLogRecord({"name": "a", "msg": "another"}))
-    time.sleep(0.25)
-    assert limit.filter(lines[5])
-    assert lines[5].getMessage() == "Unable connect to b (and 3 like this left out)"
 
 
 # -- processes that are killed, and a broker that is ---------------------------------------------------------------------

@@ -18,10 +18,11 @@ from streams.cases.tables import outbox as outbox_table
 from streams.dispatch import Dispatcher
 from streams.doctor import examine
 from streams.errors import NotFound, WrongUse
-from streams.http import _page, serve
+from streams.http import serve
 from streams.metrics import Metrics
 from streams.service import Service
 from streams.settings import Settings, SettingsError, read_settings
+from streams.status import Standing, page
 from streams.store import SCHEMA_VERSION, Store, StoreUnavailable
 
 NONE = Budgets(group=0, clause=0, fleet=0)
@@ -423,8 +424,8 @@ def test_a_dispatcher_raises_the_alarm_once_and_counts(house, caplog):
         rounds()
         rounds()
     assert len(house.sent()) == 3
-    (said,) = [one.getMessage() for one in caplog.records]
-    assert "group:g1: 3 sanctions" in said
+    (said,) = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+    assert said == 'brake scope="group:g1"'
     assert metrics.registry.get_sample_value("xunqun_brakes", {"scope": "group"}) == 1
     resume(house, group="g1")
     rounds()
@@ -438,8 +439,8 @@ def test_doctor_and_the_status_page_say_which_brake_holds_and_why(house):
     assert told.state == "wrong"
     assert "3 sanctions went out in the last hour" in told.told
     assert "`xunqun resume --group g1`" in told.told
-    page = _page(True, (), desk.status(house.store))
-    assert "3 sanctions went out in the last hour, XUNQUN_BUDGET_GROUP allows 3" in page
+    shown = page(True, (), Standing("run", 0.0), desk.status(house.store))
+    assert "3 sanctions went out in the last hour, XUNQUN_BUDGET_GROUP allows 3" in shown
 
 
 # older files

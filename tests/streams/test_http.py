@@ -19,6 +19,7 @@ from connectors.webhook import UnusableSecret, sign
 from streams.errors import NotFound, Unavailable, WrongUse
 from streams.http import MAX_BATCH_LINES, MAX_OBSERVATION_BYTES, Appended, is_loopback, make_app, run, serve
 from streams.metrics import Metrics
+from streams.status import Standing
 
 OLD, NEW = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
 TOKEN = "t0ken-with-ümlaut"
@@ -101,6 +102,9 @@ class InMemory:
 
     async def paused(self):
         return [{"scope": json.loads(scope)} for scope in self.pauses]
+
+    def standing(self):
+        return Standing("run", time.time(), editions=[("pack", "baseline", "c0184758")], shadow="h_1")
 
     async def status(self):
         return {
@@ -486,6 +490,34 @@ async def test_the_status_page_shows_ids_and_nothing_that_runs(open_client, serv
     assert digest in policy
 
 
+async def test_the_status_page_is_readable_by_night_and_on_a_phone(open_client):
+    async with open_client.get("/") as response:
+        page = await response.text()
+    assert "prefers-color-scheme:dark" in page
+    assert 'name="viewport"' in page
+    for part in ("baseline", "c0184758", "h_1", 'href="/metrics"', 'href="/ready"', 'href="/live"'):
+        assert part in page
+
+
+@pytest.mark.parametrize("away", ["refuses", "hangs"])
+async def test_the_status_page_is_shown_without_its_counts_where_the_store_is_away(
+    open_client, service, monkeypatch, away
+):
+    monkeypatch.setattr(streams.http, "COUNTS_TIMEOUT", 0.05)
+
+    async def status():
+        if away == "refuses":
+            raise Unavailable("the store is locked")
+        await asyncio.sleep(60)
+
+    service.status = status
+    async with open_client.get("/") as response:
+        page = await response.text()
+    assert response.status == 200
+    assert ("the store is locked" if away == "refuses" else "does not answer in time") in page
+    assert "c0184758" in page
+
+
 async def test_errors_are_json_with_a_sentence(client):
     assert await call(client, "GET", "/nowhere") == (404, {"error": "there is nothing at this address"})
     async with client.put("/observations", data=b"x") as response:
@@ -500,7 +532,7 @@ async def test_a_fault_of_ours_logs_its_place_and_no_text(client, service, caplo
         status, answer, _ = await post(client, an_observation())
     assert status == 500
     assert TEXT not in json.dumps(answer, ensure_ascii=False)
-    assert "RuntimeError in /observations" in caplog.text
+    assert 'request_failed route="/observations" error="RuntimeError"' in caplog.text
     assert "test_http.py" in caplog.text
     assert TEXT not in caplog.text
 
