@@ -32,6 +32,7 @@ from streams.topics import Appended
 MAX_OBSERVATION_BYTES = 256 * 1024
 MAX_BATCH_LINES = 500
 MAX_BATCH_BYTES = 4 * 1024 * 1024
+_LOOPBACK = "127.0.0.1"
 MAX_CALL_BYTES = 64 * 1024
 # Bodies held at once, over all connections. Beyond it posts get 503 and come again; without it a burst of batches takes
 # the memory of the agents.
@@ -214,6 +215,8 @@ class Serving:
 
     host: str
     port: int
+    #: Where this process alone answers: a port that is shared is answered by any of those who share it.
+    own_port: int
     _runner: web.AppRunner
 
     async def stop(self) -> None:
@@ -233,7 +236,8 @@ async def serve(
 ) -> Serving:
     """Listen and return; `port` 0 takes a free one, which the result names. WrongUse if the address cannot be had.
 
-    `shared` lets several processes listen on one port, among which the system deals out connections.
+    `shared` lets several processes listen on one port, among which the system deals out connections; each has a free one of
+    loopback for itself besides, for its metrics.
     """
     app = make_app(service, secrets=secrets, api_token=api_token, loopback=is_loopback(host), metrics=metrics)
     runner = web.AppRunner(
@@ -251,13 +255,15 @@ async def serve(
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024, reuse_port=shared or None).start()
+        if shared:
+            await web.TCPSite(runner, _LOOPBACK, 0).start()
     except OSError as error:
         await runner.cleanup()
         raise WrongUse(
             f"cannot listen on {host} port {port} ({error.strerror}): choose another host or port"
         ) from error
-    bound = runner.addresses[0]
-    return Serving(host, bound[1], runner)
+    bound, *_, own = (runner.addresses[0], *runner.addresses)
+    return Serving(host, bound[1], own[1], runner)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -191,6 +191,7 @@ class Service(DeskCalls):
     async def _work(self) -> None:
         while True:
             done = await self._patiently(self.host.step)
+            self.metrics.progressed("screen", time.time())
             ticked = self.host.more_due and await self._patiently(self.host.tick, self.clock())
             if done:
                 now = self.clock()
@@ -245,6 +246,7 @@ class Service(DeskCalls):
             self.metrics.set_caches(sizes)
             self.metrics.set_waiting({"sqlite"} if self._trouble else ())
             self.metrics.set_lag("screen", await self._patiently(self.host.backlog))
+            self.metrics.set_partitions("screen", 1)
             now, listed = self.clock(), len(screen.directory.groups)
             show(self.metrics, await self._patiently(look, self.store, now, listed))
             self.metrics.set_deadlines(*await self._patiently(self.store.due_counts, now - LATE))

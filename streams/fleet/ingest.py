@@ -74,10 +74,14 @@ class Ingest(DeskCalls):
                 await self._producer.send(records, within=_CONFIRM_SECONDS)
             except KafkaUnavailable as error:
                 self._refused = (time.monotonic(), str(error))
+                self.metrics.set_waiting({error.part})
                 self._absences.away(error.part)
                 unsent = Appended("unavailable", why=str(error))
                 return [unsent if one.status == "accepted" else one for one in results]
             self._absences.back(KafkaUnavailable.part)
+            if self._refused is not None:
+                self._refused = None
+                self.metrics.set_waiting(())
         if refused:
             raise Unavailable(f"{refused} of {len(bodies)} observations were not taken: {_UNSEALED}")
         return results
@@ -129,7 +133,7 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
         )
         started(serving.host, serving.port)
         tell_started(serving.host, serving.port)
-        with announced(settings.targets, "ingest", serving.host, serving.port):
+        with announced(settings.targets, "ingest", "127.0.0.1", serving.own_port):
             await stop.wait()
             say("stopping")
             await serving.stop()

@@ -70,9 +70,9 @@ def _count_recorded(metrics: Metrics, value: Any) -> None:
         metrics.appealed()
     elif isinstance(value, Judged) and value.decision:
         # Of each finding that the decision is about.
-        about = [_category(noted.violation) for noted in value.about] or [""]
-        for category, count in Counter(about).items():
-            metrics.decided(category, value.decision.outcome, count)
+        about = [(noted.pack, _category(noted.violation)) for noted in value.about] or [("", "")]
+        for (pack, category), count in Counter(about).items():
+            metrics.decided(pack, category, value.decision.outcome, count)
 
 
 def _shadowed(effects: Effects) -> Mapping[str, int]:

@@ -194,7 +194,8 @@ DECLARED: Final = (
     ),
     _counter(
         "xunqun_decisions_total",
-        "Decisions of people on findings, by category and outcome: upheld of upheld and overturned is precision.",
+        "Decisions of people on findings, by pack, category and outcome: upheld of upheld and overturned is precision.",
+        "pack",
         "category",
         "outcome",
     ),

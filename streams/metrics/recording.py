@@ -67,6 +67,21 @@ class Metrics:
         self.set_outbox({}, {})
         self.set_brakes({})
         self.set_waiting(())
+        self._begin()
+
+    def _begin(self) -> None:
+        """Show what is rare at 0: of a series that begins with its first count, rates and increases miss that one."""
+        for cause in (*declared.DEAD_LETTER_CAUSES, OTHER):
+            self._add("xunqun_dead_letters_total", 0, cause)
+        for classifier in declared.CLASSIFIERS:
+            self._add("xunqun_unavailable_total", 0, classifier)
+        for side in declared.SHADOW_SIDES:
+            self._add("xunqun_shadow_total", 0, side)
+        for kind in declared.SANCTION_KINDS:
+            for mode in declared.GROUP_MODES:
+                self._add("xunqun_sanctions_total", 0, kind, mode)
+        for agent in declared.AGENTS:
+            self._add("xunqun_rebalances_total", 0, agent)
 
     # what comes in
 
@@ -157,10 +172,10 @@ class Metrics:
         self._set("xunqun_reviews_open", by_kind, declared.REVIEW_KINDS)
         self._set("xunqun_reviews_oldest_seconds", oldest, declared.REVIEW_KINDS)
 
-    def decided(self, category: str, outcome: str, count: int = 1) -> None:
-        """People decided on findings of a category."""
+    def decided(self, pack: str, category: str, outcome: str, count: int = 1) -> None:
+        """People decided on findings of a category under a pack."""
         outcome = _fold(outcome, declared.DECISION_OUTCOMES)
-        self._add("xunqun_decisions_total", count, self._categories.of(category), outcome)
+        self._add("xunqun_decisions_total", count, self._packs.of(pack), self._categories.of(category), outcome)
 
     def appealed(self, count: int = 1) -> None:
         self._add("xunqun_appeals_total", count)

@@ -209,7 +209,7 @@ def enter_something_of_everything(metrics: Metrics) -> None:
     metrics.set_brakes(dict.fromkeys(declared.BRAKED, 1))
     metrics.set_reviews(dict.fromkeys(declared.REVIEW_KINDS, 3), dict.fromkeys(declared.REVIEW_KINDS, 900.0))
     for outcome in declared.DECISION_OUTCOMES:
-        metrics.decided("ads", outcome, 4)
+        metrics.decided("xianchuang", "ads", outcome, 4)
     metrics.appealed()
     metrics.set_deadlines(open=5, overdue=2)
     metrics.ticked(now - 2)
@@ -370,7 +370,7 @@ def test_a_quiet_fleet_shows_nought_where_that_is_the_truth(prometheus: str) -> 
     fleet = {panel: given for (board, panel, _), given in found.items() if board == "fleet"}
     nought = {panel for panel, given in fleet.items() if given == ["0"]}
     nothing = {panel for panel, given in fleet.items() if given == ["nothing"] or given == ["nan"]}
-    assert {"Processes that judge", "Processes that are gone", "What comes in", "Findings", "Sanctions"} <= nought
+    assert {"Processes that judge", "Processes that are gone", "What comes in", "Findings"} <= nought
     assert {"Could not be measured, last hour", "Could not be read, last hour", "Decisions behind it"} <= nought
     # Nobody was judged and nobody decided: neither late nor in time, neither right nor wrong.
     assert {"Judged within 2 s, last hour", "Precision, 7 days", "Since the last tick"} <= nothing

@@ -66,8 +66,8 @@ def test_decisions_and_appeals_are_counted_by_what_they_are_about(counted):
     sanction = house.sanction("warn").id
     house.say(judge=False, type="appeal.filed", sanction_id=sanction, text="申诉")
     counted.settle()
-    assert counted.value("xunqun_decisions_total", category="red_packet", outcome="overturn") == 1
-    assert counted.value("xunqun_decisions_total", category="identity_number", outcome="uphold") == 1
+    assert counted.value("xunqun_decisions_total", pack="house", category="red_packet", outcome="overturn") == 1
+    assert counted.value("xunqun_decisions_total", pack="house", category="identity_number", outcome="uphold") == 1
     assert counted.value("xunqun_appeals_total") == 1
 
 
