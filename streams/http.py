@@ -24,7 +24,7 @@ from models.decision import DecisionOutcome
 from streams.errors import NotFound, Unavailable, WrongUse
 from streams.logs import say, what_broke
 from streams.metrics import OTHER, Metrics
-from streams.metrics.recording import _version
+from streams.metrics.recording import program_version
 from streams.status import HEADERS, Standing, page
 from streams.topics import Appended
 
@@ -278,7 +278,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 def tell_started(host: str, port: int, **fields: Any) -> None:
     """Say that the process serves, and whether others than this machine reach it."""
-    say("started", host=host, port=port, pid=os.getpid(), version=_version(), **fields)
+    say("started", host=host, port=port, pid=os.getpid(), version=program_version(), **fields)
     if not is_loopback(host):
         say("open_address", host=host, port=port)
 

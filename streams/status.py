@@ -11,7 +11,7 @@ from html import escape
 from typing import Any, Final
 
 from streams.metrics import Metrics
-from streams.metrics.recording import _version
+from streams.metrics.recording import program_version
 
 _STYLE = (
     ":root{color-scheme:light dark;--ink:#1c2733;--ground:#fff;--line:#dde3ea;--soft:#5a6876;--link:#0b5cad}"
@@ -78,7 +78,7 @@ def _tables(standing: Standing, counts: Mapping[str, Any]) -> str:
     now = time.time()
     rows: list[tuple[str, str]] = [
         ("进程", f"{_PROCESSES.get(standing.process, '')} {shown(standing.process)}"),
-        ("版本", shown(_version())),
+        ("版本", shown(program_version())),
         ("已运行", f"{_span(now - standing.began)}（自 {_time(standing.began)}）"),
         ("不可用的部件", shown(list(standing.away))),
     ]

@@ -142,7 +142,7 @@ class _Log:
         end, until = self._ends[place], time.monotonic() + _SILENT_SECONDS
         while not self._ahead[place] and self._places[place] < end:
             found = (await self._consumer.getmany(place, timeout_ms=500, max_records=_AHEAD)).get(place, [])
-            self._ahead[place].extend(record_from(self.kafka, one) for one in found if one.offset < end)
+            self._take(place, [record_from(self.kafka, one) for one in found if one.offset < end])
             # The position moves over what is no record, too.
             self._places[place] = found[-1].offset + 1 if found else await self._consumer.position(place)
             if found and found[-1].offset >= end:
@@ -150,6 +150,14 @@ class _Log:
                 self._places[place] = end
             if time.monotonic() > until:
                 raise KafkaUnavailable(f"reading {place.topic} stopped before offset {end}")
+
+    def _take(self, place: TopicPartition, found: Sequence[Record]) -> None:
+        """What can be read. A record whose key is destroyed is as good as removed: the topic begins behind it."""
+        unreadable = [one.offset for one in found if not one.value]
+        if unreadable:
+            begins = self.begins[self.kafka.plain(place.topic)]
+            begins[place.partition] = max(begins[place.partition], unreadable[-1] + 1)
+        self._ahead[place].extend(one for one in found if one.value)
 
 
 _RANK = {JUDGEMENTS: 0, ACTIONS: 1, VIEWS: 2, DEAD_LETTERS: 3}

@@ -2,7 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from models import Observation, Signal, Verdict, Violation
 from models.observation import Millis
@@ -20,7 +23,9 @@ def count_effects(metrics: Metrics, agent: str, now: Millis, records: Sequence[R
         _count_found(metrics, now, effects)
     elif agent == "record":
         for one in records:
-            _count_recorded(metrics, value_of(one))
+            # What cannot be read was set aside: its dead letter is counted when it comes by.
+            with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                _count_recorded(metrics, value_of(one))
 
 
 def _count_observed(metrics: Metrics, now: Millis, records: Sequence[Record]) -> None:

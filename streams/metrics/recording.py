@@ -60,7 +60,7 @@ class Metrics:
         shown = _BY_NAME["xunqun_edition_info"]
         self._edition = Gauge(shown.name, shown.help, shown.labels, registry=self.registry)
         info = Info("xunqun_build", _BY_NAME["xunqun_build_info"].help, registry=self.registry)
-        info.info({"version": _version(), "python": platform.python_version()})
+        info.info({"version": program_version(), "python": platform.python_version()})
         # Finding a labelled child costs more than counting: children are kept.
         self._children: dict[tuple[str, ...], Counter] = {}
         self.set_reviews({}, {})
@@ -280,7 +280,7 @@ def _fold(value: str, known: Collection[str]) -> str:
     return value if value in known else OTHER
 
 
-def _version() -> str:
+def program_version() -> str:
     try:
         return version("xunqun")
     except PackageNotFoundError:

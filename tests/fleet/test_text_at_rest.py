@@ -1,0 +1,125 @@
+"""A fleet with keys: what lies in Kafka, Redis and PostgreSQL shows no words, and without the keys there are none any more."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from running_fleet import Called, RunningFleet
+
+from streams.fleet.kafka import TOPIC_SETTINGS, Kafka, read_whole
+from streams.ledger.stored import unpack
+from streams.text_keys import TextExpired, TextKeys, exposed
+from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, Record
+
+# An advert with words that nobody else writes.
+WORDS = "祛痘精油内部价,想做代理的加我微信,暗语蓝鲸七号"
+LOST = "暗语灰雁九号 {"
+TRACES = ("蓝鲸七号", "灰雁九号", "祛痘精油")
+
+
+@pytest.fixture
+def fleet(stack: Any, tmp_path: Path):
+    made = RunningFleet(stack, tmp_path)
+    made.settings |= {"XUNQUN_KEYS": str(tmp_path / "keys"), "XUNQUN_DIR": str(tmp_path)}
+    made.kafka = Kafka(made.kafka.brokers, made.kafka.prefix, keys=TextKeys(tmp_path / "keys"))
+    yield made
+    made.close()
+
+
+def shows(content: bytes, words: Sequence[str] = TRACES) -> list[str]:
+    """The words that stand in it, as they are, escaped or as PostgreSQL prints bytes."""
+    return [
+        one
+        for one in words
+        if any(form in content for form in (one.encode(), one.encode("unicode_escape"), one.encode().hex().encode()))
+    ]
+
+
+def stored_in_redis(fleet: RunningFleet) -> bytes:
+    with Redis.from_url(fleet.stack.redis) as client:
+        keys = [key for key in client.scan_iter() if fleet.kafka.prefix.encode() in key]
+        values = [client.get(key) or b"" for key in keys if client.type(key) == b"string"]
+    assert values
+    # States are packed behind a line with their version.
+    bodies = [unpack(one.partition(b"\n")[2] if b"\n" in one[:200] else one) for one in values if len(one) > 1]
+    return b"\n".join([*keys, *values, *bodies])
+
+
+def all_tables(fleet: RunningFleet) -> bytes:
+    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema"
+    tables = [one for (one,) in fleet.rows(query, schema=fleet.schema)]
+    assert "evidence" in tables
+    return repr(fleet.dump(tables)).encode("utf-8", "surrogatepass")
+
+
+def files_of(fleet: RunningFleet, part: str) -> list[Path]:
+    """What a part has on disk: segments, write-ahead logs, the append-only file. Compressed segments are read as records."""
+    return [path for path in (fleet.stack.folder / part).rglob("*") if path.is_file()]
+
+
+def test_no_words_are_at_rest_and_with_the_keys_the_rest_is_gone(fleet, capsys, monkeypatch):
+    fleet.start()
+    named = fleet.say(WORDS, sender={"id": "a1"})
+    fleet.publish([Record(OBSERVATIONS, "webhook:g1", LOST.encode(), -1, -1)])
+    fleet.until(lambda: fleet.rows("SELECT 1 FROM evidence") and fleet.rows("SELECT 1 FROM dead_letters"), "rows")
+    fleet.until(lambda: fleet.rows("SELECT 1 FROM sanctions"), "a sanction")
+    assert fleet.stop() == 0
+
+    # With the keys people read what it rests on.
+    call = Called(fleet, capsys, monkeypatch)
+    (letter,) = call.json("deadletters", "list")
+    assert "灰雁九号" in call("deadletters", "show", letter["id"], "--bytes")[1]
+    with_words = fleet.rows("SELECT matched FROM evidence")
+    matched = [TextKeys(fleet.folder / "keys").words(one) for (one,) in with_words]
+    assert matched
+    assert all(one and one in WORDS and len(one) > 2 for one in matched), matched
+
+    # Without, nobody does, wherever he looks.
+    blind = Kafka(fleet.kafka.brokers, fleet.kafka.prefix, keys=TextKeys(fleet.folder / "keys"))
+    for topic in TOPIC_SETTINGS:
+        raw = fleet.wait_for(read_raw(blind, topic))
+        assert not shows(b"\n".join(raw), [*TRACES, *matched]), topic
+        if topic in (OBSERVATIONS, JUDGEMENTS, DEAD_LETTERS):
+            assert raw, topic
+    assert not shows(stored_in_redis(fleet))
+    # Which word of a list spoke stays with its verdict; what the member wrote around it does not.
+    assert not shows(all_tables(fleet))
+    for part in ("redis", "postgres"):
+        bad = [path.name for path in files_of(fleet, part) if shows(path.read_bytes())]
+        assert not bad, part
+
+    # A backup of all that holds what is past its time only as long as the keys are there.
+    keys = TextKeys(fleet.folder / "keys")
+    assert exposed(fleet.folder / "keys") == []
+    assert keys.text.destroy(date(2100, 1, 1))
+    assert keys.evidence.destroy(date(2100, 1, 1))
+    gone = Kafka(fleet.kafka.brokers, fleet.kafka.prefix, keys=TextKeys(fleet.folder / "keys"))
+    assert {one.value for one in fleet.wait_for(read_whole(gone, OBSERVATIONS))} == {b""}
+    with pytest.raises(TextExpired):
+        TextKeys(fleet.folder / "keys").evidence.read(with_words[0][0])
+    code, _, err = call("cases", "rebuild")
+    assert code == 0, err
+    assert fleet.rows("SELECT count(*) FROM verdicts") == [(1,)]
+    assert fleet.rows("SELECT id FROM violations WHERE id = :id", id=named) == [(named,)]
+    # Strikes and sanctions stay, and quote nothing.
+    assert fleet.rows("SELECT count(*) FROM sanctions") != [(0,)]
+
+
+async def read_raw(kafka: Kafka, topic: str) -> list[bytes]:
+    """Values and keys as they are stored."""
+    plain = Kafka(kafka.brokers, kafka.prefix, keys=_AsStored())
+    return [part for one in await read_whole(plain, topic) for part in (one.value, one.key.encode())]
+
+
+class _AsStored(TextKeys):
+    """Reads nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.text = self
+
+    def decrypt(self, stored: bytes) -> bytes:
+        return stored
