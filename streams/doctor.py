@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from streams.http import is_loopback
 from streams.loading import LoadError, fleet_from, lists_from, model_folder, packs_from
 from streams.settings import Settings, secret_files
 from streams.store import Store, StoreUnavailable
+from streams.text_keys import exposed
 from streams.tuning.registry import in_force
 
 # Less free disk than this is reported.
@@ -45,7 +47,20 @@ class Finding:
 def examine(settings: Settings, *, fleet: bool = False) -> list[Finding]:
     """All findings; of a `fleet`, its parts in place of the SQLite file. LoadError without the fleet's packages."""
     parts = [*_fleet(settings), *_connections(settings)] if fleet else _store(settings)
-    return [_python(), *_files(settings), *parts, *_settings(settings), *_secrets(os.environ)]
+    at_rest = _text_at_rest(settings.keys if fleet else settings.dir / "keys")
+    return [_python(), *_files(settings), *parts, *at_rest, *_settings(settings), *_secrets(os.environ)]
+
+
+def _text_at_rest(folder: Path | None) -> Iterator[Finding]:
+    """Whether text is encrypted where it lies, and who else could read the keys."""
+    if folder is None:
+        told = "readable in topics and database: set XUNQUN_KEYS to a folder that all processes share, and nobody else"
+        yield Finding("note", "text at rest", told)
+    elif folder.is_dir() and (open_ones := exposed(folder)):
+        told = f"{open_ones[0]} and {len(open_ones) - 1} more are open to others: chmod -R go= {folder}"
+        yield Finding("wrong", "text at rest", told)
+    else:
+        yield Finding("ok", "text at rest", f"encrypted, keys in {folder}: no backup of other data may hold it")
 
 
 def _fleet(settings: Settings) -> list[Finding]:

@@ -14,6 +14,7 @@ from streams.cli import (
     groups,
     history,
     judging,
+    keys,
     labels,
     lists,
     models,
@@ -47,6 +48,7 @@ app.add_typer(labels.app, name="labels")
 app.add_typer(fleet.topics_app, name="topics")
 app.add_typer(fleet.control_app, name="control")
 app.add_typer(sealed.app, name="sealed")
+app.add_typer(keys.app, name="keys")
 app.add_typer(cases.app, name="cases")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(people.review_app, name="review")

@@ -5,11 +5,13 @@ import re
 from contextlib import closing
 from datetime import date
 
+import pytest
 import sqlalchemy as sa
 from house import DAY, IDENTITY
 
 from streams import desk
 from streams.cases.tables import dead_letters, evidence
+from streams.cli import main
 from streams.replay import stored_verdicts
 from streams.store import Store, log
 from streams.text_keys import TextKeys
@@ -121,3 +123,27 @@ def test_a_purge_destroys_the_keys_of_what_is_past_its_time(house):
     # Life goes on.
     house.say(at=4 * MONTH, by="a1")
     assert house.strikes() == ["m2"]
+
+
+def test_an_operator_lists_keys_and_destroys_them(house, capsys, monkeypatch):
+    house.say(by="a2", **IDENTITY)
+    folder = str(house.path.parent)
+    day = date.fromtimestamp(house.now / 1000).isoformat()
+
+    def called(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--dir", folder])
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    code, out, _ = called("keys", "list", "--json")
+    assert code == 0
+    assert {(one["kind"], one["state"]) for one in json.loads(out)} == {("text", "there"), ("evidence", "there")}
+    assert called("keys", "destroy", "--before", day, "--yes")[1].startswith("no key of a day before")
+    monkeypatch.setattr("typer.confirm", lambda question: False)
+    assert "nothing was deleted" in called("keys", "destroy", "--before", "2100-01-01")[2]
+    assert "1 days" in called("keys", "destroy", "--before", "2100-01-01", "--kind", "text", "--yes")[1]
+    states = {(one["kind"], one["state"]) for one in json.loads(called("keys", "list", "--json")[1])}
+    assert states == {("text", "destroyed"), ("evidence", "there")}
+    assert "write it like" in called("keys", "destroy", "--before", "soon", "--yes")[2]
+    assert "no kind" in called("keys", "destroy", "--before", "2100-01-01", "--kind", "all-of-it", "--yes")[2]
