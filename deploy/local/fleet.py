@@ -59,12 +59,13 @@ class LocalFleet:
 
     def __init__(self, stack: Stack, workers: int, port: int) -> None:
         self.stack, self.workers = stack, workers
-        self.targets = stack.folder / "targets"
+        self.targets = stack.targets
         self.environment = {
             **os.environ,
             "XUNQUN_FLEET": str(DEMO / "fleet.yaml"),
             "XUNQUN_TICK_SECONDS": "1",
             "XUNQUN_TARGETS": str(self.targets),
+            "XUNQUN_KEYS": str(stack.folder / "keys"),
             "XUNQUN_DIR": str(stack.folder / "fleet"),
             **stack.environment(["kafka", "redis", "postgres"]),
         }
@@ -78,12 +79,18 @@ class LocalFleet:
         self.environment.setdefault("XUNQUN_SEALED_KEY", self._sealed_key())
         self._spawn("ingest", "ingest", "--port", str(self._port))
         for number in range(1, self.workers + 1):
-            name = f"worker-{number}"
-            self._spawn(name, "worker", "--agents", ROLES, "--id", name, "--port", "0")
+            self.start_worker(number, wait=False)
         self.url = self._said("ingest", "ingest listens on ")
         for name in self.processes:
             if name != "ingest":
                 self._said(name, "health on ")
+
+    def start_worker(self, number: int, *, wait: bool = True) -> None:
+        """Start one worker with all roles; StackError where it does not serve."""
+        name = f"worker-{number}"
+        self._spawn(name, "worker", "--agents", ROLES, "--id", name, "--port", "0")
+        if wait:
+            self._said(name, "health on ")
 
     def _sealed_key(self) -> str:
         """The public key of the sealed path, whose private one is made once and lies beside the data."""
