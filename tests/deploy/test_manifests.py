@@ -32,8 +32,9 @@ VERSIONS = ("1.30.0", "1.37.0")
 USER = 10001
 PORT = next(one.default for one in fields(Settings) if one.name == "port")
 SETTINGS = {f"XUNQUN_{one.name.upper()}" for one in fields(Settings)}
-# Never given by value: from files alone. Redis and PostgreSQL count where they are not on a network of the same machine.
-SECRET = {f"XUNQUN_{name}" for name in ("WEBHOOK_SECRETS", "API_TOKEN", "ACTION_SECRET", "KAFKA_PASSWORD")}
+# Never given by value, but for the addresses of stores on the network of one machine, which hold no password.
+SECRET = {f"XUNQUN_{one.name.upper()}" for one in fields(Settings) if one.metadata["secret"]}
+STORES = {"XUNQUN_REDIS", "XUNQUN_DATABASE"}
 
 
 def _text(path: Path) -> str:
@@ -345,7 +346,7 @@ def test_the_network_is_shut_but_for_what_is_named() -> None:
         "to-the-platforms": {"dispatch"},
     }
     stores, names = policies["to-the-stores"]["egress"]
-    assert [one["port"] for one in stores["ports"]] == [9092, 6379, 5432]
+    assert [one["port"] for one in stores["ports"]] == [9093, 6379, 5432]
     assert {one["port"] for one in names["ports"]} == {53}
     inwards = [port["port"] for one in policies.values() for rule in one.get("ingress", []) for port in rule["ports"]]
     assert set(inwards) == {PORT}
@@ -385,9 +386,9 @@ def test_secrets_come_from_files_alone() -> None:
     given += [{two["name"]: two.get("value") for two in one.get("env", [])} for _, one in CONTAINERS]
     given += [_named("ConfigMap")[0]["data"]]
     given += [_variables(path) for path in [*SYSTEMD.glob("*.env"), *SYSTEMD.glob("workers/*.env")]]
-    assert not [name for one in given for name in one if name in SECRET]
-    # Beyond one machine, the addresses of the stores hold passwords.
-    assert not [name for one in given[len(OURS) :] for name in one if name in ("XUNQUN_REDIS", "XUNQUN_DATABASE")]
+    assert STORES < SECRET
+    assert not [name for one in given for name in one if name in SECRET - STORES]
+    assert not [name for one in given[len(OURS) :] for name in one if name in STORES]
 
 
 def test_containers_get_the_secrets_that_they_name() -> None:
@@ -399,20 +400,27 @@ def test_containers_get_the_secrets_that_they_name() -> None:
 
 
 def test_pods_get_the_secrets_that_they_name() -> None:
+    """Each file that a variable names is there, and a pod of workers sees no password but its own."""
     keys = {one["metadata"]["name"]: set(one["stringData"]) for one in _named("Secret")}
+    (settings,) = _named("ConfigMap")
     for name, one in CONTAINERS:
         mounts = {two["mountPath"]: two["name"] for two in one["volumeMounts"]}
         volumes = {two["name"]: two["secret"] for two in PODS[name]["volumes"] if "secret" in two}
-        named = [Path(two["value"]) for two in one.get("env", []) if two["name"].endswith("_FILE")]
+        named = [Path(two["value"]) for two in one["env"] if two["name"].endswith("_FILE")]
+        named.append(Path(settings["data"]["XUNQUN_TLS_CA"]))
         for path in named:
             secret = volumes[mounts[str(path.parent)]]
-            assert path.name in keys[secret["secretName"]], path
+            shown = {two["path"]: two["key"] for two in secret.get("items", [])}
+            assert shown.get(path.name, path.name) in keys[secret["secretName"]], path
+            assert not shown or path.name in shown, path
             # Read by its group, which is that of our user, and by nobody else.
             assert secret["defaultMode"] == 0o440
         assert {str(path.parent) for path in named} == mounts.keys() - {"/tmp"}
+        assert volumes["kafka"]["items"] == [{"key": name, "path": "password"}]
+        assert {"name": "XUNQUN_KAFKA_USER", "value": f"xunqun-{name}"} in one["env"]
 
 
-@pytest.mark.parametrize("unit", [*UNITS, SYSTEMD / "actions.conf"], ids=lambda path: path.name)
+@pytest.mark.parametrize("unit", [*UNITS, *sorted(SYSTEMD.glob("[ak]*.conf"))], ids=lambda path: path.name)
 def test_units_get_the_secrets_that_they_name(unit: Path) -> None:
     values = _unit(unit)
     loaded = dict(one.split(":", 1) for one in values["LoadCredential"])
