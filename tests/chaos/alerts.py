@@ -7,6 +7,7 @@ mended, and the alerts have ten minutes to clear. Exit code 1 where one did not 
 """
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -22,6 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "local")
 
 from fleet import LocalFleet, post, talk
 from stack import Stack, StackError
+
+from streams.fleet.kafka import Kafka, Producer
+from streams.topics import OBSERVATIONS, Record
 
 # Seconds that an alert has to fire, and to clear.
 PATIENCE = 600.0
@@ -56,13 +60,15 @@ class Struck:
         }
 
     def _poison(self) -> None:
-        # Twenty a minute, until it fires.
-        connection = urllib.request.Request(self.fleet.url, data=b"{poison", method="POST")
-        for _ in range(20):
-            try:
-                urllib.request.urlopen(connection, timeout=10).read()
-            except OSError:
-                continue
+        """Twenty records that cannot be read, put into the log behind the door's back."""
+
+        async def send() -> None:
+            producer = Producer(Kafka(self.stack.kafka))
+            await producer.start()
+            await producer.send([Record(OBSERVATIONS, "webhook:g-prod", b"{poison", -1, -1)] * 20)
+            await producer.stop()
+
+        asyncio.run(send())
 
     def _kill_worker(self) -> None:
         worker = self.fleet.processes.pop("worker-1")
@@ -126,6 +132,7 @@ def main() -> int:
     if missing := [name for name in ("kafka", "redis", "postgres", "prometheus") if not stack.answers(name)]:
         print(f"{', '.join(missing)} does not run in {stack.folder}: call `make up` first.", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     fleet = LocalFleet(stack, 1, 0)
     struck = Struck(stack, fleet)
     names = [one for one in given.only.split(",") if one] or list(struck.faults)
