@@ -237,7 +237,8 @@ def checked(logger: Any, method: str, line: MutableMapping[str, Any]) -> Mutable
     lost = [] if line["event"] in EVENTS else ["event"]
     shown["event"] = "undeclared" if lost else line["event"]
     for name, value in line.items():
-        if name == "event" or value is None:
+        # What has no id, such as a tick, has an empty one.
+        if name == "event" or value in (None, ""):
             continue
         kept = _KINDS[FIELDS[name][0]](value) if name in FIELDS else None
         if kept is None:

@@ -53,6 +53,9 @@ async def test_a_worker_judges_says_how_it_is_and_drains(fleet):
     assert WORDS not in log
 
 
+OWNERS = ("screen", "escalate", "enforce", "record")
+
+
 async def shown(fleet, name: str) -> dict[str, float]:
     """What a worker shows: the value of each series, named with its labels."""
     async with aiohttp.ClientSession() as session, session.get(f"{fleet.url(name)}/metrics") as answer:
@@ -73,14 +76,15 @@ async def test_a_worker_shows_what_it_does_and_where_it_is_scraped(fleet):
         done = (
             found.get('xunqun_sanctions_total{kind="warn",mode="observe"}') and found['xunqun_groups{state="listed"}']
         )
-        return found if done and found['xunqun_groups{state="heard"}'] else None
+        owned = all(f'xunqun_partitions{{agent="{agent}"}}' in found for agent in OWNERS)
+        return found if done and owned and found['xunqun_groups{state="heard"}'] else None
 
     found = await until(carried_on, "what follows is counted, and what has to be looked up")
     assert found['xunqun_observations_total{type="message.created"}'] == 1
     assert found["xunqun_verdict_latency_seconds_count"] >= 1
     assert found['xunqun_groups{state="listed"}'] == 3
     assert found['xunqun_groups{state="silent"}'] == 2
-    for agent in ("screen", "escalate", "enforce", "record"):
+    for agent in OWNERS:
         assert found[f'xunqun_partitions{{agent="{agent}"}}'] > 0, agent
         assert found[f'xunqun_rebalances_total{{agent="{agent}"}}'] >= 1, agent
         assert found[f'xunqun_progress_timestamp_seconds{{agent="{agent}"}}'] > began, agent

@@ -6,6 +6,7 @@ import pytest
 from classifiers.keywords import Keywords, load_lists
 from classifiers.measure import Classifiers
 from models import Fleet, Group, GroupRef, Observation, Sender, Verdict
+from models.verdict import with_words
 from policies.directory import Directory
 from policies.lint import lint
 from streams.agents.screen import Screen
@@ -70,7 +71,7 @@ def test_a_cut_word_asks_a_person_and_costs_no_strike(screen):
     (verdict,) = judged(screen(), records(("a", "傻", 0), ("a", "逼", 2), ("a", "走开", 4)))
     assert (verdict.observation_id, verdict.violations) == ("m2", ())
     (asked,) = verdict.uncertain
-    assert "“傻逼”" in asked.explanation
+    assert "“傻逼”" in with_words(asked)
     assert [one.span for one in asked.evidence] == [(0, 1)]
 
 
