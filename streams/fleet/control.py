@@ -42,6 +42,7 @@ Kind = Literal["pack", "lists", "model", "fleet", "shadow"]
 NOTICE: Millis = 10_000
 _FRESH_SECONDS = 8.0
 _LOOK_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -228,9 +229,13 @@ class Control:
             consumer.assign([place])
             while True:
                 consumer.seek(place, self._next)
-                end = (await consumer.end_offsets([place]))[place]
+                # A consumer whose broker was away for a minute may wait for ever for what it asked then: the next one asks anew.
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    end = (await consumer.end_offsets([place]))[place]
                 while self._next < end:
-                    for one in (await consumer.getmany(place, timeout_ms=500)).get(place, []):
+                    async with asyncio.timeout(_ANSWER_SECONDS):
+                        found = await consumer.getmany(place, timeout_ms=500)
+                    for one in found.get(place, []):
                         await self._take(Record(CONTROL, "", one.value or b"", one.offset, one.timestamp))
                         self._next = one.offset + 1
                 self._read_at = time.monotonic()

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -52,6 +53,10 @@ _SEND_SECONDS = 30.0
 _READ_MILLIS = 500
 # So many empty answers, half a second each, and reading back is given up.
 _MOST_SILENT = 40
+
+
+# A reader that does not start or stop within so many seconds is given up.
+_START_SECONDS, _STOP_SECONDS = 40.0, 5.0
 
 
 class KafkaUnavailable(Unavailable):
@@ -419,10 +424,17 @@ class _Reader(AIOKafkaConsumer):
 
     async def start(self) -> None:
         try:
-            await super().start()
+            async with asyncio.timeout(_START_SECONDS):
+                await super().start()
         except (KafkaError, OSError) as error:
             await self.stop()
             raise await _away(self._kafka, error) from error
+
+    async def stop(self) -> None:
+        # It holds nothing that others wait for, and its broker may be one that never answers again.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await super().stop()
 
 
 def reader(kafka: Kafka) -> AIOKafkaConsumer:
