@@ -29,7 +29,7 @@ from policies.lint import lint, lint_fleet
 from policies.schema import Pack
 from streams.agents import Escalate, Screen
 from streams.errors import LoadError, Unavailable
-from streams.fleet.kafka import CONTROL, Kafka, KafkaUnavailable, Producer, read_whole, reader
+from streams.fleet.kafka import CONTROL, Kafka, KafkaUnavailable, Producer, read_whole, reader, within
 from streams.loading import classifiers_from, fleet_from, keywords_from, model_folder, packs_from
 from streams.logs import say
 from streams.settings import Settings, read_settings
@@ -230,11 +230,9 @@ class Control:
             while True:
                 consumer.seek(place, self._next)
                 # A consumer whose broker was away for a minute may wait for ever for what it asked then: the next one asks anew.
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    end = (await consumer.end_offsets([place]))[place]
+                end = (await within(_ANSWER_SECONDS, consumer.end_offsets([place])))[place]
                 while self._next < end:
-                    async with asyncio.timeout(_ANSWER_SECONDS):
-                        found = await consumer.getmany(place, timeout_ms=500)
+                    found = await within(_ANSWER_SECONDS, consumer.getmany(place, timeout_ms=500))
                     for one in found.get(place, []):
                         await self._take(Record(CONTROL, "", one.value or b"", one.offset, one.timestamp))
                         self._next = one.offset + 1

@@ -3,11 +3,11 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -55,6 +55,7 @@ _READ_MILLIS = 500
 _MOST_SILENT = 40
 
 
+T = TypeVar("T")
 # A reader that does not start or stop within so many seconds is given up.
 _START_SECONDS, _STOP_SECONDS = 40.0, 5.0
 
@@ -424,8 +425,7 @@ class _Reader(AIOKafkaConsumer):
 
     async def start(self) -> None:
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                await super().start()
+            await within(_START_SECONDS, super().start())
         except (KafkaError, OSError) as error:
             await self.stop()
             raise await _away(self._kafka, error) from error
@@ -433,8 +433,20 @@ class _Reader(AIOKafkaConsumer):
     async def stop(self) -> None:
         # It holds nothing that others wait for, and its broker may be one that never answers again.
         with suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await super().stop()
+            await within(_STOP_SECONDS, super().stop())
+
+
+async def within(seconds: float, asked: Coroutine[Any, Any, T]) -> T:
+    """What aiokafka answers, or TimeoutError. After its broker was away for a minute some calls never end, swallow that they are
+    cancelled, or are cancelled by nobody of ours: each is left behind as a task of its own."""
+    task = asyncio.ensure_future(asked)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done() or task.cancelled():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def reader(kafka: Kafka) -> AIOKafkaConsumer:
