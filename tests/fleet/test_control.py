@@ -1,5 +1,8 @@
 """What is in force follows from the append time; a bad announcement changes nothing."""
 
+import asyncio
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,7 +16,7 @@ from policies.lint import load_packs
 from streams.errors import LoadError, Unavailable
 from streams.fleet import history
 from streams.fleet.control import NOTICE, Announcement, Editions, Parts, announce_to, announced, announcement
-from streams.fleet.kafka import CONTROL, Kafka, create_topics
+from streams.fleet.kafka import CONTROL, Kafka, create_topics, within
 from streams.loading import model_folder
 from streams.settings import Settings
 from streams.topics import Record
@@ -134,3 +137,30 @@ def test_what_strikes_are_held_under_outlives_its_pack(parts):
     assert gone not in edition.parts.packs["baseline"].clauses
     assert gone in edition.escalate.packs["baseline"].clauses
     assert set(parts.packs["baseline"].ladders) <= set(edition.escalate.packs["baseline"].ladders)
+
+
+async def test_a_call_that_never_ends_or_is_cancelled_by_a_library_is_given_up():
+    async def deaf() -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.2)
+                return
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def answered() -> int:
+        return 7
+
+    began = time.monotonic()
+    for asked in (deaf, cancelled):
+        with pytest.raises(TimeoutError):
+            await within(0.05, asked())
+    assert time.monotonic() - began < 5
+    assert await within(5, answered()) == 7
+    # Whoever waits may still be cancelled himself.
+    waiting = asyncio.create_task(within(5, asyncio.sleep(5)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
