@@ -53,9 +53,8 @@ class Struck:
             "broker-killed": Fault(
                 lambda: stack.stop("kafka", kill=True), lambda: stack.start("kafka"), ("XunqunWaiting",)
             ),
-            "worker-stopped": Fault(
-                self._kill_worker, self._new_worker, ("XunqunProcessDown", "XunqunNoWorker", "XunqunClockStopped")
-            ),
+            "worker-stopped": Fault(self._kill_worker, self._new_worker, ("XunqunProcessDown", "XunqunNoWorker")),
+            "ticker-stopped": Fault(self._worker_without_ticks, self._worker_with_ticks, ("XunqunClockStopped",)),
             "worker-hangs": Fault(self._hang, self._wake, ("XunqunJudgedLate",), ("XunqunJudgedLate",)),
         }
 
@@ -79,6 +78,17 @@ class Struck:
         for stale in self.fleet.targets.glob("worker-*.json"):
             stale.unlink()
         self.fleet.start_worker(1)
+
+    def _worker_without_ticks(self) -> None:
+        """A worker that lives and judges, and whose ticker does nothing for an hour."""
+        self._kill_worker()
+        self.fleet.environment["XUNQUN_TICK_SECONDS"] = "3600"
+        self._new_worker()
+
+    def _worker_with_ticks(self) -> None:
+        self._kill_worker()
+        self.fleet.environment["XUNQUN_TICK_SECONDS"] = "1"
+        self._new_worker()
 
     def _hang(self) -> None:
         os.kill(self.fleet.processes["worker-1"].pid, signal.SIGSTOP)
