@@ -17,7 +17,8 @@ from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, Record
 # An advert with words that nobody else writes.
 WORDS = "祛痘精油内部价,想做代理的加我微信,暗语蓝鲸七号"
 LOST = "暗语灰雁九号 {"
-TRACES = ("蓝鲸七号", "灰雁九号", "祛痘精油")
+# Those of the advert itself other tests post, too, on the same servers.
+TRACES = ("蓝鲸七号", "灰雁九号")
 
 
 @pytest.fixture
