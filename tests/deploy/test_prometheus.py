@@ -68,6 +68,7 @@ VALUES: dict[tuple[str, str], frozenset[str] | None] = {
     ("xunqun_brakes", "scope"): declared.BRAKED,
     ("xunqun_reviews_open", "kind"): declared.REVIEW_KINDS,
     ("xunqun_reviews_oldest_seconds", "kind"): declared.REVIEW_KINDS,
+    ("xunqun_decisions_total", "pack"): None,
     ("xunqun_decisions_total", "category"): None,
     ("xunqun_decisions_total", "outcome"): declared.DECISION_OUTCOMES,
     ("xunqun_deadlines", "state"): declared.DEADLINE_STATES,
