@@ -6,9 +6,11 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -175,3 +177,17 @@ def test_a_wrong_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     early = imports(path, at_start=True)
     assert "scipy.sparse" in early
     assert not {"sklearn", "sklearn.svm", "jieba"} & early
+
+
+def test_the_single_process_needs_no_package_of_an_extra() -> None:
+    """`make run` installs the runtime's lock and nothing else; here the extras are installed, too, and would hide what is missing."""
+    code = (
+        "import sys; import streams.cli, streams.demo.play, streams.running, streams.doctor, streams.desk;"
+        "print(*{one.partition('.')[0] for one, found in sys.modules.items() if getattr(found, '__file__', None)})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    installed = packages_distributions()
+    named = {one for package in loaded.stdout.split() for one in installed.get(package, ()) if one != "xunqun"}
+    assert {"cryptography", "msgspec"} <= named
+    assert [one for one in sorted(named) if f"\n{canonicalize_name(one)}==" not in f"\n{lock}"] == []
