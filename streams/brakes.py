@@ -10,6 +10,8 @@ from models.observation import Millis
 HOUR: Final[Millis] = 60 * 60_000
 # The name under which a brake pauses; no person may use it.
 BRAKE: Final = "brake"
+# The name under which everything is paused after a restore.
+RESTORE: Final = "restore"
 # What hurts. Reminders do not, and taking back must always work.
 BUDGETED: Final = frozenset({"warn", "recall", "mute", "remove"})
 

@@ -22,6 +22,7 @@ from streams.topics import OUTCOMES, Outcome, record_of
 # After this many tries an action that still fails waits for a person.
 MOST_TRIES = 12
 IN_FLIGHT = ("sending",)
+_OPEN = ("planned", *IN_FLIGHT)
 # What becomes of an action that did not go out, or may not have: a person is asked each time.
 UNSENT = ("manual", "refused", "unconfirmed")
 # How many of one group's actions `claim` looks at: some are cancelled or too old, at most one goes out.
@@ -189,7 +190,7 @@ def settle(
         _update(store, action.id, status=status, detail=detail, **stayed)
         _publish_outcome(store, action, status, at, detail)
         if status in UNSENT:
-            _ask(store, action, detail, at)
+            ask(store, action, detail, at)
 
 
 def done_by_hand(store: CaseStore, action_id: str, *, by: str, at: Millis) -> None:
@@ -222,14 +223,18 @@ def recover(store: CaseStore, idempotent: frozenset[str] | set[str], *, but: fro
             else:
                 _update(store, row.id, status="unconfirmed", detail="the process ended while it was being sent")
                 _publish_outcome(store, action, "unconfirmed", row.appended_at, "")
-                _ask(store, action, "unclear whether it was carried out", row.appended_at)
+                ask(store, action, "unclear whether it was carried out", row.appended_at)
         return len(rows)
 
 
 def waiting(store: CaseStore) -> bool:
     """Whether any action is planned or being sent."""
-    open_ones = outbox.c.status.in_(("planned", "sending"))
-    return store.connection.scalar(sa.select(outbox.c.id).where(open_ones).limit(1)) is not None
+    return store.connection.scalar(sa.select(outbox.c.id).where(outbox.c.status.in_(_OPEN)).limit(1)) is not None
+
+
+def count_open(store: CaseStore) -> int:
+    """How many actions are planned or being sent."""
+    return int(store.connection.scalar(sa.select(sa.func.count()).where(outbox.c.status.in_(_OPEN))) or 0)
 
 
 def _overtaken(store: CaseStore, row: sa.Row[Any], *, simulated: bool) -> bool:
@@ -267,10 +272,10 @@ def _hand_over(store: CaseStore, row: sa.Row[Any], action: Action, now: Millis, 
     tell_action(action, "manual")
     _update(store, row.id, status="manual", detail=detail)
     _publish_outcome(store, action, "manual", now, detail)
-    _ask(store, action, why, now)
+    ask(store, action, why, now)
 
 
-def _ask(store: CaseStore, action: Action, why: str, at: Millis) -> None:
+def ask(store: CaseStore, action: Action, why: str, at: Millis) -> None:
     """Ask a person whether an action goes out. What they approve is theirs: no brake holds it any more."""
     _update(store, action.id, budgeted=False)
     review = Review(
@@ -325,7 +330,10 @@ def pause_scope(*, group: str | None = None, pack: str | None = None, clause: st
 
 
 __all__: Sequence[str] = (
+    "UNSENT",
+    "ask",
     "claim",
+    "count_open",
     "done_by_hand",
     "held_by_brakes",
     "pause_scope",

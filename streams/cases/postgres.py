@@ -317,8 +317,8 @@ class Cases:
 
     # versions
 
-    def upgrade(self) -> None:
-        """Bring the database to the newest version. Several workers may do so at once: one works, the others wait.
+    def upgrade(self, to: str = "head") -> None:
+        """Bring the database to the newest version, or to one. Several workers may do so at once: one works, the others wait.
 
         StoreUnavailable where a newer version of Xunqun has written it.
         """
@@ -333,20 +333,24 @@ class Cases:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*turn("migrate"))))
             config.attributes["connection"] = connection
             try:
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
             except CommandError as error:
                 raise CasesUnavailable(
                     f"PostgreSQL at {self._named} was written by a newer version of Xunqun: install that one"
                 ) from error
 
+    def version(self) -> str | None:
+        """The schema's, None where there are no tables yet."""
+        from alembic.migration import MigrationContext
+
+        with self._checked_out() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
     def check(self) -> str | None:
         """What is wrong with the database's version, in a sentence; None where it is the newest."""
-        from alembic.migration import MigrationContext
         from alembic.script import ScriptDirectory
 
-        newest = ScriptDirectory.from_config(_config()).get_current_head()
-        with self._checked_out() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+        newest, found = ScriptDirectory.from_config(_config()).get_current_head(), self.version()
         if found == newest:
             return None
         if found is None:

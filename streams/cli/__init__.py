@@ -7,6 +7,7 @@ import typer
 
 from streams.cli import (
     backtest,
+    backup,
     cases,
     duties,
     fleet,
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (service, fleet, judging, history, backtest, people):
+for module in (service, fleet, judging, history, backtest, people, backup):
     module.register(app)
 app.add_typer(packs.app, name="pack")
 app.add_typer(fleet_import.app, name="fleet")

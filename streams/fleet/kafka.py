@@ -126,6 +126,10 @@ class Kafka:
     def named(self, topic: str) -> str:
         return self.prefix + topic
 
+    def group(self, agent: str) -> str:
+        """The consumer group of an agent."""
+        return f"{self.prefix}xunqun-{agent}"
+
     def plain(self, named: str) -> str:
         return named.removeprefix(self.prefix)
 
@@ -262,19 +266,38 @@ class Producer:
                 mine = batches.setdefault((topic, self._place(key, count)), [])
                 at = one.appended_at if one.appended_at > 0 else None
                 value = self._closed(one)
-                if not mine or mine[-1].append(timestamp=at, key=key, value=value) is None:
-                    mine.append(self._producer.create_batch())
-                    mine[-1].append(timestamp=at, key=key, value=value)
-            waiting = []
-            for (topic, partition), some in batches.items():
-                for batch in some:
-                    # Closed, it goes out at once.
-                    batch.close()
-                    waiting.append(await self._producer.send_batch(batch, topic, partition=partition))
-            await asyncio.gather(*waiting)
+                self._pack(mine, key, value, at)
+            await self._send_batches(batches)
         except KafkaError as error:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
         self.took(time.perf_counter() - began)
+
+    async def put(
+        self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes | None, Millis]]
+    ) -> None:
+        """Store (key, value, time) as they are at the end of one partition, in order. KafkaUnavailable as in `publish`."""
+        batches: list[BatchBuilder] = []
+        for key, value, at in records:
+            self._pack(batches, key, value, at)
+        try:
+            # The order of the batches of one partition is kept: the producer is idempotent.
+            await self._send_batches({(self.kafka.named(topic), partition): batches})
+        except KafkaError as error:
+            raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
+
+    def _pack(self, batches: list[BatchBuilder], key: bytes | None, value: bytes | None, at: Millis | None) -> None:
+        if not batches or batches[-1].append(timestamp=at, key=key, value=value) is None:
+            batches.append(self._producer.create_batch())
+            batches[-1].append(timestamp=at, key=key, value=value)
+
+    async def _send_batches(self, batches: Mapping[tuple[str, int], Sequence[BatchBuilder]]) -> None:
+        waiting = []
+        for (topic, partition), some in batches.items():
+            for batch in some:
+                # Closed, it goes out at once.
+                batch.close()
+                waiting.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*waiting)
 
     async def send(self, records: Iterable[Record], *, timed: bool = True, within: float | None = None) -> list[int]:
         """Store records and give their offsets, in order. `timed` records carry their own `appended_at`.
@@ -345,16 +368,18 @@ async def read_back(kafka: Kafka, topic: str, partition: int, *, until: int, rea
     place = TopicPartition(kafka.named(topic), partition)
     async with reader(kafka) as consumer:
         consumer.assign([place])
-        first = (await consumer.beginning_offsets([place]))[place]
-        if until <= first:
-            return []
-        last = await _next(consumer, place, until - 1)
-        if last is None:
-            return []
-        since = await consumer.offsets_for_times({place: max(0, last.timestamp - reach)})
-        start = since[place].offset if since[place] is not None else first
-        consumer.seek(place, max(start, first))
-        return [record_from(kafka, one) async for some in _upto(consumer, place, until) for one in some]
+        start = await reaching_back(consumer, place, until, reach)
+        return [record_from(kafka, one) async for some in read_range(consumer, place, start, until) for one in some]
+
+
+async def reaching_back(consumer: AIOKafkaConsumer, place: TopicPartition, until: int, reach: Millis) -> int:
+    """The first offset whose record is at most `reach` older than the last one before `until`; `until` where there is none."""
+    first = (await consumer.beginning_offsets([place]))[place]
+    last = await _next(consumer, place, until - 1) if until > first else None
+    if last is None:
+        return until
+    since = await consumer.offsets_for_times({place: max(0, last.timestamp - reach)})
+    return max(first, since[place].offset if since[place] is not None else first)
 
 
 async def read_places(kafka: Kafka, topic: str, places: Iterable[tuple[int, int]]) -> list[Record]:
@@ -388,8 +413,8 @@ async def read_in_parts(kafka: Kafka, topic: str) -> AsyncIterator[list[Record]]
         ends = await consumer.end_offsets(places)
         for place in places:
             consumer.assign([place])
-            await consumer.seek_to_beginning(place)
-            async for some in _upto(consumer, place, ends[place]):
+            first = (await consumer.beginning_offsets([place]))[place]
+            async for some in read_range(consumer, place, first, ends[place]):
                 yield [record_from(kafka, one) for one in some]
 
 
@@ -467,9 +492,12 @@ async def _next(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) 
     return found[place][0] if found.get(place) else None
 
 
-async def _upto(consumer: AIOKafkaConsumer, place: TopicPartition, until: int) -> AsyncIterator[list[ConsumerRecord]]:
-    """From where the consumer stands, all before offset `until`; a log that ends in gaps ends it too."""
+async def read_range(
+    consumer: AIOKafkaConsumer, place: TopicPartition, start: int, until: int
+) -> AsyncIterator[list[ConsumerRecord]]:
+    """All from offset `start` to before `until` of a partition that the consumer has; a log that ends in gaps ends it too."""
     silent = 0
+    consumer.seek(place, start)
     while await consumer.position(place) < until:
         found = (await consumer.getmany(place, timeout_ms=_READ_MILLIS)).get(place, [])
         silent = 0 if found else silent + 1

@@ -89,7 +89,7 @@ async def _topics(kafka: Kafka) -> list[Finding]:
 async def _agents(kafka: Kafka) -> list[Finding]:
     found = []
     for agent in AGENTS:
-        group = f"{kafka.prefix}xunqun-{agent.name}"
+        group = kafka.group(agent.name)
         lag, workers = await _lag(kafka, group, agent.reads), await _members(kafka, group)
         told = f"{lag} records wait, {workers} workers"
         if not workers:

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from models.observation import Millis
 from streams.agents import RecordViews
+from streams.brakes import RESTORE
 from streams.cases.postgres import Cases, meta
 from streams.cases.rows import Row
 from streams.fleet.kafka import Kafka, KafkaUnavailable, reader, record_from
@@ -34,7 +35,6 @@ ADDED = ("appeals", "decisions")
 # What the topics say of other tables is left out: outbox and pauses are no views, and what was screened again is over.
 _MADE = (*REBUILT, *ADDED, "unmeasured")
 _CHANGES = ("closed_reviews", "closed_tasks", "grown_reviews", "withdrawn")
-RESTORED_BY = "restore"
 
 # Rows that are entered together.
 _AT_ONCE = 5000
@@ -91,7 +91,7 @@ def pause_restored(cases: Cases, why: str) -> bool:
         there = connection.scalar(sa.select(sa.exists().where(meta.tables["pauses"].c.scope == "all")))
         if not there:
             now = time.time_ns() // 1_000_000
-            cases.write_rows([("pauses", {"scope": "all", "by": RESTORED_BY, "reason": why, "since": now})])
+            cases.write_rows([("pauses", {"scope": "all", "by": RESTORE, "reason": why, "since": now})])
         return not there
 
 
@@ -276,8 +276,9 @@ def _merge(
     )
     for table in (*REBUILT, *ADDED):
         connection.exec_driver_sql(f"ANALYZE pg_temp.{table}")
-    kept = _kept(real, begins, now)
-    if begins_later(begins, VIEWS):
+    lost = begins_later(begins, VIEWS) or _is_restored(connection, real)
+    kept = _kept(real, begins, now, lost=lost)
+    if lost:
         connection.exec_driver_sql(
             f"""UPDATE pg_temp.groups_seen AS made SET first_seen = there.first_seen FROM {real}.groups_seen AS there
                 WHERE made.key = there.key AND there.first_seen < made.first_seen"""
@@ -290,7 +291,13 @@ def begins_later(begins: Mapping[str, Mapping[int, int]], topic: str) -> bool:
     return any(begins[topic].values())
 
 
-def _kept(real: str, begins: Mapping[str, Mapping[int, int]], now: Millis) -> dict[str, str]:
+def _is_restored(connection: sa.Connection, real: str) -> bool:
+    """Whether there are rows of a log before this one, see ADR 0024."""
+    of = f"""SELECT EXISTS(SELECT FROM {real}.judged WHERE first < 0) OR EXISTS(SELECT FROM {real}.verdicts WHERE "offset" < 0)"""
+    return bool(connection.exec_driver_sql(of).scalar())
+
+
+def _kept(real: str, begins: Mapping[str, Mapping[int, int]], now: Millis, *, lost: bool) -> dict[str, str]:
     """For each table the condition under which a row `there` stays that was not made: the topics have lost its record.
 
     The place of a row says its offset and not its partition, so that of a topic that has lost something more stays than
@@ -302,7 +309,7 @@ def _kept(real: str, begins: Mapping[str, Mapping[int, int]], now: Millis) -> di
     of_violation = f"""there.violation_id IN (SELECT there.id FROM {real}.violations AS there WHERE
         there.id NOT IN (SELECT id FROM pg_temp.violations) AND {of_verdict})"""
     oldest = "(SELECT min(made.first) FROM pg_temp.judged AS made WHERE made.partition = there.partition)"
-    lost = "true" if begins_later(begins, VIEWS) else "false"
+    of_the_past = "true" if lost else "false"
     letters = " OR ".join(
         f'(there.partition = {partition} AND there."offset" < {offset})'
         for partition, offset in begins[DEAD_LETTERS].items()
@@ -314,8 +321,8 @@ def _kept(real: str, begins: Mapping[str, Mapping[int, int]], now: Millis) -> di
         "sanctions": f'there."offset" < {first[ACTIONS]}',
         "tasks": f'there."offset" < {first[ACTIONS]}',
         "reviews": f"""there.kind = 'late' OR there."offset" < {first[ACTIONS]}""",
-        "groups_seen": lost,
-        "judged": f"{lost} AND there.first < coalesce({oldest}, there.first + 1)",
+        "groups_seen": of_the_past,
+        "judged": f"{of_the_past} AND there.first < coalesce({oldest}, there.first + 1)",
         "dead_letters": letters,
     }
 

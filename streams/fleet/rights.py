@@ -96,7 +96,7 @@ def rights(kafka: Kafka, roles: Iterable[str], principal: str | None = None) -> 
             for topic in sorted(topics):
                 found[Right(who, operation, "topic", kafka.named(topic))] = None  # type: ignore[arg-type]
         if role.group:
-            found[Right(who, "read", "group", f"{kafka.prefix}xunqun-{role.group}")] = None
+            found[Right(who, "read", "group", kafka.group(role.group))] = None
         # A worker starts only where all topics are as they should be.
         if name not in ("opener", "auditor"):
             for topic in TOPIC_SETTINGS:
@@ -105,7 +105,7 @@ def rights(kafka: Kafka, roles: Iterable[str], principal: str | None = None) -> 
         if name == "operator":
             for topic in TOPIC_SETTINGS:
                 found[Right(who, "create", "topic", kafka.named(topic))] = None
-            found[Right(who, "describe", "group", f"{kafka.prefix}xunqun-", prefixed=True)] = None
+            found[Right(who, "describe", "group", kafka.group(""), prefixed=True)] = None
     return list(found)
 
 

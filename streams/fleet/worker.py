@@ -207,7 +207,7 @@ class Worker:
         reading = Reading(
             brokers=self.kafka.brokers,
             options=self.kafka.options,
-            group=self.group(agent.name),
+            group=self.kafka.group(agent.name),
             topics=[self.kafka.named(one) for one in agent.reads],
             member=f"{self.settings.worker_id or socket.gethostname()}-{agent.name}",
             # A verdict is wanted soon; what follows from it may wait for others, and costs half as much then.
@@ -233,7 +233,7 @@ class Worker:
 
         async def given(places: set[TopicPartition]) -> None:
             known = [TopicPartition(one.topic, one.partition) for one in places]
-            self.health.positions[name] = await committed(self.kafka, self.group(name), known)
+            self.health.positions[name] = await committed(self.kafka, self.kafka.group(name), known)
             self.health.moves(name)
             self.metrics.rebalanced(name)
             say("assigned", agent=name, partitions=self._places(places))
@@ -275,9 +275,6 @@ class Worker:
 
     def _places(self, places: Iterable[TopicPartition]) -> list[str]:
         return [f"{self.kafka.plain(topic)}/{partition}" for topic, partition in sorted(places)]
-
-    def group(self, agent: str) -> str:
-        return f"{self.settings.kafka_prefix}xunqun-{agent}"
 
     def _screen_app(self, host: ScreenHost) -> Any:
         async def assigned(places: set[TopicPartition]) -> None:

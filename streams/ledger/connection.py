@@ -95,14 +95,14 @@ class Connection:
             async with asyncio.timeout(CALL_SECONDS):
                 await self.redis.aclose()
 
-    async def call(self, ask: Callable[[Redis], Awaitable[T]]) -> T:
-        """What Redis answers, or StateUnavailable within `CALL_SECONDS`, connecting included."""
+    async def call(self, ask: Callable[[Redis], Awaitable[T]], *, within: float = CALL_SECONDS) -> T:
+        """What Redis answers, or StateUnavailable `within` so many seconds, connecting included."""
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(within):
                 answer = await ask(self.redis)
         except TimeoutError as error:
             raise StateUnavailable(
-                f"Redis at {self.place} does not answer within {CALL_SECONDS:.0f} s; see that it runs."
+                f"Redis at {self.place} does not answer within {within:.0f} s; see that it runs."
             ) from error
         except (RedisError, OSError) as error:
             if refused := explain(error):

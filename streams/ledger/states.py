@@ -1,5 +1,6 @@
 """States of groups, ledgers of subjects, the decisions kept with them, and what falls due."""
 
+import glob
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from streams.settings import Settings
 
 # A decision is removed once its offset is committed; one that a crash left behind goes after this time.
 KEPT = timedelta(weeks=1)
+# Removing everything takes longer than a call.
+_CLEAR_SECONDS = 600.0
 _WRITING = frozenset({"save", "decide", "forget", "seed", "lease"})
 
 
@@ -200,6 +203,18 @@ class RedisStates:
         Waits while another rebuilds, for as long as that one renews its lock. A new fleet begins with an empty rebuild.
         """
         return await begin(self._connection, self._keys, lock_seconds)
+
+    async def clear(self) -> int:
+        """Remove everything of this fleet; how many keys. The next worker fills it from Kafka, as after a loss."""
+
+        async def remove(redis: Redis) -> int:
+            # First the marker: without it nobody goes on by what is left.
+            removed = int(await redis.unlink(self._keys.marker))
+            async for key in redis.scan_iter(f"{glob.escape(self._keys.prefix)}:*", count=1000):
+                removed += int(await redis.unlink(key))
+            return removed
+
+        return await self._connection.call(remove, within=_CLEAR_SECONDS)
 
     async def _read(self, keys: Sequence[str]) -> list[bytes | None]:
         """Values of string keys. One command, so that the marker speaks for the moment of reading."""
