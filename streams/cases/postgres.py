@@ -1,6 +1,6 @@
 """Views, outbox and pauses of a fleet, in PostgreSQL, and the records that must reach Kafka if and only if a row was written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -325,6 +325,25 @@ class Cases:
         from alembic import command
         from alembic.util import CommandError
 
+        try:
+            self._migrate(lambda config: command.upgrade(config, to))
+        except CommandError as error:
+            raise CasesUnavailable(
+                f"PostgreSQL at {self._named} was written by a newer version of Xunqun: install that one, or let it call "
+                f"`xunqun cases downgrade --to {newest_version()}`"
+            ) from error
+
+    def downgrade(self, to: str) -> None:
+        """Take the database back to an older version; what only later ones knew is gone. ValueError where there is none."""
+        from alembic import command
+        from alembic.util import CommandError
+
+        try:
+            self._migrate(lambda config: command.downgrade(config, to))
+        except CommandError as error:
+            raise ValueError(f"there is no version {to} before that of the database") from error
+
+    def _migrate(self, work: Callable[[Any], None]) -> None:
         config = _config()
         with self._checked_out() as connection, connection.begin():
             # A change of a large table takes its time.
@@ -332,12 +351,7 @@ class Cases:
                 connection.exec_driver_sql(f"SET LOCAL {name} = {limit}")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*turn("migrate"))))
             config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, to)
-            except CommandError as error:
-                raise CasesUnavailable(
-                    f"PostgreSQL at {self._named} was written by a newer version of Xunqun: install that one"
-                ) from error
+            work(config)
 
     def version(self) -> str | None:
         """The schema's, None where there are no tables yet."""
@@ -348,14 +362,19 @@ class Cases:
 
     def check(self) -> str | None:
         """What is wrong with the database's version, in a sentence; None where it is the newest."""
-        from alembic.script import ScriptDirectory
-
-        newest, found = ScriptDirectory.from_config(_config()).get_current_head(), self.version()
+        newest, found = newest_version(), self.version()
         if found == newest:
             return None
         if found is None:
             return f"PostgreSQL at {self._named} has no tables of Xunqun yet: a worker makes them when it starts"
         return f"PostgreSQL at {self._named} has version {found}, this Xunqun needs {newest}: start a worker of it"
+
+
+def newest_version() -> str:
+    """The schema's that this program works with."""
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def _config() -> Any:

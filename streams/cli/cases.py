@@ -76,6 +76,35 @@ def upgrade(
 
 
 @app.command()
+def downgrade(
+    to: Annotated[str, typer.Option("--to", help="The version that the older Xunqun works with; it names it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take the schema back, before an older version is started again: stop all workers, call this with the newer one.
+
+    Everything that the older version knew stays. What only later ones know is deleted; `xunqun backup` before keeps it.
+    """
+    from streams.errors import Unavailable
+    from streams.settings import read_settings
+
+    cases = fleet_cases(read_settings(), current=False)
+    try:
+        before = cases.version()
+        if not yes and not typer.confirm(f"Take the database from version {before} to {to}?"):
+            raise Failure("nothing was changed", code=1)
+        cases.downgrade(to)
+    except ModuleNotFoundError as error:
+        raise Failure(MISSING) from error
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    except Unavailable as error:
+        raise Failure(str(error), code=1) from error
+    finally:
+        cases.close()
+    console.print(f"the schema went from version {before} to {to}; start the older Xunqun now", markup=False)
+
+
+@app.command()
 def rebuild(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
     json: Json = False,

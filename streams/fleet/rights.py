@@ -1,7 +1,7 @@
 """What each role of a fleet may do at Kafka: what its code reads and writes, and nothing else.
 
 The roles of workers are those of `streams.fleet.worker`; beside them are the door, people who open what is sealed, who look at
-accesses, who try changes on history, and operators.
+accesses, who try changes on history, who back up, and operators.
 """
 
 import asyncio
@@ -71,6 +71,8 @@ ROLES: dict[str, Role] = {
     "opener": Role(frozenset({SEALED, SEALED_ACCESS}), frozenset({SEALED_ACCESS})),
     "auditor": Role(frozenset({SEALED_ACCESS})),
     "tuner": Role(frozenset({OBSERVATIONS, CONTROL}), frozenset({CONTROL})),
+    # It has no keys, so text stays closed to it.
+    "backup": Role(frozenset(TOPIC_SETTINGS)),
     # The probe, dead letters, views built again. Observations and what is sealed stay closed to operators.
     "operator": Role(frozenset({JUDGEMENTS, ACTIONS, VIEWS, DEAD_LETTERS, CONTROL}), frozenset({CONTROL}) | _HANDED_IN),
 }
@@ -105,6 +107,7 @@ def rights(kafka: Kafka, roles: Iterable[str], principal: str | None = None) -> 
         if name == "operator":
             for topic in TOPIC_SETTINGS:
                 found[Right(who, "create", "topic", kafka.named(topic))] = None
+        if name in ("operator", "backup"):
             found[Right(who, "describe", "group", kafka.group(""), prefixed=True)] = None
     return list(found)
 

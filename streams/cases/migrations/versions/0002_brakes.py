@@ -18,3 +18,10 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("resumed")
+    op.drop_index("ix_outbox_sent_at", "outbox")
+    for name in ("sent_at", "budgeted", "clause"):
+        op.drop_column("outbox", name)

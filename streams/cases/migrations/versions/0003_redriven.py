@@ -19,3 +19,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_redriven_digest", "redriven", ["digest"])
     op.create_index("ix_redriven_size", "redriven", ["size"])
+
+
+def downgrade() -> None:
+    op.drop_table("redriven")

@@ -19,3 +19,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shadow", "id"),
     )
     op.create_index("ix_shadow_at", "shadow", ["at"])
+
+
+def downgrade() -> None:
+    op.drop_table("shadow")
