@@ -48,7 +48,7 @@ _LENGTH = 4
 _OF_TOPIC = 1
 _AT_ONCE = 500
 # A member that was stopped is missed after its session only.
-_GONE_SECONDS = 30.0
+_GONE_SECONDS = 15.0
 
 Places = dict[str, dict[int, int]]
 Told = Callable[[int], None]
