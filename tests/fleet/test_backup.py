@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import shutil
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ from running_fleet import ADVERT, NUMBER, Called, RunningFleet
 
 from models import Fleet, Group
 from streams.agents import AGENTS
+from streams.backup.folder import read_manifest
+from streams.backup.topics import stored_records
 from streams.fleet.kafka import LEDGER, TOPIC_SETTINGS, Kafka, KafkaUnavailable, Producer, open_admin, read_whole
 from streams.fleet.probe import _lag
-from streams.text_keys import TextKeys
+from streams.text_keys import TextExpired, TextKeys
 from streams.topics import OBSERVATIONS, Record
 
 TABLES = ("verdicts", "violations", "evidence", "sanctions", "tasks", "reviews", "decisions", "outbox", "dead_letters")
@@ -263,6 +267,16 @@ def test_what_is_wrong_is_said_before_anything_is_changed(fleet, call, tmp_path)
     assert plain[folder / "cases" / "evidence.copy.gz"]
     assert not [path for path, content in plain.items() if "1号店".encode() in content]
     assert not [path for path in files if path.suffix == ".key"]
+
+    # With its keys the text is gone from it, too.
+    manifest = read_manifest(folder)
+    stored = [one.value for _, some in stored_records(folder, manifest, OBSERVATIONS) for one in some if one.key]
+    keys = TextKeys(tmp_path / "keys")
+    assert ["1号店" in keys.text.decrypt(one).decode() for one in stored] == [True]
+    copied = TextKeys(shutil.copytree(tmp_path / "keys", tmp_path / "copied"))
+    assert copied.text.destroy(date(2100, 1, 1))
+    with pytest.raises(TextExpired):
+        copied.text.decrypt(stored[0])
 
     damaged = folder / "cases" / "verdicts.copy.gz"
     whole = damaged.read_bytes()
