@@ -30,7 +30,7 @@ from streams.backup.topics import (
     wait_for_nobody,
 )
 from streams.brakes import RESTORE
-from streams.cases.postgres import Cases
+from streams.cases.postgres import Cases, newest_version
 from streams.cases.tables import pauses
 from streams.errors import WrongUse
 from streams.fleet.kafka import TOPIC_SETTINGS, Kafka, record_from
@@ -57,6 +57,7 @@ async def make(kafka: Kafka, cases: Cases, folder: Path, *, progress: Progress) 
 
 async def _copied(kafka: Kafka, cases: Cases, writing: Writing, progress: Progress) -> Manifest:
     """In this order what is copied earlier never lacks what is copied later, see ADR 0024."""
+    began = _now()
     async with Log.open(kafka) as log:
         committed = await commits(log)
         columns, unmeasured, schema = await asyncio.to_thread(_copy_cases, cases, writing, progress)
@@ -73,7 +74,7 @@ async def _copied(kafka: Kafka, cases: Cases, writing: Writing, progress: Progre
     return Manifest(
         kind="fleet",
         id=secrets.token_hex(8),
-        made_at=_now(),
+        made_at=began,
         version=version("xunqun"),
         schema=schema,
         readable=kafka.keys.folder is None,
@@ -126,7 +127,7 @@ async def restore(
     await states.clear()
     if not done:
         with progress("database", len(manifest.tables)) as told:
-            await asyncio.to_thread(_put_cases, cases, folder, manifest, True, told)
+            await asyncio.to_thread(put_cases, cases, folder, manifest, True, told)
     settled = await asyncio.to_thread(_settle_stored, cases, folder, manifest)
     total = sum(part.records for parts in manifest.topics.values() for part in parts)
     with progress("topics", total) as told:
@@ -150,7 +151,7 @@ async def restore_cases(
         await _check_log(log, manifest)
         if not done:
             with progress("database", len(manifest.tables)) as told:
-                await asyncio.to_thread(_put_cases, cases, folder, manifest, False, told)
+                await asyncio.to_thread(put_cases, cases, folder, manifest, False, told)
         settled = 0
         for topic in _SETTLED_BY:
             ends = await log.ends(topic)
@@ -178,6 +179,10 @@ async def _check_log(log: Log, manifest: Manifest) -> None:
 
 def _check_cases(cases: Cases, manifest: Manifest) -> bool:
     """Whether an earlier attempt has put the tables back already. WrongUse where they hold something else."""
+    if manifest.schema > newest_version():
+        raise WrongUse(
+            f"the backup was made by a newer version of Xunqun ({manifest.version}): restore it with that one"
+        )
     if tables.is_empty(cases):
         return False
     with cases.engine.connect() as connection:
@@ -187,9 +192,12 @@ def _check_cases(cases: Cases, manifest: Manifest) -> bool:
     return True
 
 
-def _put_cases(cases: Cases, folder: Path, manifest: Manifest, moved: bool, told: Callable[[int], None]) -> None:
+def put_cases(cases: Cases, folder: Path, manifest: Manifest, moved: bool, told: Callable[[int], None]) -> None:
     """All in one transaction, in the version of then; nothing goes out until a person resumes."""
     cases.upgrade(manifest.schema)
+    if cases.version() != manifest.schema:
+        # Its empty tables are newer: rows of then would miss what later versions have made of theirs.
+        cases.downgrade(manifest.schema)
     with cases.transaction():
         tables.copy_in(cases, folder, manifest, moved=moved, told=told)
         held = {"scope": "all", "by": RESTORE, "reason": reason(manifest), "since": _now()}

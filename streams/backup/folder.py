@@ -46,7 +46,8 @@ class File(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """What a backup holds. `schema`: the version of the database. `readable`: some text in it is not encrypted.
+    """What a backup holds. `made_at`: when it was begun. `schema`: the version of the database. `readable`: text in it is not
+    encrypted.
 
     Of a fleet: `cluster`, Kafka's id; `topics`, what is kept of each; `committed`, agent -> topic -> partition -> the offset from
     which it goes on, in offsets of then; `tables`, their columns.
@@ -94,7 +95,7 @@ class Writing:
         """A compressed file to write to, on disk when it is closed."""
         path = self._partial / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as raw:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw:
             hashed = _Hashed(raw)
             # No name and no time in it: the same content gives the same bytes.
             with gzip.GzipFile("", "wb", 1, cast(Any, hashed), 0) as packed:

@@ -20,6 +20,7 @@ _FILE = f"{NAME}.gz"
 
 def make(database: Path, folder: Path) -> Manifest:
     """Write a backup; LoadError where the file cannot be read, or is damaged."""
+    began = time.time_ns() // 1_000_000
     writing = Writing(folder)
     copy = folder.with_name(f"{folder.name}.partial") / NAME
     try:
@@ -40,7 +41,7 @@ def make(database: Path, folder: Path) -> Manifest:
             Manifest(
                 kind="single",
                 id=secrets.token_hex(8),
-                made_at=time.time_ns() // 1_000_000,
+                made_at=began,
                 version=version("xunqun"),
                 schema=str(SCHEMA_VERSION),
                 readable=False,

@@ -174,25 +174,34 @@ async def copy_range(log: Log, writing: Writing, topic: str, first: Places, ends
 async def copy_states(log: Log, writing: Writing, topic: str, told: Told) -> list[Part]:
     """Keep the highest version of each state. The topic is read twice: whole it may be larger than the memory."""
     parts = []
-    begins, ends = await log.begins(topic), await log.ends(topic)
-    for partition, start in begins.items():
-        newest: dict[tuple[str, bytes], tuple[int, int]] = {}
-        async for some in log.read(topic, partition, start, ends[partition]):
-            for one in some:
-                if one.value:
-                    kept = _KEPT.decode(one.value)
-                    name = kept.agent, one.key or b""
-                    newest[name] = max(newest.get(name, (0, -1)), (kept.version, one.offset))
-            told(len(some))
-        wanted = {offset for _, offset in newest.values()}
-        with writing.file(_file(topic, partition)) as file:
-            async for some in log.read(topic, partition, start, ends[partition]):
-                for one in some:
-                    if one.offset in wanted:
-                        file.write(_framed(one))
-                told(len(some))
-        parts.append(Part(partition, len(wanted), [(0, 0)]))
+    for partition, start in (await log.begins(topic)).items():
+        count = None
+        while count is None:
+            count = await _copy_newest(log, writing, topic, partition, start, told)
+        parts.append(Part(partition, count, [(0, 0)]))
     return parts
+
+
+async def _copy_newest(log: Log, writing: Writing, topic: str, partition: int, start: int, told: Told) -> int | None:
+    """How many states were kept; None where the broker has meanwhile removed one for a newer version of it."""
+    end = (await log.ends(topic))[partition]
+    newest: dict[tuple[str, bytes], tuple[int, int]] = {}
+    async for some in log.read(topic, partition, start, end):
+        for one in some:
+            if one.value:
+                kept = _KEPT.decode(one.value)
+                name = kept.agent, one.key or b""
+                newest[name] = max(newest.get(name, (0, -1)), (kept.version, one.offset))
+        told(len(some))
+    missing = {offset for _, offset in newest.values()}
+    with writing.file(_file(topic, partition)) as file:
+        async for some in log.read(topic, partition, start, end):
+            for one in some:
+                if one.offset in missing:
+                    missing.remove(one.offset)
+                    file.write(_framed(one))
+            told(len(some))
+    return None if missing else len(newest)
 
 
 def _framed(one: ConsumerRecord) -> bytes:

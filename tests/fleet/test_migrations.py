@@ -7,7 +7,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
+from streams.backup.fleet import put_cases
+from streams.backup.folder import Manifest, Part, Writing
 from streams.cases.postgres import Cases, CasesUnavailable, _config, newest_version
+from streams.topics import OBSERVATIONS
 
 VERSIONS = [one.revision for one in reversed(list(ScriptDirectory.from_config(_config()).walk_revisions()))]
 Rows = dict[str, list[dict[str, Any]]]
@@ -107,6 +110,35 @@ def test_a_rollback_keeps_what_the_older_version_knew(cases, version):
     cases.upgrade()
     assert shape_of(cases) == newest
     assert rows_of(cases, shape) == before
+
+
+@pytest.mark.parametrize("there", [None, "0001", "head"])
+def test_rows_of_an_older_backup_become_those_of_now(cases, tmp_path, there):
+    """As a version before the last ones backed it up, into a database that was not there, or is older or newer."""
+    writing = Writing(tmp_path / "backup")
+    with writing.file("cases/groups_seen.copy.gz") as file:
+        file.write("webhook:g1\t一群\tbaseline\tobserve\tt\t7\n".encode())
+    with writing.file("cases/judged.copy.gz") as file:
+        file.write(b"40\t47\t8\tabc\t1\n48\t48\t1\tdef\t0\n")
+    places = {OBSERVATIONS: [Part(0, 5, [(45, 45)]), Part(1, 5, [(41, 41), (44, 42)])]}
+    manifest = writing.finish(
+        Manifest(
+            kind="fleet", id="b1", made_at=1, version="0", schema="0003", readable=False, topics=places,
+            tables={
+                "groups_seen": ["key", "name", "pack", "mode", "known", "first_seen"],
+                "judged": ["first", "last", "count", "digest", "partition"],
+            },
+        )
+    )  # fmt: skip
+    if there:
+        cases.upgrade(there)
+    put_cases(cases, tmp_path / "backup", manifest, True, lambda done: None)
+    assert cases.check() is None
+    (group,) = cases.connection.execute(sa.text("SELECT key, name, first_seen, last_seen FROM groups_seen"))
+    assert group == ("webhook:g1", "一群", 7, 0)
+    judged = cases.connection.execute(sa.text("SELECT partition, first, last FROM judged ORDER BY partition"))
+    assert judged.all() == [(0, 3, 3), (1, -1, 5)]
+    assert cases.connection.scalar(sa.text("SELECT reason FROM pauses")) == "restored from the backup b1"
 
 
 def test_a_version_that_there_never_was_changes_nothing(cases):
