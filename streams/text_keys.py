@@ -28,7 +28,7 @@ DAY: Millis = 86_400_000
 # No JSON and no UTF-8 begins with this byte: what was stored before keys were used is told apart by it.
 _MARK = b"\xfe1"
 _HEAD = len(_MARK) + 4
-_NONCE, _TAG = 12, 16
+_NONCE, _TAG, _KEY_BYTES = 12, 16, 32
 # Bytes that a stored value is longer than the text.
 OVERHEAD = _HEAD + _NONCE + _TAG
 # How a stored value is written where a column or a file holds characters.
@@ -42,7 +42,9 @@ class TextExpired(Exception):
 
 
 class KeyUnavailable(Unavailable):
-    """The key should be there and is not: another process has made it in a folder that this one does not see."""
+    """The key should be there and is not: another process has made it in a folder that this one does not see, or the folder
+    cannot be read or written now.
+    """
 
     part = "keys"
 
@@ -50,7 +52,7 @@ class KeyUnavailable(Unavailable):
 class DayKeys:
     """The keys of one kind of text. May be shared between threads and, by its folder, between processes and hosts.
 
-    LoadError where the folder cannot be used. Without a folder nothing is encrypted.
+    KeyUnavailable where the folder cannot be used. Without a folder nothing is encrypted.
     """
 
     def __init__(self, folder: Path | None, kind: Kind) -> None:
@@ -108,17 +110,20 @@ class DayKeys:
         """Every day that has or had a key, oldest first, and whether the key is there."""
         if self.folder is None:
             return
-        there = {path.stem: True for path in self.folder.glob(f"{self.kind}-*.key")}
         gone = {path.stem: False for path in self.folder.glob(f"{self.kind}-*.destroyed")}
-        for stem, present in sorted((there | gone).items()):
+        there = {path.stem: True for path in self.folder.glob(f"{self.kind}-*.key")}
+        for stem, present in sorted((gone | there).items()):
             yield date.fromisoformat(stem.removeprefix(f"{self.kind}-")), present
 
     def destroy(self, before: date) -> list[date]:
         """Destroy the keys of all days before one; which. What they encrypted is deleted by it, everywhere and for good."""
         destroyed = [day for day, there in self.days() if there and day < before]
+        # First the marks, which outlive a power cut: whoever misses a key or finds it overwritten knows why.
         for day in destroyed:
-            # First the mark: whoever misses the key from now on knows why.
             self._marker(day).touch(mode=0o600)
+        if destroyed and self.folder:
+            _sync(self.folder)
+        for day in destroyed:
             path = self._path(day)
             with path.open("r+b", buffering=0) as file:
                 file.write(bytes(path.stat().st_size))
@@ -145,31 +150,32 @@ class DayKeys:
             raise TextExpired(f"there is no day {day}")
         when = _day(day)
         path = self._path(when)
-        if self._marker(when).exists():
-            raise TextExpired(f"the key of {when} is destroyed")
         try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            pass
-        except NotADirectoryError as error:
-            raise LoadError(f"no key can be made in {self.folder}: it is no folder") from error
+            secret = _content(path)
+            # After the key: before one is overwritten its day is marked.
+            destroyed = self._marker(when).exists()
         except OSError as error:
-            raise LoadError(f"the key {path} cannot be read: {error.strerror}") from error
-        if not make:
-            raise KeyUnavailable(
-                f"the key of {when} is not in {self.folder}: XUNQUN_KEYS has to name the folder that all processes share"
-            )
-        self._make(path)
-        return path.read_bytes()
+            raise KeyUnavailable(f"the key {path} cannot be read: {error.strerror}") from error
+        if destroyed:
+            raise TextExpired(f"the key of {when} is destroyed")
+        if secret is None:
+            if not make:
+                raise KeyUnavailable(
+                    f"the key of {when} is not in {self.folder}: XUNQUN_KEYS has to name the folder that all processes share"
+                )
+            secret = self._made(path)
+        if len(secret) != _KEY_BYTES:
+            raise KeyUnavailable(f"the key {path} is damaged: put the right one there")
+        return secret
 
-    def _make(self, path: Path) -> None:
+    def _made(self, path: Path) -> bytes:
         """Make a key, unless somebody else does in the same moment: then theirs counts."""
         folder = path.parent
         fresh = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(os.urandom(32))
+                file.write(os.urandom(_KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
             try:
@@ -179,8 +185,9 @@ class DayKeys:
             finally:
                 fresh.unlink()
             _sync(folder)
+            return path.read_bytes()
         except OSError as error:
-            raise LoadError(f"no key can be made in {folder}: {error.strerror}") from error
+            raise KeyUnavailable(f"no key can be made in {folder}: {error.strerror}") from error
 
     def _path(self, day: date) -> Path:
         assert self.folder is not None
@@ -222,6 +229,14 @@ def shown_length(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
 def exposed(folder: Path) -> list[Path]:
     """What lies in the folder of keys, itself included, that others than its owner may read or write."""
     return [one for one in (folder, *sorted(folder.glob("*"))) if stat.S_IMODE(one.stat().st_mode) & 0o077]
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a file; None where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _ciphers(secret: bytes) -> tuple[AESGCM, bytes]:
