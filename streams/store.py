@@ -232,7 +232,7 @@ class Store:
             return
         self._driver.executemany(
             "INSERT INTO log(topic, key, value, appended_at) VALUES (?, ?, ?, ?)",
-            [(one.topic, one.key, self._closed(one), one.appended_at) for one in records],
+            [(one.topic, one.key, self.keys.closed(one, one.appended_at), one.appended_at) for one in records],
         )
         # Rows of one statement get offsets without gaps.
         first = self._driver.execute("SELECT last_insert_rowid()").fetchone()[0] - len(records) + 1
@@ -265,13 +265,6 @@ class Store:
             (after, *topics, limit),
         )
         return [Record(topic, key, self._opened(value), *place) for topic, key, value, *place in rows]
-
-    def _closed(self, record: Record) -> bytes:
-        try:
-            return self.keys.closed(record.topic, record.value, record.appended_at)
-        except TextExpired:
-            # Judged it is all the same, from memory; nobody reads it afterwards.
-            return b""
 
     def _opened(self, value: bytes) -> bytes:
         try:

@@ -14,13 +14,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from models.observation import Millis
 from streams.errors import LoadError, Unavailable
-from streams.topics import WITH_TEXT
+from streams.topics import DEAD_LETTERS, WITH_TEXT, Record, value_of
 
 # Text of messages, which goes soonest, and what verdicts rest on, which is kept as long as people may ask.
 Kind = Literal["text", "evidence"]
@@ -204,9 +205,20 @@ class TextKeys:
         self.folder = folder
         self.text, self.evidence = DayKeys(folder, "text"), DayKeys(folder, "evidence")
 
-    def closed(self, topic: str, value: bytes, at: Millis) -> bytes:
-        """A record's value as it is stored: encrypted where its topic holds text. TextExpired for what claims to be too old."""
-        return self.text.encrypt(value, at) if topic in WITH_TEXT and self.folder else value
+    def closed(self, record: Record, at: Millis) -> bytes:
+        """A record's value as it is stored: encrypted with the key of a time where its topic holds text.
+
+        What is past its time is stored empty. Of a dead letter cause and place stay: empty, it would be one more of itself to
+        whoever reads it, without end.
+        """
+        if record.topic not in WITH_TEXT or self.folder is None:
+            return record.value
+        try:
+            return self.text.encrypt(record.value, at)
+        except TextExpired:
+            if record.topic == DEAD_LETTERS and record.value:
+                return msgspec.json.encode(msgspec.structs.replace(value_of(record), body=b""))
+            return b""
 
     def words(self, written: str) -> str | None:
         """Words that a verdict or an appeal rests on; None where they are past their time."""
