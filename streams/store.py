@@ -323,13 +323,17 @@ class Store:
         return list(self.connection.scalars(sa.select(unmeasured.c.category).distinct()))
 
     def take_unmeasured(self, categories: Sequence[str], limit: int) -> list[tuple[str, bytes]]:
-        """Strike off the oldest that wait for these categories; group key and body of each. Inside a transaction."""
+        """Strike off the oldest that wait for these categories; group key and body of each that is not past its time.
+
+        Inside a transaction.
+        """
         of = unmeasured.c.category.in_(categories)
         oldest = sa.select(unmeasured.c.offset).where(of).distinct().order_by(unmeasured.c.offset).limit(limit)
         places = list(self.connection.scalars(oldest))
         self.connection.execute(unmeasured.delete().where(unmeasured.c.offset.in_(places), of))
         bodies = sa.select(log.c.key, log.c.value).where(log.c.offset.in_(places)).order_by(log.c.offset)
-        return [(row[0], self._opened(row[1])) for row in self.connection.execute(bodies)]
+        found = [(row[0], self._opened(row[1])) for row in self.connection.execute(bodies)]
+        return [(key, body) for key, body in found if body]
 
     # state
 

@@ -125,6 +125,25 @@ def test_a_purge_destroys_the_keys_of_what_is_past_its_time(house):
     assert house.strikes() == ["m2"]
 
 
+def test_dead_letters_whose_bytes_are_deleted_are_shown_and_not_handed_in(house, capsys):
+    house.host.append_dead(SAID["text"].encode(), "not JSON", house.now)
+    house.settle()
+    TextKeys(house.path.parent / "keys").text.destroy(date(2100, 1, 1))
+
+    def called(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["deadletters", *arguments, "--dir", str(house.path.parent)])
+        return ended.value.code or 0, *capsys.readouterr()
+
+    (letter,) = json.loads(called("list", "--json")[1])
+    code, out, err = called("show", letter["id"])
+    assert (code, "not JSON" in out) == (0, True), err
+    code, _, err = called("show", letter["id"], "--bytes")
+    assert (code, "past their time" in err) == (2, True), err
+    code, out, err = called("redrive")
+    assert (code, "0 dead letters" in out) == (0, True), err
+
+
 def test_an_operator_lists_keys_and_destroys_them(house, capsys, monkeypatch):
     house.say(by="a2", **IDENTITY)
     folder = str(house.path.parent)
