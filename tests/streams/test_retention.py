@@ -3,7 +3,7 @@
 import json
 import re
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -144,6 +144,14 @@ def test_dead_letters_whose_bytes_are_deleted_are_shown_and_not_handed_in(house,
     assert (code, "0 dead letters" in out) == (0, True), err
 
 
+class _NextDay(datetime):
+    """The day after all that a house says."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2026, 11, 19, 8, tzinfo=tz)
+
+
 def test_an_operator_lists_keys_and_destroys_them(house, capsys, monkeypatch):
     house.say(by="a2", **IDENTITY)
     folder = str(house.path.parent)
@@ -160,9 +168,11 @@ def test_an_operator_lists_keys_and_destroys_them(house, capsys, monkeypatch):
     assert {(one["kind"], one["state"]) for one in json.loads(out)} == {("text", "there"), ("evidence", "there")}
     assert called("keys", "destroy", "--before", day, "--yes")[1].startswith("no key of a day before")
     monkeypatch.setattr("typer.confirm", lambda question: False)
-    assert "nothing was deleted" in called("keys", "destroy", "--before", "2100-01-01")[2]
-    assert "1 days" in called("keys", "destroy", "--before", "2100-01-01", "--kind", "text", "--yes")[1]
+    monkeypatch.setattr("streams.cli.keys.datetime", _NextDay)
+    assert "nothing was deleted" in called("keys", "destroy", "--before", "2026-11-19")[2]
+    assert "name 2026-11-19" in called("keys", "destroy", "--before", "2026-11-20", "--yes")[2]
+    assert "1 days" in called("keys", "destroy", "--before", "2026-11-19", "--kind", "text", "--yes")[1]
     states = {(one["kind"], one["state"]) for one in json.loads(called("keys", "list", "--json")[1])}
     assert states == {("text", "destroyed"), ("evidence", "there")}
     assert "write it like" in called("keys", "destroy", "--before", "soon", "--yes")[2]
-    assert "no kind" in called("keys", "destroy", "--before", "2100-01-01", "--kind", "all-of-it", "--yes")[2]
+    assert "no kind" in called("keys", "destroy", "--before", "2026-11-19", "--kind", "all-of-it", "--yes")[2]
