@@ -101,8 +101,11 @@ def open_parts(settings: Settings) -> list[tuple[str, str]]:
         found.append(("XUNQUN_REDIS", redis.hostname or "localhost"))
     if settings.database:
         database = urlsplit(settings.database)
-        if parse_qs(database.query).get("sslmode", [""])[-1] != _CHECKED:
-            found.append(("XUNQUN_DATABASE", database.hostname or "localhost"))
+        given = parse_qs(database.query)
+        if given.get("sslmode", [""])[-1] != _CHECKED:
+            hosts = given.get("host") or [database.hostname or "localhost"]
+            # What begins with a slash is a socket of this machine.
+            found += [("XUNQUN_DATABASE", one) for one in hosts if not one.startswith("/")]
     return found
 
 
