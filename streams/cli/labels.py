@@ -65,6 +65,7 @@ def export(
         fresh, without = made.labels_of(decided.found, texts, now)
         kept = made.joined(labelled, fresh, decided.taken_back)
         made.write_labels(path, kept)
+        made.expire_keys(path, now)
     told = {"file": str(path), "labels": len(kept), "without_text": without, "expired": old.expired}
     if json:
         print_json({**told, "no_label": decided.no_label})
