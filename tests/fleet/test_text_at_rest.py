@@ -15,9 +15,11 @@ from streams.agents import RecordViews
 from streams.fleet.hosts import effects_of
 from streams.fleet.ingest import Ingest
 from streams.fleet.kafka import TOPIC_SETTINGS, Kafka, Producer, read_whole
+from streams.fleet.worker import Worker
 from streams.ledger.stored import unpack
 from streams.metrics import Metrics
-from streams.text_keys import TextExpired, TextKeys, exposed
+from streams.settings import Settings
+from streams.text_keys import DAY, TextExpired, TextKeys, exposed
 from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, DeadLetter, Record, record_of
 
 # An advert with words that nobody else writes.
@@ -151,6 +153,20 @@ async def test_a_door_that_has_no_key_for_today_takes_nothing(tmp_path):
     assert (answer.status, "see to the clock" in answer.why) == ("unavailable", True)
     ready, (why,) = door.ready()
     assert (ready, why, door.standing().away) == (False, answer.why, ["keys"])
+
+
+def test_a_worker_whose_clock_runs_ahead_destroys_no_key(stack, tmp_path, monkeypatch):
+    worker = Worker(Settings(database=stack.database, keys=tmp_path / "keys"), ["dispatch"])
+    worker.cases = worker._open_cases()
+    keys, now = TextKeys(tmp_path / "keys"), worker.cases.log_time()
+    for days in (0, 31, 91):
+        keys.text.encrypt(b"", now - days * DAY)
+        keys.evidence.encrypt(b"", now - days * DAY)
+    monkeypatch.setattr("streams.fleet.worker._now", lambda: now + 365 * DAY)
+    worker._purge()
+    worker.cases.close()
+    assert [there for _, there in keys.text.days()] == [False, False, True]
+    assert [there for _, there in keys.evidence.days()] == [False, True, True]
 
 
 async def read_raw(kafka: Kafka, topic: str) -> list[bytes]:
