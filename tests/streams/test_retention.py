@@ -1,5 +1,6 @@
 """Text goes after its time; strikes stay, and nothing that is still to be read is lost."""
 
+import asyncio
 import json
 import re
 from contextlib import closing
@@ -12,8 +13,10 @@ from house import DAY, IDENTITY
 from streams import desk
 from streams.cases.tables import dead_letters, evidence, verdicts
 from streams.cli import main
+from streams.metrics import Metrics
 from streams.replay import stored_verdicts
-from streams.store import Store, log
+from streams.service import Service
+from streams.store import Store, _Tail, log
 from streams.text_keys import TextKeys
 from streams.topics import OBSERVATIONS
 
@@ -128,6 +131,24 @@ def test_a_purge_destroys_the_keys_of_what_is_past_its_time(house):
     # Life goes on.
     house.say(at=4 * MONTH, by="a1")
     assert house.strikes() == ["m2"]
+
+
+async def test_a_single_process_waits_for_a_key_that_is_elsewhere(a_house, monkeypatch):
+    monkeypatch.setattr("streams.service._STORE_RETRY_SECONDS", 0.01)
+    house = a_house()
+    house.say(judge=False)
+    (key,) = (house.path.parent / "keys").glob("text-*.key")
+    elsewhere = key.rename(house.path.with_name("elsewhere"))
+    # What was appended is no longer at hand.
+    house.store.keys, house.store._tail = TextKeys(key.parent), _Tail()
+    service = Service(house.host, house.actuator, Metrics(), clock=lambda: house.now)
+    step = asyncio.create_task(service._patiently(house.host.step))
+    await asyncio.sleep(0.1)
+    ready, (why, *_) = service.ready()
+    assert (ready, "is not in" in why, service.standing().away) == (False, True, ["keys"])
+    elsewhere.rename(key)
+    assert await asyncio.wait_for(step, 10)
+    assert (service.standing().away, house.strikes()) == ([], ["m1"])
 
 
 def test_dead_letters_whose_bytes_are_deleted_are_shown_and_not_handed_in(house, capsys):
