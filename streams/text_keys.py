@@ -82,6 +82,8 @@ class DayKeys:
             return stored
         if self.folder is None:
             raise KeyUnavailable("text is encrypted here: set XUNQUN_KEYS to the folder of its keys")
+        if len(stored) < OVERHEAD:
+            raise LoadError("a stored text is cut short")
         head, nonce, rest = stored[:_HEAD], stored[_HEAD : _HEAD + _NONCE], stored[_HEAD + _NONCE :]
         cipher, _ = self._key(int.from_bytes(head[len(_MARK) :], "big", signed=True), make=False)
         try:

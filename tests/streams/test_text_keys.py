@@ -157,6 +157,9 @@ def test_what_was_changed_is_not_read(keys):
     stored[-1] ^= 1
     with pytest.raises(LoadError, match="changed"):
         keys.decrypt(bytes(stored))
+    for length in range(2, OVERHEAD):
+        with pytest.raises(LoadError, match="cut short"):
+            keys.decrypt(bytes(stored[:length]))
 
 
 def test_what_was_stored_before_there_were_keys_stays_readable(keys):
