@@ -266,6 +266,14 @@ def test_a_copy_of_labels_ends_with_the_evidence_wherever_it_lies(selling, tmp_p
     assert TextKeys(path.parent / "keys").words(copy) is None
 
 
+def test_labels_whose_key_is_elsewhere_are_one_sentence(tmp_path, capsys):
+    path = tmp_path / "labels.jsonl"
+    write_labels(path, [a_label("一")])
+    (tmp_path / "keys").rename(tmp_path / "elsewhere")
+    code, told = main_fails(capsys, "labels", "list", "--labels", str(path))
+    assert (code, told.count("\n"), "is not in" in told) == (1, 1, True)
+
+
 def test_export_leaves_a_file_alone_that_holds_other_things(selling, capsys, monkeypatch):
     selling.decide(selling.say(kind="text", text=AD), "uphold")
     path = selling.path.parent / "labels.jsonl"
