@@ -139,7 +139,7 @@ def _verdict_row(record: Record, verdict: Verdict) -> dict[str, Any]:
 def _without_matched(verdict: Verdict) -> Verdict:
     """Keep the span of what was matched; the words themselves are evidence, which expires.
 
-    No hash of them either: of a telephone or identity number it tells the number to whoever tries all there are.
+    No hash of them either: of a word or two, or of a number, it tells them to whoever tries all there are.
     """
 
     def bare(violation: Any) -> Any:

@@ -99,7 +99,7 @@ def test_no_text_can_be_read_in_any_file_and_none_at_all_without_the_keys(a_hous
     assert "蓝鲸七号暗语".encode() in dead.body
     assert {one for one in traces(folder) if one[1] != "白鹭昵称"} == set()
 
-    # Nor by trying: a hash of an identity number is as good as the number.
+    # Nor by trying, as one can with a hash of a few words.
     bodies = b"".join(house.store.connection.scalars(sa.select(verdicts.c.body)))
     assert b'"span"' in bodies
     assert b'"matched":"' not in bodies
