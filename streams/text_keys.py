@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -34,6 +35,7 @@ _NONCE, _TAG, _KEY_BYTES = 12, 16, 32
 OVERHEAD = _HEAD + _NONCE + _TAG
 # How a stored value is written where a column or a file holds characters.
 _WRITTEN = "xk1:"
+_ANY_DAY = "-".join("[0-9]" * length for length in (4, 2, 2))
 # Seconds until a key in memory is looked for again, so that every process forgets what was destroyed.
 _REMEMBERED = 30.0
 
@@ -113,28 +115,33 @@ class DayKeys:
         """Every day that has or had a key, oldest first, and whether the key is there."""
         if self.folder is None:
             return
-        gone = {path.stem: False for path in self.folder.glob(f"{self.kind}-*.destroyed")}
-        there = {path.stem: True for path in self.folder.glob(f"{self.kind}-*.key")}
+        gone = {path.stem: False for path in self.folder.glob(f"{self.kind}-{_ANY_DAY}.destroyed")}
+        there = {path.stem: True for path in self.folder.glob(f"{self.kind}-{_ANY_DAY}.key")}
         for stem, present in sorted((gone | there).items()):
             yield date.fromisoformat(stem.removeprefix(f"{self.kind}-")), present
 
     def destroy(self, before: date) -> list[date]:
-        """Destroy the keys of all days before one; which. What they encrypted is deleted by it, everywhere and for good."""
+        """Destroy the keys of all days before one; which. What they encrypted is deleted by it, everywhere and for good.
+
+        KeyUnavailable where one cannot be destroyed; those before it are.
+        """
         destroyed = [day for day, there in self.days() if there and day < before]
-        # First the marks, which outlive a power cut: whoever misses a key or finds it overwritten knows why.
-        for day in destroyed:
-            self._marker(day).touch(mode=0o600)
-        if destroyed and self.folder:
+        if not destroyed or self.folder is None:
+            return []
+        try:
+            # First the marks, which outlive a power cut: whoever misses a key or finds it overwritten knows why.
+            for day in destroyed:
+                self._marker(day).touch(mode=0o600)
             _sync(self.folder)
-        for day in destroyed:
-            path = self._path(day)
-            with path.open("r+b", buffering=0) as file:
-                file.write(bytes(path.stat().st_size))
-                os.fsync(file.fileno())
-            path.unlink()
-            self._known.pop(_number(day), None)
-        if destroyed and self.folder:
+            for day in destroyed:
+                # Another process may be at the same.
+                with suppress(FileNotFoundError):
+                    _overwrite(self._path(day))
+                    self._path(day).unlink()
+                self._known.pop(_number(day), None)
             _sync(self.folder)
+        except OSError as error:
+            raise KeyUnavailable(f"no key can be destroyed in {self.folder}: {error.strerror}") from error
         return destroyed
 
     def expire(self, past: Millis) -> list[date]:
@@ -243,6 +250,12 @@ def shown_length(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
 def exposed(folder: Path) -> list[Path]:
     """What lies in the folder of keys, itself included, that others than its owner may read or write."""
     return [one for one in (folder, *sorted(folder.glob("*"))) if stat.S_IMODE(one.stat().st_mode) & 0o077]
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b", buffering=0) as file:
+        file.write(bytes(path.stat().st_size))
+        os.fsync(file.fileno())
 
 
 def _content(path: Path) -> bytes | None:

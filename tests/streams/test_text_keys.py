@@ -84,6 +84,31 @@ def test_a_key_that_is_being_overwritten_encrypts_nothing(keys, monkeypatch):
         other.decrypt(stored)
 
 
+def test_two_that_destroy_at_once_do_not_disturb_each_other(keys, monkeypatch):
+    keys.encrypt(WORDS, AT)
+    other, seen = DayKeys(keys.folder, "text"), list(keys.days())
+    monkeypatch.setattr(other, "days", lambda: seen)
+    assert keys.destroy(date(2026, 11, 19)) == other.destroy(date(2026, 11, 19)) == [date(2026, 11, 18)]
+
+
+def test_a_key_that_cannot_be_destroyed_is_said_in_a_sentence(keys, monkeypatch):
+    keys.encrypt(WORDS, AT)
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refused)
+    with pytest.raises(KeyUnavailable, match=r"no key can be destroyed in .*: Permission denied"):
+        keys.destroy(date(2026, 11, 19))
+
+
+def test_files_that_are_no_keys_are_passed_over(keys):
+    keys.encrypt(WORDS, AT)
+    for name in ("text-copy.key", "text-20261118.key", "text-2026-11-18 (1).key"):
+        (keys.folder / name).write_bytes(b"")
+    assert keys.destroy(date(2026, 11, 19)) == [date(2026, 11, 18)]
+
+
 def test_marks_are_on_disk_before_any_key_is_overwritten(keys, monkeypatch):
     keys.encrypt(WORDS, AT)
     keys.encrypt(WORDS, AT + DAY)
