@@ -42,7 +42,7 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
 
 
 def redis_options(settings: Settings) -> dict[str, Any]:
-    """Options of every Redis client, beside its address. LoadError where the address or a file cannot be used."""
+    """Options of `ledger.connection.Connection`, beside its address. LoadError where the address or a file cannot be used."""
     try:
         address = urlsplit(settings.redis)
         given = parse_qs(address.query)
@@ -53,13 +53,7 @@ def redis_options(settings: Settings) -> dict[str, Any]:
         raise LoadError("XUNQUN_REDIS holds options of TLS: set XUNQUN_TLS_CA, XUNQUN_TLS_CERT and XUNQUN_TLS_KEY")
     if address.scheme != "rediss":
         return {}
-    tls_context(settings)
-    return {
-        "ssl_cert_reqs": "required",
-        "ssl_check_hostname": True,
-        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
-        **_named(settings, ca="ssl_ca_certs", cert="ssl_certfile", key="ssl_keyfile"),
-    }
+    return {"ssl_context": tls_context(settings)}
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
@@ -79,16 +73,12 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "or sslmode=disable on a machine of its own"
         )
     tls_context(settings)
+    files = {"sslrootcert": settings.tls_ca, "sslcert": settings.tls_cert, "sslkey": settings.tls_key}
     return {
         "sslrootcert": "system",
         "ssl_min_protocol_version": "TLSv1.2",
-        **_named(settings, ca="sslrootcert", cert="sslcert", key="sslkey"),
+        **{name: str(path) for name, path in files.items() if path is not None},
     }
-
-
-def _named(settings: Settings, *, ca: str, cert: str, key: str) -> dict[str, str]:
-    files = {ca: settings.tls_ca, cert: settings.tls_cert, key: settings.tls_key}
-    return {name: str(path) for name, path in files.items() if path is not None}
 
 
 def open_parts(settings: Settings) -> list[tuple[str, str]]:
@@ -101,8 +91,11 @@ def open_parts(settings: Settings) -> list[tuple[str, str]]:
         found.append(("XUNQUN_REDIS", redis.hostname or "localhost"))
     if settings.database:
         database = urlsplit(settings.database)
-        if parse_qs(database.query).get("sslmode", [""])[-1] != _CHECKED:
-            found.append(("XUNQUN_DATABASE", database.hostname or "localhost"))
+        given = parse_qs(database.query)
+        if given.get("sslmode", [""])[-1] != _CHECKED:
+            hosts = given.get("host") or [database.hostname or "localhost"]
+            # What begins with a slash is a socket of this machine.
+            found += [("XUNQUN_DATABASE", one) for one in hosts if not one.startswith("/")]
     return found
 
 

@@ -465,7 +465,10 @@ def show_dead_letter(store: CaseStore, letter_id: str, *, with_body: bool = Fals
     if known is not None:
         found["key"] = known.key
     if with_body:
-        found["body"] = dead_bodies(store, [place])[place].body
+        body = dead_bodies(store, [place]).get(place)
+        if body is None:
+            raise NotFound(f"the bytes of dead letter {letter_id} are past their time and deleted")
+        found["body"] = body.body
     return found
 
 
@@ -491,14 +494,14 @@ def find_dead_letters(
 
 
 def dead_bodies(store: CaseStore, places: Sequence[Place]) -> dict[Place, Unused]:
-    """What the dead letters at these places hold, those that are still there."""
+    """What the dead letters at these places hold, those that are still there and not past their time."""
     query = _dead(store, _at(store, places)).add_columns(dead_letters.c.body)
     rows = store.connection.execute(query)
     found = {}
     for row in rows:
         with suppress(TextExpired):
-            body = store.keys.text.decrypt(row.body)
-            found[row.partition, row.offset] = Unused(row.topic, row.source_offset, body)
+            if body := store.keys.text.decrypt(row.body):
+                found[row.partition, row.offset] = Unused(row.topic, row.source_offset, body)
     return found
 
 
@@ -637,7 +640,7 @@ def _letters(store: CaseStore, places: Sequence[Place]) -> dict[Place, DeadLette
     found = {}
     for place in places:
         for record in store.read((DEAD_LETTERS,), place[1] - 1, 1):
-            if record.offset == place[1]:
+            if record.offset == place[1] and record.value:
                 found[place] = value_of(record)
     return found
 

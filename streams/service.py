@@ -24,7 +24,7 @@ from streams.metrics.counting import count_effects
 from streams.metrics.watching import LATE, SECONDS, look, show, show_disk
 from streams.shadow import Shadow, Told
 from streams.status import Standing, ticked
-from streams.store import Store, StoreUnavailable
+from streams.store import Store
 from streams.telling import tell_edition, tell_effects
 from streams.topics import CONTROL, Appended
 from streams.tuning import labels
@@ -74,7 +74,7 @@ class Service(DeskCalls):
         self._sendable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         # What cannot be stored now, by the call that waits for it: a read that succeeds meanwhile mends nothing.
-        self._trouble: dict[object, str] = {}
+        self._trouble: dict[object, Unavailable] = {}
         self._broken: dict[str, tuple[float, str]] = {}
         # The last announcement that was taken.
         self._announced = 0
@@ -137,7 +137,7 @@ class Service(DeskCalls):
     def ready(self) -> tuple[bool, list[str]]:
         dead = [f"{task.get_name().strip('_')} has ended" for task in self._tasks if task.done()]
         recent = [why for at, why in self._broken.values() if time.monotonic() - at < _WELL_AGAIN_SECONDS]
-        reasons = [*dict.fromkeys(self._trouble.values()), *recent, *dead]
+        reasons = [*dict.fromkeys(map(str, self._trouble.values())), *recent, *dead]
         return not reasons and bool(self._tasks), reasons
 
     def standing(self) -> Standing:
@@ -147,9 +147,12 @@ class Service(DeskCalls):
             agents={agent: (None, waiting) for agent, waiting in self._backlogs.items()},
             editions=self.host.screen.in_force(),
             shadow=self.host.shadow.name if self.host.shadow else None,
-            away=[StoreUnavailable.part] if self._trouble else (),
+            away=sorted(self._away()),
             ticked=ticked(self.metrics),
         )
+
+    def _away(self) -> set[str]:
+        return {one.part for one in self._trouble.values()}
 
     async def status(self) -> dict[str, Any]:
         found = await self._in_store(desk.status, self.store)
@@ -172,10 +175,10 @@ class Service(DeskCalls):
                 if not waiting:
                     await self._in_store(self.store.try_write)
                 results = await self._in_store(self.host.append, [body for body, _ in waiting], self.clock())
-                if self._trouble.pop("posts", None) and not self._trouble:
-                    self._absences.back(StoreUnavailable.part)
+                self._trouble.pop("posts", None)
+                self._absences.look(self._away())
             except Unavailable as error:
-                self._trouble["posts"] = str(error)
+                self._trouble["posts"] = error
                 self._absences.away(error.part)
                 results = [Appended("unavailable", why=str(error))] * len(waiting)
             except BaseException:
@@ -244,7 +247,7 @@ class Service(DeskCalls):
             self.metrics.set_editions(screen.in_force())
             sizes = {"senders": len(screen.windows), "pieces": len(screen.windows.pieces), "posts": self._posts.qsize()}
             self.metrics.set_caches(sizes)
-            self.metrics.set_waiting({"sqlite"} if self._trouble else ())
+            self.metrics.set_waiting(self._away())
             self.metrics.set_lag("screen", await self._patiently(self.host.backlog))
             self.metrics.set_partitions("screen", 1)
             now, listed = self.clock(), len(screen.directory.groups)
@@ -280,19 +283,19 @@ class Service(DeskCalls):
         tell_edition(self.host.screen, shadow=shadow.name if shadow else None)
 
     async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do the store's work; while the store cannot write, say so in `/ready` and try again. Nothing is skipped."""
+        """Do the store's work; while the store or its keys are away, say so in `/ready` and try again. Nothing is skipped."""
         waiting = object()
         try:
             while True:
                 try:
                     return await self._in_store(work, *arguments)
-                except StoreUnavailable as error:
-                    self._trouble[waiting] = str(error)
+                except Unavailable as error:
+                    self._trouble[waiting] = error
                     self._absences.away(error.part)
                     await asyncio.sleep(_STORE_RETRY_SECONDS)
         finally:
-            if self._trouble.pop(waiting, None) and not self._trouble:
-                self._absences.back(StoreUnavailable.part)
+            self._trouble.pop(waiting, None)
+            self._absences.look(self._away())
 
     async def _in_store(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
         call = partial(work, *arguments, **named)

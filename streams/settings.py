@@ -114,7 +114,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Read the environment; what is `given` on the command line wins. SettingsError names the one that is wrong.
 
-    A variable that is empty counts as not set. A secret may stand in a file: `XUNQUN_API_TOKEN_FILE=/run/secrets/token`.
+    A variable or file that is empty counts as not set. A secret may stand in a file: `XUNQUN_API_TOKEN_FILE=/run/secrets/token`.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
@@ -130,9 +130,13 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
 def _raw(environment: Mapping[str, str], name: str) -> str | None:
     if path := environment.get(f"{name}_FILE"):
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            found = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name}_FILE names a file that cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            # Without the error itself, which shows the bytes.
+            raise SettingsError(f"{name}_FILE names a file that is no text") from None
+        return found or None
     return environment.get(name) or None
 
 

@@ -232,7 +232,7 @@ class Store:
             return
         self._driver.executemany(
             "INSERT INTO log(topic, key, value, appended_at) VALUES (?, ?, ?, ?)",
-            [(one.topic, one.key, self._closed(one), one.appended_at) for one in records],
+            [(one.topic, one.key, self.keys.closed(one, one.appended_at), one.appended_at) for one in records],
         )
         # Rows of one statement get offsets without gaps.
         first = self._driver.execute("SELECT last_insert_rowid()").fetchone()[0] - len(records) + 1
@@ -265,13 +265,6 @@ class Store:
             (after, *topics, limit),
         )
         return [Record(topic, key, self._opened(value), *place) for topic, key, value, *place in rows]
-
-    def _closed(self, record: Record) -> bytes:
-        try:
-            return self.keys.closed(record.topic, record.value, record.appended_at)
-        except TextExpired:
-            # Judged it is all the same, from memory; nobody reads it afterwards.
-            return b""
 
     def _opened(self, value: bytes) -> bytes:
         try:
@@ -330,13 +323,17 @@ class Store:
         return list(self.connection.scalars(sa.select(unmeasured.c.category).distinct()))
 
     def take_unmeasured(self, categories: Sequence[str], limit: int) -> list[tuple[str, bytes]]:
-        """Strike off the oldest that wait for these categories; group key and body of each. Inside a transaction."""
+        """Strike off the oldest that wait for these categories; group key and body of each that is not past its time.
+
+        Inside a transaction.
+        """
         of = unmeasured.c.category.in_(categories)
         oldest = sa.select(unmeasured.c.offset).where(of).distinct().order_by(unmeasured.c.offset).limit(limit)
         places = list(self.connection.scalars(oldest))
         self.connection.execute(unmeasured.delete().where(unmeasured.c.offset.in_(places), of))
         bodies = sa.select(log.c.key, log.c.value).where(log.c.offset.in_(places)).order_by(log.c.offset)
-        return [(row[0], self._opened(row[1])) for row in self.connection.execute(bodies)]
+        found = [(row[0], self._opened(row[1])) for row in self.connection.execute(bodies)]
+        return [(key, body) for key, body in found if body]
 
     # state
 

@@ -9,18 +9,20 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from models.observation import Millis
 from streams.errors import LoadError, Unavailable
-from streams.topics import WITH_TEXT
+from streams.topics import DEAD_LETTERS, WITH_TEXT, Record, value_of
 
 # Text of messages, which goes soonest, and what verdicts rest on, which is kept as long as people may ask.
 Kind = Literal["text", "evidence"]
@@ -28,11 +30,12 @@ DAY: Millis = 86_400_000
 # No JSON and no UTF-8 begins with this byte: what was stored before keys were used is told apart by it.
 _MARK = b"\xfe1"
 _HEAD = len(_MARK) + 4
-_NONCE, _TAG = 12, 16
+_NONCE, _TAG, _KEY_BYTES = 12, 16, 32
 # Bytes that a stored value is longer than the text.
 OVERHEAD = _HEAD + _NONCE + _TAG
 # How a stored value is written where a column or a file holds characters.
 _WRITTEN = "xk1:"
+_ANY_DAY = "-".join("[0-9]" * length for length in (4, 2, 2))
 # Seconds until a key in memory is looked for again, so that every process forgets what was destroyed.
 _REMEMBERED = 30.0
 
@@ -42,7 +45,9 @@ class TextExpired(Exception):
 
 
 class KeyUnavailable(Unavailable):
-    """The key should be there and is not: another process has made it in a folder that this one does not see."""
+    """The key should be there and is not: another process has made it in a folder that this one does not see, or the folder
+    cannot be read or written now.
+    """
 
     part = "keys"
 
@@ -50,7 +55,7 @@ class KeyUnavailable(Unavailable):
 class DayKeys:
     """The keys of one kind of text. May be shared between threads and, by its folder, between processes and hosts.
 
-    LoadError where the folder cannot be used. Without a folder nothing is encrypted.
+    KeyUnavailable where the folder cannot be used. Without a folder nothing is encrypted.
     """
 
     def __init__(self, folder: Path | None, kind: Kind) -> None:
@@ -79,6 +84,8 @@ class DayKeys:
             return stored
         if self.folder is None:
             raise KeyUnavailable("text is encrypted here: set XUNQUN_KEYS to the folder of its keys")
+        if len(stored) < OVERHEAD:
+            raise LoadError("a stored text is cut short")
         head, nonce, rest = stored[:_HEAD], stored[_HEAD : _HEAD + _NONCE], stored[_HEAD + _NONCE :]
         cipher, _ = self._key(int.from_bytes(head[len(_MARK) :], "big", signed=True), make=False)
         try:
@@ -108,25 +115,33 @@ class DayKeys:
         """Every day that has or had a key, oldest first, and whether the key is there."""
         if self.folder is None:
             return
-        there = {path.stem: True for path in self.folder.glob(f"{self.kind}-*.key")}
-        gone = {path.stem: False for path in self.folder.glob(f"{self.kind}-*.destroyed")}
-        for stem, present in sorted((there | gone).items()):
+        gone = {path.stem: False for path in self.folder.glob(f"{self.kind}-{_ANY_DAY}.destroyed")}
+        there = {path.stem: True for path in self.folder.glob(f"{self.kind}-{_ANY_DAY}.key")}
+        for stem, present in sorted((gone | there).items()):
             yield date.fromisoformat(stem.removeprefix(f"{self.kind}-")), present
 
     def destroy(self, before: date) -> list[date]:
-        """Destroy the keys of all days before one; which. What they encrypted is deleted by it, everywhere and for good."""
+        """Destroy the keys of all days before one; which. What they encrypted is deleted by it, everywhere and for good.
+
+        KeyUnavailable where one cannot be destroyed; those before it are.
+        """
         destroyed = [day for day, there in self.days() if there and day < before]
-        for day in destroyed:
-            # First the mark: whoever misses the key from now on knows why.
-            self._marker(day).touch(mode=0o600)
-            path = self._path(day)
-            with path.open("r+b", buffering=0) as file:
-                file.write(bytes(path.stat().st_size))
-                os.fsync(file.fileno())
-            path.unlink()
-            self._known.pop(_number(day), None)
-        if destroyed and self.folder:
+        if not destroyed or self.folder is None:
+            return []
+        try:
+            # First the marks, which outlive a power cut: whoever misses a key or finds it overwritten knows why.
+            for day in destroyed:
+                self._marker(day).touch(mode=0o600)
             _sync(self.folder)
+            for day in destroyed:
+                # Another process may be at the same.
+                with suppress(FileNotFoundError):
+                    _overwrite(self._path(day))
+                    self._path(day).unlink()
+                self._known.pop(_number(day), None)
+            _sync(self.folder)
+        except OSError as error:
+            raise KeyUnavailable(f"no key can be destroyed in {self.folder}: {error.strerror}") from error
         return destroyed
 
     def expire(self, past: Millis) -> list[date]:
@@ -145,31 +160,32 @@ class DayKeys:
             raise TextExpired(f"there is no day {day}")
         when = _day(day)
         path = self._path(when)
-        if self._marker(when).exists():
-            raise TextExpired(f"the key of {when} is destroyed")
         try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            pass
-        except NotADirectoryError as error:
-            raise LoadError(f"no key can be made in {self.folder}: it is no folder") from error
+            secret = _content(path)
+            # After the key: before one is overwritten its day is marked.
+            destroyed = self._marker(when).exists()
         except OSError as error:
-            raise LoadError(f"the key {path} cannot be read: {error.strerror}") from error
-        if not make:
-            raise KeyUnavailable(
-                f"the key of {when} is not in {self.folder}: XUNQUN_KEYS has to name the folder that all processes share"
-            )
-        self._make(path)
-        return path.read_bytes()
+            raise KeyUnavailable(f"the key {path} cannot be read: {error.strerror}") from error
+        if destroyed:
+            raise TextExpired(f"the key of {when} is destroyed")
+        if secret is None:
+            if not make:
+                raise KeyUnavailable(
+                    f"the key of {when} is not in {self.folder}: XUNQUN_KEYS has to name the folder that all processes share"
+                )
+            secret = self._made(path)
+        if len(secret) != _KEY_BYTES:
+            raise KeyUnavailable(f"the key {path} is damaged: put the right one there")
+        return secret
 
-    def _make(self, path: Path) -> None:
+    def _made(self, path: Path) -> bytes:
         """Make a key, unless somebody else does in the same moment: then theirs counts."""
         folder = path.parent
         fresh = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(os.urandom(32))
+                file.write(os.urandom(_KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
             try:
@@ -179,8 +195,9 @@ class DayKeys:
             finally:
                 fresh.unlink()
             _sync(folder)
+            return path.read_bytes()
         except OSError as error:
-            raise LoadError(f"no key can be made in {folder}: {error.strerror}") from error
+            raise KeyUnavailable(f"no key can be made in {folder}: {error.strerror}") from error
 
     def _path(self, day: date) -> Path:
         assert self.folder is not None
@@ -197,9 +214,20 @@ class TextKeys:
         self.folder = folder
         self.text, self.evidence = DayKeys(folder, "text"), DayKeys(folder, "evidence")
 
-    def closed(self, topic: str, value: bytes, at: Millis) -> bytes:
-        """A record's value as it is stored: encrypted where its topic holds text. TextExpired for what claims to be too old."""
-        return self.text.encrypt(value, at) if topic in WITH_TEXT and self.folder else value
+    def closed(self, record: Record, at: Millis) -> bytes:
+        """A record's value as it is stored: encrypted with the key of a time where its topic holds text.
+
+        What is past its time is stored empty. Of a dead letter cause and place stay: empty, it would be one more of itself to
+        whoever reads it, without end.
+        """
+        if record.topic not in WITH_TEXT or self.folder is None:
+            return record.value
+        try:
+            return self.text.encrypt(record.value, at)
+        except TextExpired:
+            if record.topic == DEAD_LETTERS and record.value:
+                return msgspec.json.encode(msgspec.structs.replace(value_of(record), body=b""))
+            return b""
 
     def words(self, written: str) -> str | None:
         """Words that a verdict or an appeal rests on; None where they are past their time."""
@@ -222,6 +250,20 @@ def shown_length(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
 def exposed(folder: Path) -> list[Path]:
     """What lies in the folder of keys, itself included, that others than its owner may read or write."""
     return [one for one in (folder, *sorted(folder.glob("*"))) if stat.S_IMODE(one.stat().st_mode) & 0o077]
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b", buffering=0) as file:
+        file.write(bytes(path.stat().st_size))
+        os.fsync(file.fileno())
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a file; None where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _ciphers(secret: bytes) -> tuple[AESGCM, bytes]:

@@ -78,10 +78,13 @@ def test_no_switch_turns_checking_off(monkeypatch, tmp_path):
     for option in ("ssl_cert_reqs=none", "ssl_check_hostname=false"):
         with pytest.raises(LoadError, match="XUNQUN_REDIS holds options of TLS"):
             redis_options(Settings(redis=f"rediss://cache.example:6379/0?{option}"))
-    context = kafka_options(Settings(kafka_security="tls"))["ssl_context"]
-    assert context.check_hostname
-    assert context.verify_mode.name == "CERT_REQUIRED"
-    assert redis_options(Settings(redis="rediss://cache.example:6379/0"))["ssl_check_hostname"] is True
+    for options in (
+        kafka_options(Settings(kafka_security="tls")),
+        redis_options(Settings(redis="rediss://cache.example:6379/0")),
+    ):
+        context = options["ssl_context"]
+        assert context.check_hostname
+        assert context.verify_mode.name == "CERT_REQUIRED"
     assert not [name for name in Settings.__dataclass_fields__ if re.search("verify|insecure|skip", name)]
 
 

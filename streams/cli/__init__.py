@@ -75,7 +75,7 @@ def _main(
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line. Exit codes: 0 done, 1 the thing checked does not hold, 2 wrong use, 70 a service broke."""
-    from streams.errors import LoadError, WrongUse
+    from streams.errors import LoadError, Unavailable, WrongUse
     from streams.logs import take_down, tell_end
     from streams.settings import SettingsError
 
@@ -85,6 +85,8 @@ def main(arguments: list[str] | None = None) -> Any:
         fail(str(error), code=error.code)
     except (LoadError, SettingsError, WrongUse) as error:
         fail(str(error), code=2)
+    except Unavailable as error:
+        fail(str(error), code=1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

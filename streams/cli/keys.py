@@ -1,6 +1,6 @@
 """`xunqun keys`: the keys that text at rest is encrypted with, one a day and kind."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +52,9 @@ def destroy(
         first = date.fromisoformat(before)
     except ValueError as error:
         raise Failure(f"{before} is no day: write it like 2026-11-01") from error
+    if first > (today := datetime.now(UTC).date()):
+        # Today's text is still being written: without its key it would be lost, and so would all that is said until midnight.
+        raise Failure(f"the text of today is still needed: name {today} (UTC) or an earlier day")
     days = sorted({day for one in some for day, there in one.days() if there and day < first})
     if not days:
         console.print(f"no key of a day before {first} is there")

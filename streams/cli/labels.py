@@ -38,6 +38,7 @@ def export(
     """
     from streams.cli.judging import history_files
     from streams.cli.people import _store
+    from streams.outbox import store_time
     from streams.progress import reading
     from streams.settings import read_settings
     from streams.tuning import labels as made
@@ -65,6 +66,7 @@ def export(
         fresh, without = made.labels_of(decided.found, texts, now)
         kept = made.joined(labelled, fresh, decided.taken_back)
         made.write_labels(path, kept)
+        made.expire_keys(path, store_time(store, now))
     told = {"file": str(path), "labels": len(kept), "without_text": without, "expired": old.expired}
     if json:
         print_json({**told, "no_label": decided.no_label})

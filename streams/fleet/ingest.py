@@ -11,7 +11,7 @@ from streams import desk
 from streams.calls import DeskCalls
 from streams.cases.postgres import Cases
 from streams.errors import Unavailable
-from streams.fleet.kafka import Kafka, KafkaUnavailable, Producer
+from streams.fleet.kafka import Kafka, Producer
 from streams.fleet.sealing import Seal, part
 from streams.http import serve, tell_started
 from streams.logs import Absences, say
@@ -40,7 +40,7 @@ class Ingest(DeskCalls):
         self._seal = seal
         self.store = cases
         self.metrics = metrics
-        self._refused: tuple[float, str] | None = None
+        self._refused: tuple[float, Unavailable] | None = None
         self._absences = Absences()
         self._began = time.time()
 
@@ -72,13 +72,13 @@ class Ingest(DeskCalls):
         if records:
             try:
                 await self._producer.send(records, within=_CONFIRM_SECONDS)
-            except KafkaUnavailable as error:
-                self._refused = (time.monotonic(), str(error))
+            except Unavailable as error:
+                self._refused = (time.monotonic(), error)
                 self.metrics.set_waiting({error.part})
                 self._absences.away(error.part)
                 unsent = Appended("unavailable", why=str(error))
                 return [unsent if one.status == "accepted" else one for one in results]
-            self._absences.back(KafkaUnavailable.part)
+            self._absences.look(())
             if self._refused is not None:
                 self._refused = None
                 self.metrics.set_waiting(())
@@ -97,11 +97,16 @@ class Ingest(DeskCalls):
         return [self._seal(body, parted.kind, self.clock()), Record(OBSERVATIONS, key, parted.stub, -1, -1)]
 
     def ready(self) -> tuple[bool, list[str]]:
-        away = self._refused is not None and time.monotonic() - self._refused[0] < _SHOWN_SECONDS
-        return not away, [self._refused[1]] if away and self._refused else []
+        away = self._away()
+        return away is None, [] if away is None else [str(away)]
+
+    def _away(self) -> Unavailable | None:
+        at, error = self._refused or (0.0, None)
+        return error if time.monotonic() - at < _SHOWN_SECONDS else None
 
     def standing(self) -> Standing:
-        return Standing("ingest", self._began, away=() if self.ready()[0] else [KafkaUnavailable.part])
+        away = self._away()
+        return Standing("ingest", self._began, away=() if away is None else [away.part])
 
     async def status(self) -> dict[str, Any]:
         return await self._in_store(desk.status, self.store)

@@ -22,7 +22,7 @@ from models.observation import Millis
 from streams.connections import ask_kafka, explain, kafka_options
 from streams.errors import LoadError, Unavailable
 from streams.settings import Settings
-from streams.text_keys import TextExpired, TextKeys
+from streams.text_keys import KeyUnavailable, TextExpired, TextKeys
 from streams.topics import (
     ACTIONS,
     AGAIN,
@@ -325,12 +325,16 @@ class Producer:
             raise KafkaUnavailable(f"Kafka did not confirm: {type(error).__name__}") from error
 
     def _closed(self, record: Record) -> bytes:
-        """What is stored of a record. Its own time decides on the key, where it has one: what comes twice is the same then."""
-        at = record.appended_at if record.appended_at > 0 else time.time_ns() // 1_000_000
-        try:
-            return self.kafka.keys.closed(record.topic, record.value, at)
-        except TextExpired:
-            return b""
+        """What is stored of a record. Its own time decides on the key, where it has one: what comes twice is the same then.
+
+        KeyUnavailable where no key can be had, and for what is said just now where today's is destroyed.
+        """
+        if record.appended_at > 0:
+            return self.kafka.keys.closed(record, record.appended_at)
+        stored = self.kafka.keys.closed(record, time.time_ns() // 1_000_000)
+        if record.value and not stored:
+            raise KeyUnavailable("the key of today is destroyed: see to the clock of this machine")
+        return stored
 
     async def send_to(self, topic: str, partition: int, value: bytes, key: str = "") -> int:
         """Store one record in one partition, whatever its key; its offset."""

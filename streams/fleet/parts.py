@@ -18,11 +18,12 @@ from streams.cases.tables import evidence
 from streams.connections import redis_options
 from streams.doctor import Finding
 from streams.errors import Unavailable
-from streams.fleet.kafka import SEALED, TOPIC_SETTINGS, Kafka, open_admin, reader
+from streams.fleet.kafka import SEALED, TOPIC_SETTINGS, Kafka, open_admin, reader, record_from
 from streams.http import is_loopback
 from streams.ledger.connection import Connection
 from streams.settings import Settings
-from streams.topics import OBSERVATIONS
+from streams.text_keys import KeyUnavailable
+from streams.topics import OBSERVATIONS, WITH_TEXT
 
 # In seconds. Sets of due dates, leases and `sent_at` are compared with each other's clocks.
 _TOLERANCE = 2.0
@@ -34,7 +35,7 @@ _JOIN_GROUP, _STATIC, _FETCH, _FOURTH = 11, 5, 1, 4
 # ZRANGE takes BYSCORE since 6.2; what the authors of PostgreSQL still mend begins with 14.
 _LEAST_REDIS, _LEAST_POSTGRESQL = (6, 2), 14
 # Members' words and what is sealed have to be gone when they were promised to be.
-_TIMED = (OBSERVATIONS, SEALED, "observations-again", "dead-letters")
+_TIMED = sorted({*WITH_TEXT, SEALED})
 
 
 def clock(of: str, offset: float) -> Finding:
@@ -123,18 +124,20 @@ async def _broker_clock(kafka: Kafka) -> list[Finding]:
         return []
     ahead = records[0].timestamp / 1000 - time.time()
     if ahead > 0 or -ahead <= _TICK_SECONDS:
-        return [clock("kafka", max(ahead, 0.0)), *_ticker_clock(records[0])]
+        return [clock("kafka", max(ahead, 0.0)), *_ticker_clock(kafka, records[0])]
     at = datetime.fromtimestamp(records[0].timestamp / 1000).astimezone().isoformat(timespec="seconds")
     told = f"the newest observation is of {at}: where workers run, ticks are younger, or its clock is behind"
     return [Finding("note", "clock of kafka", told)]
 
 
-def _ticker_clock(record: Any) -> list[Finding]:
+def _ticker_clock(kafka: Kafka, record: Any) -> list[Finding]:
     """A tick carries the time of the worker that wrote it, a moment before the broker appended it."""
     try:
-        tick = msgspec.json.decode(record.value or b"")
+        tick = msgspec.json.decode(record_from(kafka, record).value)
     except msgspec.DecodeError:
         return []
+    except KeyUnavailable as error:
+        return [Finding("wrong", "text at rest", str(error))]
     if not isinstance(tick, dict) or tick.get("type") != "clock.tick" or not isinstance(tick.get("sent_at"), int):
         return []
     offset = (tick["sent_at"] - record.timestamp) / 1000

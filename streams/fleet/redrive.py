@@ -72,6 +72,6 @@ def _strike_off(cases: Cases, places: Sequence[Place], at: Millis) -> None:
 
 
 async def read_letters(kafka: Kafka, places: Sequence[Place]) -> dict[Place, DeadLetter]:
-    """The dead letters themselves, which know key and partition of the original; without those that Kafka has removed."""
+    """The dead letters themselves, which know key and partition of the original; without those that are past their time."""
     found = await read_places(kafka, DEAD_LETTERS, places)
-    return {(one.partition, one.offset): value_of(one) for one in found}
+    return {(one.partition, one.offset): value_of(one) for one in found if one.value}

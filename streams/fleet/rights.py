@@ -66,7 +66,7 @@ def _of_agents() -> Iterator[tuple[str, Role]]:
 ROLES: dict[str, Role] = {
     **dict(_of_agents()),
     # What people decide and what became of actions.
-    "dispatch": Role(_RESTORED, frozenset({JUDGEMENTS, OUTCOMES}) | _HANDED_IN),
+    "dispatch": Role(_RESTORED, frozenset({JUDGEMENTS, OUTCOMES})),
     "ingest": Role(writes=frozenset({OBSERVATIONS, SEALED})),
     "opener": Role(frozenset({SEALED, SEALED_ACCESS}), frozenset({SEALED_ACCESS})),
     "auditor": Role(frozenset({SEALED_ACCESS})),

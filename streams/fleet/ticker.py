@@ -46,7 +46,7 @@ async def screen_again(
 ) -> None:
     """Hand in once more what a classifier could not measure, when it can; from one worker at a time.
 
-    What Kafka has removed meanwhile is struck off: nobody can measure it any more.
+    What is past its time is struck off: nobody can measure it any more.
     """
     owner = secrets.token_hex(8)
     while True:
@@ -58,7 +58,8 @@ async def screen_again(
             able = [one for one in waiting if screen().classifiers.can_measure(one)]
             if able and (places := await asyncio.to_thread(cases.unmeasured_places, able, _AT_ONCE)):
                 found = await read_places(kafka, OBSERVATIONS, places)
-                await producer.send([Record(AGAIN, one.key, one.value, -1, -1) for one in found], timed=False)
+                again = [Record(AGAIN, one.key, one.value, -1, -1) for one in found if one.value]
+                await producer.send(again, timed=False)
                 await asyncio.to_thread(cases.strike_off_unmeasured, places, able)
         except Unavailable as error:
             await wait(error)

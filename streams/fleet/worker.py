@@ -365,12 +365,18 @@ class Worker:
                 await dispatcher.recover()
                 looked = time.monotonic()
             if time.monotonic() - purged > _PURGE_SECONDS:
-                # Dead letters and evidence go after their time; Kafka removes its records by itself.
-                past = self.settings.retention_days * 86_400_000
-                await self._in_cases(partial(desk.purge, now=_now(), keep_text=past), self.cases)
+                await self._in_cases(self._purge)
                 purged = time.monotonic()
             if not await dispatcher.round():
                 await asyncio.sleep(0.3)
+
+    def _purge(self) -> None:
+        """Dead letters and evidence go after their time; Kafka removes its records by itself.
+
+        By the database's clock: a worker whose own runs ahead would destroy keys that are needed.
+        """
+        assert self.cases is not None
+        desk.purge(self.cases, now=self.cases.log_time(), keep_text=self.settings.retention_days * 86_400_000)
 
     async def _in_cases(self, work: Callable[..., Any], *arguments: Any) -> Any:
         while True:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
+from ssl import SSLContext
 from typing import Any, Self, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
@@ -46,6 +47,14 @@ def script(name: str) -> tuple[str, str]:
     return text, hashlib.sha1(text.encode()).hexdigest()
 
 
+class _Checked(SSLConnection):
+    """Is checked by our context alone: redis-py's own trusts the system's CAs beside the one that it is given."""
+
+    def __init__(self, *, ssl_context: SSLContext, **given: Any) -> None:
+        super().__init__(**given)
+        self.ssl_context.context = ssl_context
+
+
 class Connection:
     """Calls one Redis. Connects by itself and anew; sends nothing twice, that is for the caller to decide."""
 
@@ -65,6 +74,8 @@ class Connection:
                 encoding_errors=CODING[1],
                 **(options or {}),
             )
+            if options:
+                pool.connection_class = _Checked
         except ValueError as error:
             # Without the address itself, which may hold a password.
             raise LoadError("The address of Redis cannot be read; write it like redis://127.0.0.1:6379/0.") from error

@@ -57,6 +57,8 @@ TRY_OUTCOMES = frozenset(get_args(OutcomeStatus)) | {"cancelled"}
 CLASSIFIERS = frozenset({"trained", "patterns", "contacts", "kinds", "keywords", "joined"})
 AGENTS = frozenset({"screen", "gather", "escalate", "enforce", "record", "dispatch"})
 STORES = frozenset({"kafka", "redis", "postgres", "sqlite"})
+# What a process may wait for: these, and the keys of text at rest.
+PARTS = STORES | {"keys"}
 OPERATIONS = frozenset({"load", "save", "publish", "write", "read"})
 CACHES = frozenset({"senders", "pieces", "groups", "campaigns", "posts"})
 DEADLINE_STATES = frozenset({"open", "overdue"})

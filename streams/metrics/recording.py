@@ -219,7 +219,7 @@ class Metrics:
 
     def set_waiting(self, stores: Collection[str]) -> None:
         """The parts that this process waits for now."""
-        self._set("xunqun_waiting", dict.fromkeys(stores, 1), declared.STORES)
+        self._set("xunqun_waiting", dict.fromkeys(stores, 1), declared.PARTS)
 
     def set_caches(self, sizes: Mapping[str, int]) -> None:
         self._set("xunqun_cache_entries", sizes, declared.CACHES)

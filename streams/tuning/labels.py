@@ -303,11 +303,20 @@ def write_labels(path: Path, labels: Sequence[Label]) -> None:
 
     def closed() -> Iterator[bytes]:
         for one in labels:
-            # What a person decided so long ago is past its time.
+            # By the day of the message, with which the key ends when the label does, however late a person decided.
             with suppress(TextExpired):
-                yield msgspec.json.encode(replace(one, text=keys.write(one.text, one.at))) + b"\n"
+                yield msgspec.json.encode(replace(one, text=keys.write(one.text, min(one.at, _said(one))))) + b"\n"
 
     _write(path, closed())
+
+
+def _said(label: Label) -> Millis:
+    return label.until - EVIDENCE_KEPT
+
+
+def expire_keys(path: Path, now: Millis) -> None:
+    """Destroy the keys beside the file that are past their time: where no service runs nobody else does."""
+    _keys(path).expire(now - EVIDENCE_KEPT)
 
 
 def _keys(path: Path) -> DayKeys:

@@ -222,7 +222,7 @@ def enter_something_of_everything(metrics: Metrics) -> None:
         metrics.batched(agent, 20)
     for store in declared.STORES:
         metrics.store_took(store, "read", 0.004)
-    metrics.set_waiting(declared.STORES)
+    metrics.set_waiting(declared.PARTS)
     metrics.set_caches(dict.fromkeys(declared.CACHES, 100))
     metrics.set_disk(free=5 << 30, size=20 << 30)
 

@@ -78,7 +78,7 @@ VALUES: dict[tuple[str, str], frozenset[str] | None] = {
     ("xunqun_progress_timestamp_seconds", "agent"): declared.AGENTS,
     ("xunqun_store_seconds", "store"): declared.STORES,
     ("xunqun_store_seconds", "operation"): declared.OPERATIONS,
-    ("xunqun_waiting", "store"): declared.STORES,
+    ("xunqun_waiting", "store"): declared.PARTS,
     ("xunqun_edition_info", "part"): declared.EDITION_PARTS,
 }
 _WORDS = {"and", "or", "unless", "offset", "by", "without", "on", "ignoring", "group_left", "group_right", "bool"}

@@ -1,5 +1,8 @@
 """What doctor says of the parts themselves: each finding names what to do."""
 
+import json
+import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +13,10 @@ from secured_stack import Authority
 
 from streams.cases.postgres import Cases
 from streams.doctor import _connections, _secrets, _settings, examine
-from streams.fleet.kafka import Kafka, create_topics
+from streams.fleet.kafka import Kafka, Producer, create_topics
 from streams.fleet.parts import _redis_version, clock, database_findings, kafka_findings, redis_findings
 from streams.settings import Settings, secret_files
+from streams.topics import OBSERVATIONS, WITH_TEXT
 
 DAY = 86_400_000
 
@@ -36,6 +40,7 @@ def settings(stack, topic_prefix) -> Settings:
         ({"redis": "redis://cache.example:6379/0"}, "XUNQUN_REDIS"),
         ({"database": "postgresql+psycopg://x@db.example/x"}, "XUNQUN_DATABASE"),
         ({"database": "postgresql+psycopg://x@db.example/x?sslmode=disable"}, "XUNQUN_DATABASE"),
+        ({"database": "postgresql+psycopg://x@/x?host=db.example"}, "XUNQUN_DATABASE"),
     ],
 )
 def test_what_is_spoken_openly_over_the_network_is_wrong(given, setting):
@@ -50,7 +55,8 @@ def test_what_is_encrypted_or_stays_here_is_well():
         "kafka": "broker.example:9092", "kafka_security": "sasl_tls", "kafka_user": "u", "kafka_password": "p",
         "redis": "rediss://cache.example:6379/0", "database": "postgresql+psycopg://x@db.example/x?sslmode=verify-full",
     }  # fmt: skip
-    for given in ({}, far):
+    here = {"database": "postgresql+psycopg://x@/x?host=/run/postgresql"}
+    for given in ({}, here, far):
         assert [state for state, _ in told(_connections(Settings(**given)), "encryption")] == ["ok"]
 
 
@@ -106,6 +112,28 @@ async def test_topics_that_keep_words_for_longer_than_promised_are_wrong(setting
     assert any("observations is kept for 30 days" in why and str(20 * DAY) in why for _, why in found)
     shorter = told(await kafka_findings(replace(settings, retention_days=40)), "retention")
     assert {state for state, _ in shorter} == {"note"}
+
+
+async def test_every_topic_that_holds_words_is_looked_at(settings):
+    await create_topics(Kafka.of(settings), partitions=1, keep=30 * DAY)
+    found = told(await kafka_findings(replace(settings, retention_days=20)), "retention")
+    named = {re.search(rf"topic {settings.kafka_prefix}(\S+) ", why)[1] for _, why in found}
+    assert named == {*WITH_TEXT, "sealed"}
+
+
+async def test_a_ticker_whose_clock_is_wrong_is_told_of_where_ticks_are_encrypted(settings, tmp_path):
+    settings = replace(settings, keys=tmp_path / "keys")
+    kafka = Kafka.of(settings)
+    await create_topics(kafka, partitions=1)
+    producer = Producer(kafka)
+    await producer.start()
+    tick = {"type": "clock.tick", "sent_at": time.time_ns() // 1_000_000 + 60_000}
+    await producer.send_to(OBSERVATIONS, 0, json.dumps(tick).encode())
+    await producer.stop()
+    ((state, why),) = told(await kafka_findings(settings), "clock of the worker that ticks, beside Kafka's")
+    assert (state, "60 s ahead" in why) == ("wrong", True)
+    (found,) = told(await kafka_findings(replace(settings, keys=tmp_path / "other")), "text at rest")
+    assert (found[0], "XUNQUN_KEYS" in found[1]) == ("wrong", True)
 
 
 async def test_topics_of_one_copy_are_wrong_where_brokers_are_elsewhere(settings, stack, monkeypatch):

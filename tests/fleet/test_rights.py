@@ -104,6 +104,12 @@ def test_message_text_is_read_where_it_is_judged_and_tried_alone():
     assert ROLES["backup"].group is None
 
 
+def test_what_members_said_is_written_by_the_door_time_and_operators_alone():
+    assert {name for name, role in ROLES.items() if "observations" in role.writes} == {"ingest", "screen", "operator"}
+    # A relay publishes what the desk and the outbox have entered.
+    assert ROLES["dispatch"].writes == {"judgements", "outcomes"}
+
+
 def test_what_is_in_force_is_announced_by_people_alone():
     assert {name for name, role in ROLES.items() if "control" in role.writes} == {"tuner", "operator"}
 

@@ -29,7 +29,7 @@ from models import Fleet
 from streams.cases.postgres import Cases
 from streams.cases.tables import decisions, evidence, violations
 from streams.cli import main
-from streams.connections import kafka_options, redis_options
+from streams.connections import kafka_options
 from streams.errors import LoadError, Unavailable
 from streams.fleet.kafka import CONTROL, GROUP_STATE, LEDGER, SEALED, Kafka, Producer, read_whole
 from streams.ledger import RedisStates
@@ -289,6 +289,14 @@ async def test_redis_refuses_with_a_reason(secured, given, told):
     assert secured.redis_password not in str(refused.value)
 
 
+async def test_redis_is_checked_by_the_named_ca_alone(secured, monkeypatch):
+    """A certificate that the system trusts for this name is not enough where XUNQUN_TLS_CA names another CA."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(secured.ours.ca))
+    settings = secured.settings("worker", tls_ca=secured.strangers.ca)
+    with pytest.raises(Unavailable, match="name the file of its CA in XUNQUN_TLS_CA"):
+        await RedisStates.of(read_settings(settings))
+
+
 @pytest.mark.parametrize(
     ("database", "told"),
     [
@@ -363,7 +371,7 @@ def test_a_worker_adds_decisions_and_changes_none(secured):
 
 def test_the_user_of_redis_reaches_our_keys_by_our_commands_only(secured):
     settings = read_settings(secured.settings("worker"))
-    client = Redis.from_url(settings.redis, **redis_options(settings))
+    client = Redis.from_url(settings.redis, ssl_ca_certs=str(secured.ours.ca))
     assert client.exists(f"{secured.prefix}xunqun:complete") in (0, 1)
     for work in (
         lambda: client.get("somebody:else"),

@@ -1,5 +1,7 @@
 """A fleet with keys: what lies in Kafka, Redis and PostgreSQL shows no words, and without the keys there are none any more."""
 
+import json
+import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -9,16 +11,24 @@ import pytest
 from redis import Redis
 from running_fleet import Called, RunningFleet
 
-from streams.fleet.kafka import TOPIC_SETTINGS, Kafka, read_whole
+from streams.agents import RecordViews
+from streams.fleet.hosts import effects_of
+from streams.fleet.ingest import Ingest
+from streams.fleet.kafka import TOPIC_SETTINGS, Kafka, Producer, read_whole
+from streams.fleet.worker import Worker
 from streams.ledger.stored import unpack
-from streams.text_keys import TextExpired, TextKeys, exposed
-from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, Record
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.text_keys import DAY, TextExpired, TextKeys, exposed
+from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, DeadLetter, Record, record_of
 
 # An advert with words that nobody else writes.
 WORDS = "祛痘精油内部价,想做代理的加我微信,暗语蓝鲸七号"
 LOST = "暗语灰雁九号 {"
 # Those of the advert itself other tests post, too, on the same servers.
 TRACES = ("蓝鲸七号", "灰雁九号")
+# 2026-11-18
+AT = 1_794_963_600_000
 
 
 @pytest.fixture
@@ -107,6 +117,56 @@ def test_no_words_are_at_rest_and_with_the_keys_the_rest_is_gone(fleet, capsys, 
     assert fleet.rows("SELECT id FROM violations WHERE id = :id", id=named) == [(named,)]
     # Strikes and sanctions stay, and quote nothing.
     assert fleet.rows("SELECT count(*) FROM sanctions") != [(0,)]
+
+
+def test_what_is_past_its_time_becomes_one_dead_letter_and_no_more(tmp_path):
+    keys = TextKeys(tmp_path / "keys")
+    keys.text.encrypt(b"", AT)
+    keys.text.destroy(date(2100, 1, 1))
+    body = WORDS.encode()
+    letter = DeadLetter(cause="not JSON", topic=OBSERVATIONS, offset=7, tries=1, body=body)
+    for first in (record_of(DEAD_LETTERS, "webhook:g1", letter, AT), Record(DEAD_LETTERS, "", b"", -1, AT)):
+        rows, waiting = [], [first]
+        for _ in range(3):
+            stored = [keys.closed(one, one.appended_at) for one in waiting]
+            assert not any(map(shows, stored))
+            read = [Record(DEAD_LETTERS, "", keys.text.decrypt(one), 0, AT) for one in stored]
+            brought = [effects_of(RecordViews(), [one]) for one in read]
+            rows += [row for one in brought for _, row in one.rows]
+            waiting = [record_of(*one) for effects in brought for one in effects.records]
+        assert waiting == []
+        assert [(row["cause"], row["body"]) for row in rows] in (
+            [("not JSON", b"")],
+            [("record could not handle it: DecodeError", b"")],
+        )
+
+
+async def test_a_door_that_has_no_key_for_today_takes_nothing(tmp_path):
+    keys = TextKeys(tmp_path / "keys")
+    now = time.time_ns() // 1_000_000
+    keys.text.encrypt(b"", now)
+    keys.text.destroy(date(2100, 1, 1))
+    # Nothing of it is sent, so that no Kafka has to be there.
+    door = Ingest(Producer(Kafka("127.0.0.1:1", keys=keys)), None, Metrics())
+    body = {"id": "m1", "type": "message.created", "platform": "webhook", "group": {"id": "g1"}, "sent_at": now}
+    answer = await door.append(json.dumps(body | {"text": WORDS}).encode())
+    assert (answer.status, "see to the clock" in answer.why) == ("unavailable", True)
+    ready, (why,) = door.ready()
+    assert (ready, why, door.standing().away) == (False, answer.why, ["keys"])
+
+
+def test_a_worker_whose_clock_runs_ahead_destroys_no_key(stack, tmp_path, monkeypatch):
+    worker = Worker(Settings(database=stack.database, keys=tmp_path / "keys"), ["dispatch"])
+    worker.cases = worker._open_cases()
+    keys, now = TextKeys(tmp_path / "keys"), worker.cases.log_time()
+    for days in (0, 31, 91):
+        keys.text.encrypt(b"", now - days * DAY)
+        keys.evidence.encrypt(b"", now - days * DAY)
+    monkeypatch.setattr("streams.fleet.worker._now", lambda: now + 365 * DAY)
+    worker._purge()
+    worker.cases.close()
+    assert [there for _, there in keys.text.days()] == [False, False, True]
+    assert [there for _, there in keys.evidence.days()] == [False, True, True]
 
 
 async def read_raw(kafka: Kafka, topic: str) -> list[bytes]:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from policies.lint import lint, lint_fleet, load_packs
 from streams.cli import main
 from streams.embedded import Embedded
 from streams.loading import LoadError, fleet_from
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, SettingsError, read_settings
 from streams.store import Store
 
 NOW = 1_795_051_800_000
@@ -154,6 +155,17 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, xunqun: Run, monkeypa
     assert code == 2
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_an_empty_file_is_no_secret_and_bytes_are_not_shown(tmp_path: Path):
+    (tmp_path / "secret").write_bytes(b" \n")
+    given = {"XUNQUN_KAFKA_SECURITY": "sasl_tls", "XUNQUN_KAFKA_USER": "u"}
+    with pytest.raises(SettingsError, match="needs XUNQUN_KAFKA_USER and XUNQUN_KAFKA_PASSWORD"):
+        read_settings({**given, "XUNQUN_KAFKA_PASSWORD_FILE": str(tmp_path / "secret")})
+    (tmp_path / "secret").write_bytes(b"p4ss\xff")
+    with pytest.raises(SettingsError, match="that is no text") as refused:
+        read_settings({**given, "XUNQUN_KAFKA_PASSWORD_FILE": str(tmp_path / "secret")})
+    assert "p4ss" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_settings_are_read_from_the_environment_by_their_types():

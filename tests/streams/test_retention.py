@@ -1,19 +1,22 @@
 """Text goes after its time; strikes stay, and nothing that is still to be read is lost."""
 
+import asyncio
 import json
 import re
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 import sqlalchemy as sa
 from house import DAY, IDENTITY
 
 from streams import desk
-from streams.cases.tables import dead_letters, evidence
+from streams.cases.tables import dead_letters, evidence, verdicts
 from streams.cli import main
+from streams.metrics import Metrics
 from streams.replay import stored_verdicts
-from streams.store import Store, log
+from streams.service import Service
+from streams.store import Store, _Tail, log
 from streams.text_keys import TextKeys
 from streams.topics import OBSERVATIONS
 
@@ -96,6 +99,11 @@ def test_no_text_can_be_read_in_any_file_and_none_at_all_without_the_keys(a_hous
     assert "蓝鲸七号暗语".encode() in dead.body
     assert {one for one in traces(folder) if one[1] != "白鹭昵称"} == set()
 
+    # Nor by trying, as one can with a hash of a few words.
+    bodies = b"".join(house.store.connection.scalars(sa.select(verdicts.c.body)))
+    assert b'"span"' in bodies
+    assert b'"matched":"' not in bodies
+
     # A copy of everything but the keys says no more.
     keys = TextKeys(folder / "keys")
     assert {kind.kind for kind in (keys.text, keys.evidence) if list(kind.days())} == {"text", "evidence"}
@@ -104,10 +112,10 @@ def test_no_text_can_be_read_in_any_file_and_none_at_all_without_the_keys(a_hous
     with closing(Store(house.path)) as anew:
         assert [one.value for one in anew.read((OBSERVATIONS,), 0, 10)] == [b"", b""]
         assert desk.dead_bodies(anew, [place]) == {}
-        verdicts = list(stored_verdicts(anew))
-        assert verdicts
+        again = list(stored_verdicts(anew))
+        assert again
         assert {
-            item.matched for one in verdicts for found in (*one.violations, *one.uncertain) for item in found.evidence
+            item.matched for one in again for found in (*one.violations, *one.uncertain) for item in found.evidence
         } == {None}
     assert not re.search(rb"[0-9]{17}X", b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()))
 
@@ -123,6 +131,51 @@ def test_a_purge_destroys_the_keys_of_what_is_past_its_time(house):
     # Life goes on.
     house.say(at=4 * MONTH, by="a1")
     assert house.strikes() == ["m2"]
+
+
+async def test_a_single_process_waits_for_a_key_that_is_elsewhere(a_house, monkeypatch):
+    monkeypatch.setattr("streams.service._STORE_RETRY_SECONDS", 0.01)
+    house = a_house()
+    house.say(judge=False)
+    (key,) = (house.path.parent / "keys").glob("text-*.key")
+    elsewhere = key.rename(house.path.with_name("elsewhere"))
+    # What was appended is no longer at hand.
+    house.store.keys, house.store._tail = TextKeys(key.parent), _Tail()
+    service = Service(house.host, house.actuator, Metrics(), clock=lambda: house.now)
+    step = asyncio.create_task(service._patiently(house.host.step))
+    await asyncio.sleep(0.1)
+    ready, (why, *_) = service.ready()
+    assert (ready, "is not in" in why, service.standing().away) == (False, True, ["keys"])
+    elsewhere.rename(key)
+    assert await asyncio.wait_for(step, 10)
+    assert (service.standing().away, house.strikes()) == ([], ["m1"])
+
+
+def test_dead_letters_whose_bytes_are_deleted_are_shown_and_not_handed_in(house, capsys):
+    house.host.append_dead(SAID["text"].encode(), "not JSON", house.now)
+    house.settle()
+    TextKeys(house.path.parent / "keys").text.destroy(date(2100, 1, 1))
+
+    def called(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["deadletters", *arguments, "--dir", str(house.path.parent)])
+        return ended.value.code or 0, *capsys.readouterr()
+
+    (letter,) = json.loads(called("list", "--json")[1])
+    code, out, err = called("show", letter["id"])
+    assert (code, "not JSON" in out) == (0, True), err
+    code, _, err = called("show", letter["id"], "--bytes")
+    assert (code, "past their time" in err) == (2, True), err
+    code, out, err = called("redrive")
+    assert (code, "0 dead letters" in out) == (0, True), err
+
+
+class _NextDay(datetime):
+    """The day after all that a house says."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2026, 11, 19, 8, tzinfo=tz)
 
 
 def test_an_operator_lists_keys_and_destroys_them(house, capsys, monkeypatch):
@@ -141,9 +194,11 @@ def test_an_operator_lists_keys_and_destroys_them(house, capsys, monkeypatch):
     assert {(one["kind"], one["state"]) for one in json.loads(out)} == {("text", "there"), ("evidence", "there")}
     assert called("keys", "destroy", "--before", day, "--yes")[1].startswith("no key of a day before")
     monkeypatch.setattr("typer.confirm", lambda question: False)
-    assert "nothing was deleted" in called("keys", "destroy", "--before", "2100-01-01")[2]
-    assert "1 days" in called("keys", "destroy", "--before", "2100-01-01", "--kind", "text", "--yes")[1]
+    monkeypatch.setattr("streams.cli.keys.datetime", _NextDay)
+    assert "nothing was deleted" in called("keys", "destroy", "--before", "2026-11-19")[2]
+    assert "name 2026-11-19" in called("keys", "destroy", "--before", "2026-11-20", "--yes")[2]
+    assert "1 days" in called("keys", "destroy", "--before", "2026-11-19", "--kind", "text", "--yes")[1]
     states = {(one["kind"], one["state"]) for one in json.loads(called("keys", "list", "--json")[1])}
     assert states == {("text", "destroyed"), ("evidence", "there")}
     assert "write it like" in called("keys", "destroy", "--before", "soon", "--yes")[2]
-    assert "no kind" in called("keys", "destroy", "--before", "2100-01-01", "--kind", "all-of-it", "--yes")[2]
+    assert "no kind" in called("keys", "destroy", "--before", "2026-11-19", "--kind", "all-of-it", "--yes")[2]

@@ -1,5 +1,7 @@
 """What a classifier could not measure is screened again when it can, once, and nobody is struck twice by it."""
 
+from datetime import date
+
 import pytest
 from house import MINUTE, START, House, a_pack
 
@@ -113,3 +115,13 @@ def test_a_message_recalled_in_time_is_not_screened_again(build, blind, classifi
     house = restarted(build, house, classifiers)
     assert house.host.screen_again(house.now) == 0
     assert house.strikes() == []
+
+
+def test_what_is_past_its_time_is_struck_off_and_makes_no_dead_letter(build, blind, classifiers):
+    house = build(blind)
+    house.say(**LEARNT)
+    house = restarted(build, house, classifiers)
+    house.store.keys.text.destroy(date(2100, 1, 1))
+    assert house.host.screen_again(house.now) == 0
+    house.settle()
+    assert (status(house.store)["unmeasured"], status(house.store)["dead_letters"]) == (0, 0)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,69 @@ def test_a_destroyed_key_deletes_the_text_of_its_day_alone(keys):
     assert keys.destroy(date(2026, 11, 19)) == []
 
 
+def test_a_destruction_that_a_crash_cut_short_is_finished_by_the_next(keys):
+    keys.encrypt(WORDS, AT)
+    (keys.folder / "text-2026-11-18.destroyed").touch()
+    assert list(keys.days()) == [(date(2026, 11, 18), True)]
+    with pytest.raises(TextExpired):
+        DayKeys(keys.folder, "text").encrypt(WORDS, AT)
+    assert keys.destroy(date(2026, 11, 19)) == [date(2026, 11, 18)]
+    assert [path.suffix for path in keys.folder.iterdir()] == [".destroyed"]
+
+
+def test_a_key_that_is_being_overwritten_encrypts_nothing(keys, monkeypatch):
+    stored = keys.encrypt(WORDS, AT)
+    read = Path.read_bytes
+
+    def overwritten(path):
+        # Somebody destroys it between our look at the folder and our reading.
+        (keys.folder / "text-2026-11-18.destroyed").touch()
+        return bytes(len(read(path)))
+
+    monkeypatch.setattr(Path, "read_bytes", overwritten)
+    other = DayKeys(keys.folder, "text")
+    with pytest.raises(TextExpired):
+        other.encrypt(WORDS, AT)
+    with pytest.raises(TextExpired):
+        other.decrypt(stored)
+
+
+def test_two_that_destroy_at_once_do_not_disturb_each_other(keys, monkeypatch):
+    keys.encrypt(WORDS, AT)
+    other, seen = DayKeys(keys.folder, "text"), list(keys.days())
+    monkeypatch.setattr(other, "days", lambda: seen)
+    assert keys.destroy(date(2026, 11, 19)) == other.destroy(date(2026, 11, 19)) == [date(2026, 11, 18)]
+
+
+def test_a_key_that_cannot_be_destroyed_is_said_in_a_sentence(keys, monkeypatch):
+    keys.encrypt(WORDS, AT)
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refused)
+    with pytest.raises(KeyUnavailable, match=r"no key can be destroyed in .*: Permission denied"):
+        keys.destroy(date(2026, 11, 19))
+
+
+def test_files_that_are_no_keys_are_passed_over(keys):
+    keys.encrypt(WORDS, AT)
+    for name in ("text-copy.key", "text-20261118.key", "text-2026-11-18 (1).key"):
+        (keys.folder / name).write_bytes(b"")
+    assert keys.destroy(date(2026, 11, 19)) == [date(2026, 11, 18)]
+
+
+def test_marks_are_on_disk_before_any_key_is_overwritten(keys, monkeypatch):
+    keys.encrypt(WORDS, AT)
+    keys.encrypt(WORDS, AT + DAY)
+    done = []
+    monkeypatch.setattr("streams.text_keys._sync", lambda folder: done.append(sorted(os.listdir(folder))))
+    monkeypatch.setattr("os.fsync", lambda number: done.append("overwritten"))
+    keys.destroy(date(2026, 11, 20))
+    both = [f"text-2026-11-{day}.{ending}" for day in (18, 19) for ending in ("destroyed", "key")]
+    assert done == [both, "overwritten", "overwritten", [one for one in both if one.endswith(".destroyed")]]
+
+
 def test_another_process_forgets_a_destroyed_key_within_half_a_minute(keys, monkeypatch):
     other = DayKeys(keys.folder, "text")
     stored = other.encrypt(WORDS, AT)
@@ -91,11 +155,36 @@ def test_a_key_that_is_elsewhere_is_waited_for_and_not_taken_for_destroyed(keys,
         DayKeys(tmp_path / "other", "text").decrypt(stored)
 
 
+@pytest.mark.parametrize("trouble", [PermissionError(13, "no"), OSError(116, "stale"), OSError(5, "broken")])
+def test_a_folder_that_cannot_be_read_now_is_waited_for(keys, monkeypatch, trouble):
+    stored = keys.encrypt(WORDS, AT)
+
+    def broken(*_):
+        raise trouble
+
+    for name in ("read_bytes", "exists"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, name, broken)
+            with pytest.raises(KeyUnavailable, match="cannot be read"):
+                DayKeys(keys.folder, "text").decrypt(stored)
+
+
+def test_a_damaged_key_is_waited_for(keys):
+    stored = keys.encrypt(WORDS, AT)
+    (key,) = keys.folder.glob("*.key")
+    key.write_bytes(b"")
+    with pytest.raises(KeyUnavailable, match="damaged"):
+        DayKeys(keys.folder, "text").decrypt(stored)
+
+
 def test_what_was_changed_is_not_read(keys):
     stored = bytearray(keys.encrypt(WORDS, AT))
     stored[-1] ^= 1
     with pytest.raises(LoadError, match="changed"):
         keys.decrypt(bytes(stored))
+    for length in range(2, OVERHEAD):
+        with pytest.raises(LoadError, match="cut short"):
+            keys.decrypt(bytes(stored[:length]))
 
 
 def test_what_was_stored_before_there_were_keys_stays_readable(keys):
@@ -138,6 +227,6 @@ def test_nobody_else_may_read_keys(keys):
 
 def test_a_folder_that_cannot_be_is_said_in_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LoadError, match="no key can be made"):
+    with pytest.raises(KeyUnavailable, match="cannot be read: Not a directory"):
         DayKeys(tmp_path / "file" / "keys", "text").encrypt(WORDS, AT)
     assert os.listdir(tmp_path) == ["file"]

@@ -247,6 +247,33 @@ def test_export_writes_one_file_for_its_owner_alone_and_forgets(selling, capsys,
     assert path.read_bytes() == b""
 
 
+def test_a_copy_of_labels_ends_with_the_evidence_wherever_it_lies(selling, tmp_path, monkeypatch):
+    """A fleet has no service beside the file, and people may decide weeks after the message."""
+    message = selling.say(kind="text", text=AD)
+    selling.now = START + 80 * DAY
+    selling.decide(message, "uphold")
+    path = tmp_path / "elsewhere" / "labels.jsonl"
+
+    def export(now):
+        monkeypatch.setattr("streams.cli.labels._now", lambda: now)
+        main_ok("labels", "export", "--dir", str(selling.path.parent), "--labels", str(path))
+
+    export(START + 81 * DAY)
+    (line,) = path.read_bytes().splitlines()
+    copy = json.loads(line)["text"]
+    assert TextKeys(path.parent / "keys").words(copy) == AD
+    export(START + 92 * DAY)
+    assert TextKeys(path.parent / "keys").words(copy) is None
+
+
+def test_labels_whose_key_is_elsewhere_are_one_sentence(tmp_path, capsys):
+    path = tmp_path / "labels.jsonl"
+    write_labels(path, [a_label("一")])
+    (tmp_path / "keys").rename(tmp_path / "elsewhere")
+    code, told = main_fails(capsys, "labels", "list", "--labels", str(path))
+    assert (code, told.count("\n"), "is not in" in told) == (1, 1, True)
+
+
 def test_export_leaves_a_file_alone_that_holds_other_things(selling, capsys, monkeypatch):
     selling.decide(selling.say(kind="text", text=AD), "uphold")
     path = selling.path.parent / "labels.jsonl"
