@@ -143,7 +143,7 @@ DECLARED: Final = (
         "xunqun_verdict_latency_seconds",
         "seconds",
         DELAYS,
-        "Seconds from an observation being received to its verdict, or that there is none, being durable.",
+        "Seconds from an observation being received to its verdict, or that there is none, being durable; without ticks.",
     ),
     _histogram("xunqun_scores", "score", SCORES, "Trained scores from the model's floor up, by category.", "category"),
     _counter("xunqun_unavailable_total", "Signals that a classifier could not give, by classifier.", "classifier"),

@@ -96,6 +96,21 @@ def test_scores_and_what_could_not_be_measured_are_counted_from_signals():
     assert value("xunqun_verdict_latency_seconds_sum", {}) == 1.0
 
 
+def test_ticks_are_no_messages_that_are_judged_late():
+    """They reach their groups by and by, and nobody waits for them: no promise is broken by them."""
+    metrics = Metrics()
+    seen = [
+        Observation(type="clock.tick", sent_at=1000, id="t1", platform="clock"),
+        Observation(type="message.created", sent_at=60_000, id="m1", platform="jsonl"),
+    ]
+    records = [Record(OBSERVATIONS, "k", b"", at, one.sent_at, one) for at, one in enumerate(seen)]
+    count_effects(metrics, "screen", 61_000, records, Effects())
+    value = metrics.registry.get_sample_value
+    assert value("xunqun_observations_total", {"type": "clock.tick"}) == 1
+    assert value("xunqun_verdict_latency_seconds_count", {}) == 1
+    assert value("xunqun_verdict_latency_seconds_sum", {}) == 1.0
+
+
 def test_queues_are_shown_with_the_age_of_their_oldest(counted):
     house = counted.house
     asked = house.say(judge=False, by="a2", **IDENTITY)
