@@ -241,7 +241,8 @@ class Worker:
                 await assigned(places)
 
         async def taken(places: set[TopicPartition]) -> None:
-            self.health.positions.pop(name, None)
+            # Nothing may be given instead: what went to others is no work of ours.
+            self.health.positions[name] = {}
             say("revoked", agent=name, partitions=self._places(places))
             if revoked is not None:
                 await revoked(places)
