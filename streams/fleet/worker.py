@@ -395,14 +395,17 @@ class Worker:
             await asyncio.sleep(_LOOK_SECONDS)
             places = [place for mine in self.health.positions.values() for place in mine]
             try:
-                last = await ends(self.kafka, places) if places else {}
+                last: dict[TopicPartition, int] | None = await ends(self.kafka, places) if places else {}
             except (Unavailable, KafkaError, OSError) as error:
                 self.health.away["kafka"] = (time.monotonic(), f"Kafka does not answer ({type(error).__name__})")
-                last = {}
+                last = None
             for agent, mine in self.health.positions.items():
+                self.metrics.set_partitions(agent, len(mine))
+                if last is None:
+                    # What waited before waits still.
+                    continue
                 self.health.lag[agent] = sum(max(0, last.get(place, at) - at) for place, at in mine.items())
                 self.metrics.set_lag(agent, self.health.lag[agent])
-                self.metrics.set_partitions(agent, len(mine))
                 if not self.health.lag[agent]:
                     self.health.moves(agent)
             for agent, at in self.health.moved.items():

@@ -14,7 +14,7 @@ from small_fleet import until
 from streams.agents import Gather
 from streams.fleet import worker
 from streams.fleet.hosts import GatherHost
-from streams.fleet.kafka import read_whole
+from streams.fleet.kafka import KafkaUnavailable, read_whole
 from streams.fleet.worker import Worker
 from streams.settings import Settings
 from streams.topics import JUDGEMENTS, LIKENESSES, value_of
@@ -147,6 +147,25 @@ async def test_an_agent_whose_partitions_went_to_others_has_no_work_and_shows_no
     assert value("xunqun_consumer_lag", {"agent": "gather"}) == 0
     assert value("xunqun_partitions", {"agent": "gather"}) == 0
     assert mine.health.stalled(30.0) is None
+
+
+async def test_what_waits_is_not_forgotten_while_kafka_cannot_be_asked(monkeypatch):
+    async def away(*_):
+        raise KafkaUnavailable("Kafka does not answer")
+
+    monkeypatch.setattr(worker, "ends", away)
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.01)
+    mine = Worker(Settings(kafka="127.0.0.1:1"), ["gather"])
+    mine.health.positions["gather"], mine.health.lag["gather"] = {TopicPartition(LIKENESSES, 0): 5}, 7
+    mine.health.moved["gather"] = time.monotonic() - 500.0
+    mine.metrics.set_lag("gather", 7)
+    looking = asyncio.create_task(mine._watch_progress())
+    await asyncio.sleep(0.1)
+    assert not looking.done()
+    looking.cancel()
+    value = mine.metrics.registry.get_sample_value
+    assert value("xunqun_consumer_lag", {"agent": "gather"}) == mine.health.lag["gather"] == 7
+    assert value("xunqun_waiting", {"store": "kafka"}) == 1
 
 
 async def test_a_flood_that_spans_a_rebalance_is_one_flood(fleet):
