@@ -75,13 +75,13 @@ class Ingest(DeskCalls):
             except KafkaUnavailable as error:
                 self._refused = (time.monotonic(), str(error))
                 self.metrics.set_waiting({error.part})
+                # Where nobody posts any more, nobody would find out that Kafka is back.
+                asyncio.get_running_loop().call_later(_SHOWN_SECONDS, self._waits_no_more, self._refused)
                 self._absences.away(error.part)
                 unsent = Appended("unavailable", why=str(error))
                 return [unsent if one.status == "accepted" else one for one in results]
             self._absences.back(KafkaUnavailable.part)
-            if self._refused is not None:
-                self._refused = None
-                self.metrics.set_waiting(())
+            self._waits_no_more(self._refused)
         if refused:
             raise Unavailable(f"{refused} of {len(bodies)} observations were not taken: {_UNSEALED}")
         return results
@@ -95,6 +95,12 @@ class Ingest(DeskCalls):
         if self._seal is None:
             return []
         return [self._seal(body, parted.kind, self.clock()), Record(OBSERVATIONS, key, parted.stub, -1, -1)]
+
+    def _waits_no_more(self, refused: tuple[float, str] | None) -> None:
+        """Unless something was refused since."""
+        if refused is not None and refused is self._refused:
+            self._refused = None
+            self.metrics.set_waiting(())
 
     def ready(self) -> tuple[bool, list[str]]:
         away = self._refused is not None and time.monotonic() - self._refused[0] < _SHOWN_SECONDS

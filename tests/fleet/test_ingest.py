@@ -12,7 +12,9 @@ import pytest
 from small_fleet import until
 
 from connectors.webhook import sign
-from streams.fleet.kafka import Kafka, create_topics, read_whole
+from streams.fleet import ingest
+from streams.fleet.kafka import Kafka, KafkaUnavailable, create_topics, read_whole
+from streams.metrics import Metrics
 from streams.topics import OBSERVATIONS
 
 OLD, NEW = "whsec_b2xkLXNlY3JldC1vZi10aGUtZG9vci0wMDAwMDAwMA==", "whsec_bmV3LXNlY3JldC1vZi10aGUtZG9vci0wMDAwMDAwMA=="
@@ -105,3 +107,27 @@ async def test_several_processes_share_the_port_and_lose_nothing(door):
     assert {status for status, _ in answers} == {202}
     found = {json.loads(one.value)["id"] for one in await read_whole(door.kafka, OBSERVATIONS)}
     assert found == {f"m{number}" for number in range(300)}
+
+
+class Away:
+    """A producer whose Kafka is away."""
+
+    async def send(self, records, *, within):
+        raise KafkaUnavailable("Kafka did not confirm")
+
+
+async def test_a_door_to_which_nobody_posts_any_more_waits_for_nothing(monkeypatch):
+    monkeypatch.setattr(ingest, "_SHOWN_SECONDS", 0.5)
+    metrics = Metrics()
+    closed = ingest.Ingest(Away(), None, metrics)
+
+    def waits() -> float | None:
+        return metrics.registry.get_sample_value("xunqun_waiting", {"store": "kafka"})
+
+    for number in range(2):
+        assert (await closed.append(observation(number))).status == "unavailable"
+        await asyncio.sleep(0.3)
+    # The second post was refused, too.
+    assert (waits(), closed.ready()[0]) == (1, False)
+    await asyncio.sleep(0.3)
+    assert (waits(), closed.ready()[0]) == (0, True)
