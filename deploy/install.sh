@@ -3,6 +3,8 @@
 #   sh install.sh --into /opt/xunqun-0.1.0
 # Every file is held to SHA256SUMS before anything is done, and pip holds the packages to the locks once more.
 set -eu
+# Services run as another user than whoever installs them.
+umask 022
 
 usage() {
     echo "usage: sh install.sh --into FOLDER [--python PROGRAM]" >&2

@@ -86,6 +86,18 @@ def test_a_folder_is_named_from_where_the_caller_stands(bundle: Path, tmp_path: 
     assert not (bundle / "xunqun 1").exists()
 
 
+def test_what_is_installed_may_be_read_by_the_user_that_runs_it(bundle: Path, tmp_path: Path) -> None:
+    """Who has just made secrets may still have their umask."""
+    into = tmp_path / "into"
+    command = ["sh", str(bundle / "install.sh"), "--into", str(into), "--python", sys.executable]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **NOWHERE}, timeout=120, umask=0o077
+    )
+    assert done.returncode == 0, done.stderr
+    closed = [path for path in (into, *into.rglob("*")) if not path.is_symlink() and not path.stat().st_mode & 0o004]
+    assert closed == []
+
+
 def test_an_installation_that_is_broken_off_leaves_nothing(
     install: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
