@@ -16,6 +16,7 @@ import typer.main
 import yaml
 from jsonschema import Draft202012Validator
 from kubernetes_validate import validate
+from prometheus_client import ProcessCollector
 
 from streams.cli import app
 from streams.fleet import worker
@@ -131,6 +132,14 @@ def test_units_are_understood_by_systemd(unit: Path, tmp_path: Path) -> None:
     copy.write_text(_text(unit).replace("/opt/xunqun/bin/xunqun", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_units_let_a_process_see_its_own_memory_and_cpu(unit: Path, tmp_path: Path) -> None:
+    """What `ProcSubset=pid` leaves of /proc is not enough for the metrics that every exporter has."""
+    (tmp_path / "self").symlink_to("/proc/self")
+    assert list(ProcessCollector(proc=str(tmp_path), registry=None).collect()) == []
+    assert "ProcSubset" not in _unit(unit)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
