@@ -139,7 +139,7 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
         )
         started(serving.host, serving.port)
         tell_started(serving.host, serving.port)
-        with announced(settings.targets, "ingest", "127.0.0.1", serving.own_port):
+        with announced(settings.targets, "ingest", "127.0.0.1", serving.own_port, door=serving.port):
             await stop.wait()
             say("stopping")
             await serving.stop()

@@ -91,6 +91,10 @@ class Health:
         return ", ".join(agent for agent, at in self.moved.items() if self.lag.get(agent) and at < limit) or None
 
 
+class _Broken(Exception):
+    """Something went wrong that waiting does not mend."""
+
+
 class Worker:
     """The process. `run` returns its exit code."""
 
@@ -137,10 +141,12 @@ class Worker:
                 await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
                 if self._broken.done():
-                    # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
-                    return BROKEN
+                    raise _Broken
                 say("stopping")
                 return await self._drain(apps, side, runner)
+        except _Broken:
+            # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
+            return BROKEN
         finally:
             for task in side:
                 task.cancel()

@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
@@ -147,6 +148,24 @@ async def test_an_agent_whose_partitions_went_to_others_has_no_work_and_shows_no
     assert value("xunqun_consumer_lag", {"agent": "gather"}) == 0
     assert value("xunqun_partitions", {"agent": "gather"}) == 0
     assert mine.health.stalled(30.0) is None
+
+
+async def test_a_worker_that_breaks_is_missed(monkeypatch, tmp_path):
+    async def nothing(*_) -> list[str]:
+        return []
+
+    idle = SimpleNamespace(start=nothing, ours=None)
+    monkeypatch.setattr(worker, "check_topics", nothing)
+    monkeypatch.setattr(worker, "restore", nothing)
+    monkeypatch.setattr(worker, "Producer", lambda _: idle)
+    monkeypatch.setattr(worker.RedisStates, "of", AsyncMock(return_value=idle))
+    monkeypatch.setattr(worker, "batch_app", lambda *_, **__: idle)
+    mine = Worker(Settings(targets=tmp_path), ["gather"], port=0)
+    running = asyncio.create_task(mine.run(asyncio.Event()))
+    await until(lambda: list(tmp_path.glob("*.json")), "it is listed")
+    mine._failed(ValueError())
+    assert await running == worker.BROKEN
+    assert len(list(tmp_path.glob("*.json"))) == 1
 
 
 async def test_what_waits_is_not_forgotten_while_kafka_cannot_be_asked(monkeypatch):

@@ -1,6 +1,7 @@
 """What is counted of an agent's work, what is looked up of a store, and how Prometheus hears of a process."""
 
 import json
+import socket
 
 import pytest
 from house import DAY, GIFT, HOUR, IDENTITY, PLAIN, START
@@ -211,6 +212,24 @@ def test_a_process_is_listed_while_it_runs_and_after_it_was_killed(tmp_path):
     assert not list(folder.iterdir())
     with announced(None, "worker", "127.0.0.1", 8601):
         assert not list(folder.iterdir())
+
+
+def test_a_process_that_breaks_stays_listed_and_is_missed(tmp_path):
+    with pytest.raises(RuntimeError), announced(tmp_path, "worker", "127.0.0.1", 8601):
+        raise RuntimeError
+    assert [one.name for one in tmp_path.iterdir()] == ["worker-8601.json"]
+
+
+def test_a_door_forgets_who_was_killed_behind_it_and_nobody_else(tmp_path):
+    """Those who share a port are scraped at free ones, so nobody comes back to the file of who was killed."""
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as own:
+        (_, alive), (_, mine) = other.getsockname(), own.getsockname()
+        for door, port in ((8600, alive), (8600, 1), (8700, 1)):
+            with pytest.raises(RuntimeError), announced(tmp_path, "ingest", "127.0.0.1", port, door=door):
+                raise RuntimeError
+        with announced(tmp_path, "ingest", "127.0.0.1", mine, door=8600):
+            listed = {one.name for one in tmp_path.iterdir()}
+    assert listed == {f"ingest-8600-{mine}.json", f"ingest-8600-{alive}.json", "ingest-8700-1.json"}
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
