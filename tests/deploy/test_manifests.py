@@ -20,7 +20,9 @@ from prometheus_client import ProcessCollector
 
 from streams.cli import app
 from streams.fleet import worker
+from streams.fleet.rights import ROLES
 from streams.settings import Settings
+from streams.topics import CONTROL
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -441,6 +443,18 @@ def test_units_get_the_secrets_that_they_name(unit: Path) -> None:
     named = {one.split("=%d/")[0]: one.split("=%d/")[1] for one in values["Environment"] if "=%d/" in one}
     assert sorted(named.values()) == sorted(loaded)
     assert all(name == f"XUNQUN_{file.upper()}_FILE" for name, file in named.items())
+
+
+def test_the_page_calls_the_program_as_who_may() -> None:
+    """Workers may not announce; and a key that root has made can be read by no process of ours."""
+    blocks = re.findall(r"^```\n(.*?)^```", _text(ROOT / "docs" / "deploy.md"), re.MULTILINE | re.DOTALL)
+    in_pods = [one for one in blocks if "kubectl" in one and "control announce" in one]
+    assert in_pods
+    assert all("XUNQUN_KAFKA_USER=xunqun-operator " in one for one in in_pods)
+    assert [name for name, role in ROLES.items() if CONTROL in role.writes] == ["tuner", "operator"]
+    with_settings = [line for one in blocks for line in one.splitlines() if ". /etc/xunqun/fleet.env" in line]
+    assert with_settings
+    assert all("sudo -u xunqun " in line for line in with_settings)
 
 
 # -- keys of text at rest -----------------------------------------------------------------------------------------------
