@@ -212,10 +212,10 @@ DECLARED: Final = (
     _gauge(
         "xunqun_groups",
         "count",
-        "Groups: listed in the fleet, heard of in the last day, listed but silent for a week, heard of but unknown.",
+        "Groups: listed in the fleet, heard of in the last day, listed but silent for a week, unknown but heard of in it.",
         "state",
     ),
-    _gauge("xunqun_unknown_groups", "count", "Groups seen that the fleet does not know."),
+    _gauge("xunqun_unknown_groups", "count", "Groups heard of in the last week that the fleet does not know."),
     # the parts
     _gauge(
         "xunqun_consumer_lag",
