@@ -129,7 +129,7 @@ FIELDS: Final[Mapping[str, tuple[Kind, str]]] = {
     "partition": ("number", "a partition"),
     "offset": ("number", "place of a record in its partition; in one process, in the log"),
     "partitions": ("ids", "partitions, each as topic/number"),
-    "part": ("id", "what is away: kafka, redis, postgres, sqlite or other"),
+    "part": ("id", "what is away: kafka, redis, postgres, sqlite, keys or other"),
     "seconds": ("number", "how long"),
     "code": ("number", "exit code, or the system's number of an error"),
     "setting": ("id", "a setting"),
