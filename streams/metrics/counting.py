@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from models import Observation, Signal, Verdict, Violation
+from models import Observation, Sanction, Signal, Verdict, Violation
 from models.observation import Millis
 from streams.metrics.recording import Metrics
 from streams.topics import OBSERVATIONS, DeadLetter, Effects, Judged, Planned, Record, value_of
@@ -70,7 +70,7 @@ def _count_found(metrics: Metrics, now: Millis, effects: Effects) -> None:
 def _count_recorded(metrics: Metrics, value: Any) -> None:
     if isinstance(value, DeadLetter):
         metrics.died(value.cause)
-    elif isinstance(value, Planned) and value.sanction:
+    elif isinstance(value, Planned) and value.sanction and _is_prescribed(value.sanction):
         metrics.sanctioned(value.sanction.kind, value.sanction.mode)
     elif isinstance(value, Judged) and value.appeal:
         metrics.appealed()
@@ -79,6 +79,11 @@ def _count_recorded(metrics: Metrics, value: Any) -> None:
         about = [(noted.pack, _category(noted.violation)) for noted in value.about] or [("", "")]
         for (pack, category), count in Counter(about).items():
             metrics.decided(pack, category, value.decision.outcome, count)
+
+
+def _is_prescribed(sanction: Sanction) -> bool:
+    """Not one that was counted as a draft, nor one that takes another back."""
+    return sanction.approved_by is None and sanction.reverses is None
 
 
 def _shadowed(effects: Effects) -> Mapping[str, int]:

@@ -72,6 +72,28 @@ def test_decisions_and_appeals_are_counted_by_what_they_are_about(counted):
     assert counted.value("xunqun_appeals_total") == 1
 
 
+def test_what_people_approve_or_take_back_is_not_prescribed_once_more(a_house):
+    house = a_house(remove="required")
+    counted = Counted(house)
+
+    def prescribed() -> tuple[float | None, ...]:
+        return tuple(counted.value("xunqun_sanctions_total", kind=kind, mode="enforce") for kind in ("warn", "remove"))
+
+    house.say(judge=False)
+    counted.settle()
+    # The warning reaches the member, so the next rung is a removal.
+    house.settle()
+    house.say(judge=False, at=DAY)
+    counted.settle()
+    assert prescribed() == (1, 1)
+    house.decide(house.review("approval"), "approve", judge=False)
+    counted.settle()
+    house.decide(house.violation("remove"), "overturn", judge=False)
+    counted.settle()
+    assert any(one.reverses for one in house.issued())
+    assert prescribed() == (1, 1)
+
+
 def test_dead_letters_are_counted_by_cause(counted):
     counted.house.host.append_dead(b"{", "not JSON at byte 1", counted.house.now)
     counted.settle()
