@@ -131,12 +131,12 @@ class Worker:
         runner = await self._serve_health()
         side = [asyncio.create_task(self._guarded(work)) for work in self._side_loops()]
         try:
-            for app in apps:
-                await app.start()
             port = runner.addresses[0][1]
-            started(port)
-            tell_started(self.settings.host, port, roles=self.roles)
             with announced(self.settings.targets, "worker", self.settings.host, port):
+                for app in apps:
+                    await app.start()
+                started(port)
+                tell_started(self.settings.host, port, roles=self.roles)
                 waiting = asyncio.create_task(stop.wait())
                 await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()

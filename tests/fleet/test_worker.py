@@ -150,6 +150,14 @@ async def test_an_agent_whose_partitions_went_to_others_has_no_work_and_shows_no
     assert mine.health.stalled(30.0) is None
 
 
+async def test_a_worker_that_cannot_be_listed_says_so_and_ends(fleet):
+    (fleet.folder / "file").touch()
+    with pytest.raises(AssertionError, match="XUNQUN_TARGETS"):
+        await fleet.start("w1", targets=fleet.folder / "file")
+    async with asyncio.timeout(30):
+        assert await fleet.processes["w1"].wait() == 2
+
+
 async def test_a_worker_that_breaks_is_missed(monkeypatch, tmp_path):
     async def nothing(*_) -> list[str]:
         return []
