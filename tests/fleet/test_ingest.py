@@ -109,6 +109,19 @@ async def test_several_processes_share_the_port_and_lose_nothing(door):
     assert found == {f"m{number}" for number in range(300)}
 
 
+async def test_each_process_behind_a_door_is_listed_where_it_alone_answers(door, tmp_path):
+    targets = tmp_path / "targets"
+    url = await door(processes=2, targets=targets)
+    await until(lambda: len(list(targets.glob("*.json"))) == 2, "both are listed")
+    listed = {one.name: json.loads(one.read_text())[0]["targets"][0] for one in targets.iterdir()}
+    number = url.rpartition(":")[2]
+    assert listed == {f"ingest-{number}-{place.rpartition(':')[2]}.json": place for place in listed.values()}
+    async with aiohttp.ClientSession() as session:
+        for place in listed.values():
+            async with session.get(f"http://{place}/metrics") as answer:
+                assert "xunqun_build_info" in await answer.text()
+
+
 class Away:
     """A producer whose Kafka is away."""
 
