@@ -3,6 +3,8 @@
 #   sh install.sh --into /opt/xunqun-0.1.0
 # Every file is held to SHA256SUMS before anything is done, and pip holds the packages to the locks once more.
 set -eu
+# Services run as another user than whoever installs them.
+umask 022
 
 usage() {
     echo "usage: sh install.sh --into FOLDER [--python PROGRAM]" >&2
@@ -14,17 +16,28 @@ refuse() {
     exit 1
 }
 
+absolute() {
+    case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$PWD/$1" ;;
+    esac
+}
+
 bundle=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 into=
 python=
 while [ $# -gt 0 ]; do
     case $1 in
-    --into) [ $# -gt 1 ] || usage; into=$2; shift 2 ;;
+    --into) [ -n "${2:-}" ] || usage; into=$(absolute "$2"); shift 2 ;;
     --python) [ $# -gt 1 ] || usage; python=$2; shift 2 ;;
     *) echo "install.sh: there is no option $1" >&2; usage ;;
     esac
 done
 [ -n "$into" ] || usage
+# A name alone is looked for in PATH.
+case $python in
+*/*) python=$(absolute "$python") ;;
+esac
 
 # What is damaged, what is missing, and what nobody put in.
 cd "$bundle"
@@ -45,6 +58,9 @@ if [ -e "$into" ] && [ -n "$(ls -A "$into")" ]; then
 fi
 # What is half installed is taken away again.
 trap 'rm -rf -- "$into"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 "$python" -m venv "$into"
 # --isolated: no settings of this machine, in the environment or in files, say where packages come from.
 "$into/bin/python" -m pip --isolated --disable-pip-version-check install --quiet --no-input --no-index --find-links "$bundle/wheels" \

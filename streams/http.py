@@ -103,7 +103,7 @@ class Service(Protocol):
     async def paused(self) -> list[dict[str, Any]]: ...
 
     async def status(self) -> dict[str, Any]:
-        """Counts and ids for the status page; no names, no text. Sets the gauges: `/metrics` asks it too."""
+        """Counts and ids for the status page; no names, no text."""
         ...
 
     def standing(self) -> Standing:

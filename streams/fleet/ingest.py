@@ -75,13 +75,13 @@ class Ingest(DeskCalls):
             except Unavailable as error:
                 self._refused = (time.monotonic(), error)
                 self.metrics.set_waiting({error.part})
+                # Where nobody posts any more, nobody would find out that Kafka is back.
+                asyncio.get_running_loop().call_later(_SHOWN_SECONDS, self._waits_no_more, self._refused)
                 self._absences.away(error.part)
                 unsent = Appended("unavailable", why=str(error))
                 return [unsent if one.status == "accepted" else one for one in results]
             self._absences.look(())
-            if self._refused is not None:
-                self._refused = None
-                self.metrics.set_waiting(())
+            self._waits_no_more(self._refused)
         if refused:
             raise Unavailable(f"{refused} of {len(bodies)} observations were not taken: {_UNSEALED}")
         return results
@@ -95,6 +95,12 @@ class Ingest(DeskCalls):
         if self._seal is None:
             return []
         return [self._seal(body, parted.kind, self.clock()), Record(OBSERVATIONS, key, parted.stub, -1, -1)]
+
+    def _waits_no_more(self, refused: tuple[float, Unavailable] | None) -> None:
+        """Unless something was refused since."""
+        if refused is not None and refused is self._refused:
+            self._refused = None
+            self.metrics.set_waiting(())
 
     def ready(self) -> tuple[bool, list[str]]:
         away = self._away()
@@ -138,7 +144,7 @@ async def serve_ingest(settings: Settings, stop: asyncio.Event, started: Callabl
         )
         started(serving.host, serving.port)
         tell_started(serving.host, serving.port)
-        with announced(settings.targets, "ingest", "127.0.0.1", serving.own_port):
+        with announced(settings.targets, "ingest", "127.0.0.1", serving.own_port, door=serving.port):
             await stop.wait()
             say("stopping")
             await serving.stop()

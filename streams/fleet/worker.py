@@ -91,6 +91,10 @@ class Health:
         return ", ".join(agent for agent, at in self.moved.items() if self.lag.get(agent) and at < limit) or None
 
 
+class _Broken(Exception):
+    """Something went wrong that waiting does not mend."""
+
+
 class Worker:
     """The process. `run` returns its exit code."""
 
@@ -127,20 +131,22 @@ class Worker:
         runner = await self._serve_health()
         side = [asyncio.create_task(self._guarded(work)) for work in self._side_loops()]
         try:
-            for app in apps:
-                await app.start()
             port = runner.addresses[0][1]
-            started(port)
-            tell_started(self.settings.host, port, roles=self.roles)
             with announced(self.settings.targets, "worker", self.settings.host, port):
+                for app in apps:
+                    await app.start()
+                started(port)
+                tell_started(self.settings.host, port, roles=self.roles)
                 waiting = asyncio.create_task(stop.wait())
                 await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
                 if self._broken.done():
-                    # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
-                    return BROKEN
+                    raise _Broken
                 say("stopping")
                 return await self._drain(apps, side, runner)
+        except _Broken:
+            # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
+            return BROKEN
         finally:
             for task in side:
                 task.cancel()
@@ -241,7 +247,8 @@ class Worker:
                 await assigned(places)
 
         async def taken(places: set[TopicPartition]) -> None:
-            self.health.positions.pop(name, None)
+            # Nothing may be given instead: what went to others is no work of ours.
+            self.health.positions[name] = {}
             say("revoked", agent=name, partitions=self._places(places))
             if revoked is not None:
                 await revoked(places)
@@ -397,14 +404,17 @@ class Worker:
             await asyncio.sleep(_LOOK_SECONDS)
             places = [place for mine in self.health.positions.values() for place in mine]
             try:
-                last = await ends(self.kafka, places) if places else {}
+                last: dict[TopicPartition, int] | None = await ends(self.kafka, places) if places else {}
             except (Unavailable, KafkaError, OSError) as error:
                 self.health.away["kafka"] = (time.monotonic(), f"Kafka does not answer ({type(error).__name__})")
-                last = {}
+                last = None
             for agent, mine in self.health.positions.items():
+                self.metrics.set_partitions(agent, len(mine))
+                if last is None:
+                    # What waited before waits still.
+                    continue
                 self.health.lag[agent] = sum(max(0, last.get(place, at) - at) for place, at in mine.items())
                 self.metrics.set_lag(agent, self.health.lag[agent])
-                self.metrics.set_partitions(agent, len(mine))
                 if not self.health.lag[agent]:
                     self.health.moves(agent)
             for agent, at in self.health.moved.items():

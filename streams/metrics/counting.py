@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from models import Observation, Signal, Verdict, Violation
+from models import Observation, Sanction, Signal, Verdict, Violation
 from models.observation import Millis
 from streams.metrics.recording import Metrics
 from streams.topics import OBSERVATIONS, DeadLetter, Effects, Judged, Planned, Record, value_of
@@ -32,11 +32,12 @@ def _count_observed(metrics: Metrics, now: Millis, records: Sequence[Record]) ->
     observed = [one for one in records if isinstance(one.decoded, Observation)]
     for kind, count in Counter(one.decoded.type for one in observed).items():
         metrics.observed(kind, count)
-    metrics.verdict_took([(now - one.appended_at) / 1000 for one in observed])
+    # Ticks reach their groups by and by, and nobody waits for them.
+    received = [one for one in observed if one.decoded.type != "clock.tick"]
+    metrics.verdict_took([(now - one.appended_at) / 1000 for one in received])
     delays: dict[str, list[float]] = defaultdict(list)
-    for one in observed:
-        if one.decoded.type != "clock.tick":
-            delays[one.decoded.platform].append((one.appended_at - one.decoded.sent_at) / 1000)
+    for one in received:
+        delays[one.decoded.platform].append((one.appended_at - one.decoded.sent_at) / 1000)
     for platform, seconds in delays.items():
         metrics.arrived(platform, seconds)
     _count_signals(metrics, (signal for one in observed if one.measured for signal in one.measured[0]))
@@ -69,7 +70,7 @@ def _count_found(metrics: Metrics, now: Millis, effects: Effects) -> None:
 def _count_recorded(metrics: Metrics, value: Any) -> None:
     if isinstance(value, DeadLetter):
         metrics.died(value.cause)
-    elif isinstance(value, Planned) and value.sanction:
+    elif isinstance(value, Planned) and value.sanction and _is_prescribed(value.sanction):
         metrics.sanctioned(value.sanction.kind, value.sanction.mode)
     elif isinstance(value, Judged) and value.appeal:
         metrics.appealed()
@@ -78,6 +79,11 @@ def _count_recorded(metrics: Metrics, value: Any) -> None:
         about = [(noted.pack, _category(noted.violation)) for noted in value.about] or [("", "")]
         for (pack, category), count in Counter(about).items():
             metrics.decided(pack, category, value.decision.outcome, count)
+
+
+def _is_prescribed(sanction: Sanction) -> bool:
+    """Not one that was counted as a draft, nor one that takes another back."""
+    return sanction.approved_by is None and sanction.reverses is None
 
 
 def _shadowed(effects: Effects) -> Mapping[str, int]:

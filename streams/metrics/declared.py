@@ -145,7 +145,7 @@ DECLARED: Final = (
         "xunqun_verdict_latency_seconds",
         "seconds",
         DELAYS,
-        "Seconds from an observation being received to its verdict, or that there is none, being durable.",
+        "Seconds from an observation being received to its verdict, or that there is none, being durable; without ticks.",
     ),
     _histogram("xunqun_scores", "score", SCORES, "Trained scores from the model's floor up, by category.", "category"),
     _counter("xunqun_unavailable_total", "Signals that a classifier could not give, by classifier.", "classifier"),
@@ -214,10 +214,10 @@ DECLARED: Final = (
     _gauge(
         "xunqun_groups",
         "count",
-        "Groups: listed in the fleet, heard of in the last day, listed but silent for a week, heard of but unknown.",
+        "Groups: listed in the fleet, heard of in the last day, listed but silent for a week, unknown but heard of in it.",
         "state",
     ),
-    _gauge("xunqun_unknown_groups", "count", "Groups seen that the fleet does not know."),
+    _gauge("xunqun_unknown_groups", "count", "Groups heard of in the last week that the fleet does not know."),
     # the parts
     _gauge(
         "xunqun_consumer_lag",

@@ -117,7 +117,7 @@ class Metrics:
         self._add("xunqun_verdicts_total", count, self._packs.of(pack), self._categories.of(category), outcome)
 
     def verdict_took(self, seconds: Many) -> None:
-        """From received to verdict, of each observation."""
+        """From received to verdict, of each observation but ticks of the clock."""
         self._histograms["xunqun_verdict_latency_seconds"].observe(seconds)
 
     def scored(self, category: str, scores: Many) -> None:

@@ -20,7 +20,7 @@ SECONDS = 5.0
 LATE: Millis = 60_000
 # Statuses in which nothing more happens to an action by itself.
 SETTLED = ("confirmed", "accepted", "cancelled", "refused")
-# A group that the fleet lists is silent after so long.
+# A group that the fleet lists is silent after so long, and one that it does not know is gone.
 _SILENT: Millis = 7 * DAY
 
 
@@ -63,7 +63,7 @@ def _groups(store: CaseStore, now: Millis, listed: int) -> dict[str, int]:
         "listed": listed,
         "heard": count(last > now - DAY),
         "silent": max(0, listed - count(known, last > now - _SILENT)),
-        "unknown": count(~known, groups_seen.c.key != PROBE_GROUP),
+        "unknown": count(~known, last > now - _SILENT, groups_seen.c.key != PROBE_GROUP),
     }
 
 

@@ -75,6 +75,44 @@ def test_a_bundle_installs_into_a_folder_of_its_own(
     assert (tmp_path / "into" / "bin" / "xunqun").exists()
 
 
+def test_a_folder_is_named_from_where_the_caller_stands(bundle: Path, tmp_path: Path) -> None:
+    here = tmp_path / "a place"
+    (here / "tools").mkdir(parents=True)
+    (here / "tools" / "python").symlink_to(sys.executable)
+    command = ["sh", "../bundle/install.sh", "--into", "xunqun 1", "--python", "tools/python"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, env={**os.environ, **NOWHERE}, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (here / "xunqun 1" / "bin" / "xunqun").exists()
+    assert not (bundle / "xunqun 1").exists()
+
+
+def test_what_is_installed_may_be_read_by_the_user_that_runs_it(bundle: Path, tmp_path: Path) -> None:
+    """Who has just made secrets may still have their umask."""
+    into = tmp_path / "into"
+    command = ["sh", str(bundle / "install.sh"), "--into", str(into), "--python", sys.executable]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **NOWHERE}, timeout=120, umask=0o077
+    )
+    assert done.returncode == 0, done.stderr
+    closed = [path for path in (into, *into.rglob("*")) if not path.is_symlink() and not path.stat().st_mode & 0o004]
+    assert closed == []
+
+
+def test_an_installation_that_is_broken_off_leaves_nothing(
+    install: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    # Half-way through the environment, its caller is told to end.
+    python.write_text(
+        '#!/bin/sh\n[ "$2" != venv ] || { mkdir "$3"; touch "$3/half"; kill -TERM $PPID; exit 0; }\n'
+        f'exec "{sys.executable}" "$@"\n'
+    )
+    python.chmod(0o755)
+    done = install("--into", str(tmp_path / "into"), "--python", str(python))
+    assert done.returncode == 143
+    assert not (tmp_path / "into").exists()
+
+
 def _flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -133,7 +171,7 @@ def test_another_python_is_told_which_one_is_wanted(
     assert not (tmp_path / "into").exists()
 
 
-@pytest.mark.parametrize("options", [("--frob",), ("--into",), ("--python", sys.executable)])
+@pytest.mark.parametrize("options", [("--frob",), ("--into",), ("--into", ""), ("--python", sys.executable)])
 def test_wrong_options_are_told_how_it_is_called(
     install: Callable[..., subprocess.CompletedProcess[str]], options: tuple[str, ...]
 ) -> None:

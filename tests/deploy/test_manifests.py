@@ -16,10 +16,13 @@ import typer.main
 import yaml
 from jsonschema import Draft202012Validator
 from kubernetes_validate import validate
+from prometheus_client import ProcessCollector
 
 from streams.cli import app
 from streams.fleet import worker
+from streams.fleet.rights import ROLES
 from streams.settings import Settings
+from streams.topics import CONTROL
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -28,6 +31,8 @@ SYSTEMD = DEPLOY / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
 # The oldest and the newest version that the manifests are held to.
 VERSIONS = ("1.30.0", "1.37.0")
+# Where processes on one machine, and pods, find the keys of text at rest.
+KEYS = Path("/var/lib/xunqun/keys")
 # Number of the image's user; volumes and secrets are given to it.
 USER = 10001
 PORT = next(one.default for one in fields(Settings) if one.name == "port")
@@ -131,6 +136,14 @@ def test_units_are_understood_by_systemd(unit: Path, tmp_path: Path) -> None:
     copy.write_text(_text(unit).replace("/opt/xunqun/bin/xunqun", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_units_let_a_process_see_its_own_memory_and_cpu(unit: Path, tmp_path: Path) -> None:
+    """What `ProcSubset=pid` leaves of /proc is not enough for the metrics that every exporter has."""
+    (tmp_path / "self").symlink_to("/proc/self")
+    assert list(ProcessCollector(proc=str(tmp_path), registry=None).collect()) == []
+    assert "ProcSubset" not in _unit(unit)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
@@ -316,12 +329,14 @@ def test_pods_are_restricted(name: str, container: dict[str, Any]) -> None:
         "runAsUser": USER,
         "runAsGroup": USER,
         "fsGroup": USER,
+        # Else each start would open all keys to the group.
+        "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert pod["automountServiceAccountToken"] is False
     assert pod["serviceAccountName"] == "xunqun"
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert all("emptyDir" in one or "secret" in one for one in pod["volumes"])
+    assert all({"emptyDir", "secret", "persistentVolumeClaim"} & one.keys() for one in pod["volumes"])
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -415,7 +430,7 @@ def test_pods_get_the_secrets_that_they_name() -> None:
             assert not shown or path.name in shown, path
             # Read by its group, which is that of our user, and by nobody else.
             assert secret["defaultMode"] == 0o440
-        assert {str(path.parent) for path in named} == mounts.keys() - {"/tmp"}
+        assert {str(path.parent) for path in named} == mounts.keys() - {"/tmp", str(KEYS.parent)}
         assert volumes["kafka"]["items"] == [{"key": name, "path": "password"}]
         assert {"name": "XUNQUN_KAFKA_USER", "value": f"xunqun-{name}"} in one["env"]
 
@@ -428,6 +443,54 @@ def test_units_get_the_secrets_that_they_name(unit: Path) -> None:
     named = {one.split("=%d/")[0]: one.split("=%d/")[1] for one in values["Environment"] if "=%d/" in one}
     assert sorted(named.values()) == sorted(loaded)
     assert all(name == f"XUNQUN_{file.upper()}_FILE" for name, file in named.items())
+
+
+def test_the_page_calls_the_program_as_who_may() -> None:
+    """Workers may not announce; and a key that root has made can be read by no process of ours."""
+    blocks = re.findall(r"^```\n(.*?)^```", _text(ROOT / "docs" / "deploy.md"), re.MULTILINE | re.DOTALL)
+    in_pods = [one for one in blocks if "kubectl" in one and "control announce" in one]
+    assert in_pods
+    assert all("XUNQUN_KAFKA_USER=xunqun-operator " in one for one in in_pods)
+    assert [name for name, role in ROLES.items() if CONTROL in role.writes] == ["tuner", "operator"]
+    with_settings = [line for one in blocks for line in one.splitlines() if ". /etc/xunqun/fleet.env" in line]
+    assert with_settings
+    assert all("sudo -u xunqun " in line for line in with_settings)
+
+
+# -- keys of text at rest -----------------------------------------------------------------------------------------------
+
+
+def test_containers_share_one_folder_of_keys() -> None:
+    fleet = {name: one for name, one in OURS.items() if one["command"][0] in ("ingest", "worker")}
+    for name, one in fleet.items():
+        (mounted,) = [two.split(":")[1] for two in one["volumes"] if two.startswith("keys:")]
+        assert Path(one["environment"]["XUNQUN_KEYS"]).parent == Path(mounted), name
+    assert len(fleet) == 5
+    assert "keys" in COMPOSE["volumes"]
+
+
+def test_pods_share_one_folder_of_keys() -> None:
+    """Each of them writes there, on whatever node it runs; the setup has no text to write."""
+    (claim,) = _named("PersistentVolumeClaim")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    (settings,) = _named("ConfigMap")
+    assert settings["data"]["XUNQUN_KEYS"] == str(KEYS)
+    mounted = {
+        name
+        for name, one in CONTAINERS
+        if {"name": "keys", "mountPath": str(KEYS.parent)} in one["volumeMounts"]
+        and {"name": "keys", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}} in PODS[name]["volumes"]
+    }
+    assert mounted == PODS.keys() - {"setup"}
+
+
+def test_units_share_one_folder_of_keys() -> None:
+    assert _variables(SYSTEMD / "fleet.env")["XUNQUN_KEYS"] == str(KEYS)
+    for name in ("xunqun-ingest.service", "xunqun-worker@.service"):
+        unit = _unit(SYSTEMD / name)
+        assert "/etc/xunqun/fleet.env" in unit["EnvironmentFile"]
+        # All else is read-only.
+        assert [f"/var/lib/{one}" for one in unit["StateDirectory"]] == [str(KEYS.parent)]
 
 
 # -- versions and files -------------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ import pytest
 from small_fleet import until
 
 from connectors.webhook import sign
-from streams.fleet.kafka import Kafka, create_topics, read_whole
+from streams.fleet import ingest
+from streams.fleet.kafka import Kafka, KafkaUnavailable, create_topics, read_whole
+from streams.metrics import Metrics
 from streams.topics import OBSERVATIONS
 
 OLD, NEW = "whsec_b2xkLXNlY3JldC1vZi10aGUtZG9vci0wMDAwMDAwMA==", "whsec_bmV3LXNlY3JldC1vZi10aGUtZG9vci0wMDAwMDAwMA=="
@@ -105,3 +107,40 @@ async def test_several_processes_share_the_port_and_lose_nothing(door):
     assert {status for status, _ in answers} == {202}
     found = {json.loads(one.value)["id"] for one in await read_whole(door.kafka, OBSERVATIONS)}
     assert found == {f"m{number}" for number in range(300)}
+
+
+async def test_each_process_behind_a_door_is_listed_where_it_alone_answers(door, tmp_path):
+    targets = tmp_path / "targets"
+    url = await door(processes=2, targets=targets)
+    await until(lambda: len(list(targets.glob("*.json"))) == 2, "both are listed")
+    listed = {one.name: json.loads(one.read_text())[0]["targets"][0] for one in targets.iterdir()}
+    number = url.rpartition(":")[2]
+    assert listed == {f"ingest-{number}-{place.rpartition(':')[2]}.json": place for place in listed.values()}
+    async with aiohttp.ClientSession() as session:
+        for place in listed.values():
+            async with session.get(f"http://{place}/metrics") as answer:
+                assert "xunqun_build_info" in await answer.text()
+
+
+class Away:
+    """A producer whose Kafka is away."""
+
+    async def send(self, records, *, within):
+        raise KafkaUnavailable("Kafka did not confirm")
+
+
+async def test_a_door_to_which_nobody_posts_any_more_waits_for_nothing(monkeypatch):
+    monkeypatch.setattr(ingest, "_SHOWN_SECONDS", 0.5)
+    metrics = Metrics()
+    closed = ingest.Ingest(Away(), None, metrics)
+
+    def waits() -> float | None:
+        return metrics.registry.get_sample_value("xunqun_waiting", {"store": "kafka"})
+
+    for number in range(2):
+        assert (await closed.append(observation(number))).status == "unavailable"
+        await asyncio.sleep(0.3)
+    # The second post was refused, too.
+    assert (waits(), closed.ready()[0]) == (1, False)
+    await asyncio.sleep(0.3)
+    assert (waits(), closed.ready()[0]) == (0, True)

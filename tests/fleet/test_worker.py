@@ -4,13 +4,21 @@ import asyncio
 import json
 import signal
 import time
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
+from aiokafka import TopicPartition
 from small_fleet import until
 
-from streams.fleet.kafka import read_whole
-from streams.topics import JUDGEMENTS, value_of
+from streams.agents import Gather
+from streams.fleet import worker
+from streams.fleet.hosts import GatherHost
+from streams.fleet.kafka import KafkaUnavailable, read_whole
+from streams.fleet.worker import Worker
+from streams.settings import Settings
+from streams.topics import JUDGEMENTS, LIKENESSES, value_of
 
 WORDS = "今晚牛牛开房，注册送彩金"
 LEARNT = "加我微信了解兼职，每天稳定两三百，名额有限"
@@ -119,6 +127,72 @@ async def test_a_worker_says_which_part_is_away(fleet):
     # Who is killed stays listed, and is missed.
     await fleet.stop("w1", signal.SIGKILL)
     assert len(list(targets.iterdir())) == 1
+
+
+async def test_an_agent_whose_partitions_went_to_others_has_no_work_and_shows_none(monkeypatch):
+    monkeypatch.setattr(worker, "batch_app", lambda *_, **told: SimpleNamespace(**told, ours=None))
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.01)
+    mine = Worker(Settings(kafka="127.0.0.1:1", stall_seconds=60.0), ["gather"])
+    place = TopicPartition(LIKENESSES, 0)
+    app = mine._app(GatherHost(Gather(), None, None, None))
+    mine.health.positions["gather"], mine.health.lag["gather"] = {place: 5}, 7
+    mine.metrics.set_lag("gather", 7)
+    mine.metrics.set_partitions("gather", 1)
+    # Others have them by now: nothing is given instead.
+    await app.revoked({place})
+    mine.health.moved["gather"] = time.monotonic() - 50.0
+    looking = asyncio.create_task(mine._watch_progress())
+    await asyncio.sleep(0.1)
+    looking.cancel()
+    value = mine.metrics.registry.get_sample_value
+    assert value("xunqun_consumer_lag", {"agent": "gather"}) == 0
+    assert value("xunqun_partitions", {"agent": "gather"}) == 0
+    assert mine.health.stalled(30.0) is None
+
+
+async def test_a_worker_that_cannot_be_listed_says_so_and_ends(fleet):
+    (fleet.folder / "file").touch()
+    with pytest.raises(AssertionError, match="XUNQUN_TARGETS"):
+        await fleet.start("w1", targets=fleet.folder / "file")
+    async with asyncio.timeout(30):
+        assert await fleet.processes["w1"].wait() == 2
+
+
+async def test_a_worker_that_breaks_is_missed(monkeypatch, tmp_path):
+    async def nothing(*_) -> list[str]:
+        return []
+
+    idle = SimpleNamespace(start=nothing, ours=None)
+    monkeypatch.setattr(worker, "check_topics", nothing)
+    monkeypatch.setattr(worker, "restore", nothing)
+    monkeypatch.setattr(worker, "Producer", lambda _: idle)
+    monkeypatch.setattr(worker.RedisStates, "of", AsyncMock(return_value=idle))
+    monkeypatch.setattr(worker, "batch_app", lambda *_, **__: idle)
+    mine = Worker(Settings(targets=tmp_path), ["gather"], port=0)
+    running = asyncio.create_task(mine.run(asyncio.Event()))
+    await until(lambda: list(tmp_path.glob("*.json")), "it is listed")
+    mine._failed(ValueError())
+    assert await running == worker.BROKEN
+    assert len(list(tmp_path.glob("*.json"))) == 1
+
+
+async def test_what_waits_is_not_forgotten_while_kafka_cannot_be_asked(monkeypatch):
+    async def away(*_):
+        raise KafkaUnavailable("Kafka does not answer")
+
+    monkeypatch.setattr(worker, "ends", away)
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.01)
+    mine = Worker(Settings(kafka="127.0.0.1:1"), ["gather"])
+    mine.health.positions["gather"], mine.health.lag["gather"] = {TopicPartition(LIKENESSES, 0): 5}, 7
+    mine.health.moved["gather"] = time.monotonic() - 500.0
+    mine.metrics.set_lag("gather", 7)
+    looking = asyncio.create_task(mine._watch_progress())
+    await asyncio.sleep(0.1)
+    assert not looking.done()
+    looking.cancel()
+    value = mine.metrics.registry.get_sample_value
+    assert value("xunqun_consumer_lag", {"agent": "gather"}) == mine.health.lag["gather"] == 7
+    assert value("xunqun_waiting", {"store": "kafka"}) == 1
 
 
 async def test_a_flood_that_spans_a_rebalance_is_one_flood(fleet):

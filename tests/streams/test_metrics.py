@@ -5,7 +5,12 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.cases.postgres import CasesUnavailable
+from streams.fleet.kafka import KafkaUnavailable
+from streams.ledger.connection import StateUnavailable
 from streams.metrics import DECLARED, MOST_NAMES, Metrics, dead_letter_cause
+from streams.store import StoreUnavailable
+from streams.text_keys import KeyUnavailable
 from streams.topics import Unusable, decode_observation
 
 
@@ -145,3 +150,12 @@ def test_two_processes_worth_of_metrics_do_not_meet():
     first.duplicated()
     assert samples(second, "xunqun_duplicates_total") == {(): 0}
     assert samples(first, "xunqun_build_info")
+
+
+@pytest.mark.parametrize(
+    "error", [KafkaUnavailable, StateUnavailable, CasesUnavailable, StoreUnavailable, KeyUnavailable]
+)
+def test_whatever_is_away_is_named(error):
+    metrics = Metrics()
+    metrics.set_waiting({error("away").part})
+    assert metrics.registry.get_sample_value("xunqun_waiting", {"store": "other"}) == 0

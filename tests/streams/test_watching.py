@@ -1,6 +1,7 @@
 """What is counted of an agent's work, what is looked up of a store, and how Prometheus hears of a process."""
 
 import json
+import socket
 
 import pytest
 from house import DAY, GIFT, HOUR, IDENTITY, PLAIN, START
@@ -71,6 +72,28 @@ def test_decisions_and_appeals_are_counted_by_what_they_are_about(counted):
     assert counted.value("xunqun_appeals_total") == 1
 
 
+def test_what_people_approve_or_take_back_is_not_prescribed_once_more(a_house):
+    house = a_house(remove="required")
+    counted = Counted(house)
+
+    def prescribed() -> tuple[float | None, ...]:
+        return tuple(counted.value("xunqun_sanctions_total", kind=kind, mode="enforce") for kind in ("warn", "remove"))
+
+    house.say(judge=False)
+    counted.settle()
+    # The warning reaches the member, so the next rung is a removal.
+    house.settle()
+    house.say(judge=False, at=DAY)
+    counted.settle()
+    assert prescribed() == (1, 1)
+    house.decide(house.review("approval"), "approve", judge=False)
+    counted.settle()
+    house.decide(house.violation("remove"), "overturn", judge=False)
+    counted.settle()
+    assert any(one.reverses for one in house.issued())
+    assert prescribed() == (1, 1)
+
+
 def test_dead_letters_are_counted_by_cause(counted):
     counted.house.host.append_dead(b"{", "not JSON at byte 1", counted.house.now)
     counted.settle()
@@ -93,6 +116,21 @@ def test_scores_and_what_could_not_be_measured_are_counted_from_signals():
     assert value("xunqun_scores_bucket", {"category": "ads", "le": "0.5"}) == 1
     assert value("xunqun_unavailable_total", {"classifier": "patterns"}) == 1
     assert value("xunqun_arrival_delay_seconds_sum", {"platform": "jsonl"}) == 3.0
+    assert value("xunqun_verdict_latency_seconds_sum", {}) == 1.0
+
+
+def test_ticks_are_no_messages_that_are_judged_late():
+    """They reach their groups by and by, and nobody waits for them: no promise is broken by them."""
+    metrics = Metrics()
+    seen = [
+        Observation(type="clock.tick", sent_at=1000, id="t1", platform="clock"),
+        Observation(type="message.created", sent_at=60_000, id="m1", platform="jsonl"),
+    ]
+    records = [Record(OBSERVATIONS, "k", b"", at, one.sent_at, one) for at, one in enumerate(seen)]
+    count_effects(metrics, "screen", 61_000, records, Effects())
+    value = metrics.registry.get_sample_value
+    assert value("xunqun_observations_total", {"type": "clock.tick"}) == 1
+    assert value("xunqun_verdict_latency_seconds_count", {}) == 1
     assert value("xunqun_verdict_latency_seconds_sum", {}) == 1.0
 
 
@@ -124,7 +162,9 @@ def test_groups_are_heard_of_silent_or_unknown(house):
     assert look(house.store, house.now, listed=3).groups == {"listed": 3, "heard": 2, "silent": 2, "unknown": 1}
     later = house.now + 2 * DAY
     assert look(house.store, later, listed=3).groups == {"listed": 3, "heard": 0, "silent": 2, "unknown": 1}
-    assert look(house.store, house.now + 8 * DAY, listed=3).groups["silent"] == 3
+    # Where the bot has left, nobody waits for the group to be entered.
+    week = look(house.store, house.now + 8 * DAY, listed=3).groups
+    assert (week["silent"], week["unknown"]) == (3, 0)
     # Ticks come from ourselves: no group is heard of by them.
     house.now += 8 * DAY
     house.host.tick(house.now)
@@ -196,6 +236,24 @@ def test_a_process_is_listed_while_it_runs_and_after_it_was_killed(tmp_path):
     assert not list(folder.iterdir())
     with announced(None, "worker", "127.0.0.1", 8601):
         assert not list(folder.iterdir())
+
+
+def test_a_process_that_breaks_stays_listed_and_is_missed(tmp_path):
+    with pytest.raises(RuntimeError), announced(tmp_path, "worker", "127.0.0.1", 8601):
+        raise RuntimeError
+    assert [one.name for one in tmp_path.iterdir()] == ["worker-8601.json"]
+
+
+def test_a_door_forgets_who_was_killed_behind_it_and_nobody_else(tmp_path):
+    """Those who share a port are scraped at free ones, so nobody comes back to the file of who was killed."""
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as own:
+        (_, alive), (_, mine) = other.getsockname(), own.getsockname()
+        for door, port in ((8600, alive), (8600, 1), (8700, 1)):
+            with pytest.raises(RuntimeError), announced(tmp_path, "ingest", "127.0.0.1", port, door=door):
+                raise RuntimeError
+        with announced(tmp_path, "ingest", "127.0.0.1", mine, door=8600):
+            listed = {one.name for one in tmp_path.iterdir()}
+    assert listed == {f"ingest-8600-{mine}.json", f"ingest-8600-{alive}.json", "ingest-8700-1.json"}
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
