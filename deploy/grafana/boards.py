@@ -42,8 +42,8 @@ def _at_least(*matchers: str, by: str = "") -> str:
 
 
 def _percentiles(histogram: str, *matchers: str, by: str = "", high: float = 0.99) -> tuple[Query, ...]:
-    """A middle one and one of the slowest, each by a label if asked."""
-    called = f"{{{{{by}}}}} " if by else ""
+    """A middle one and one of the slowest, each by labels if asked."""
+    called = "".join(f"{{{{{label}}}}} " for label in by.split(", ") if label)
     return (
         Query(quantile(high, histogram, *matchers, by=by), f"{called}{high * 100:g} of 100 below"),
         Query(quantile(0.5, histogram, *matchers, by=by), f"{called}half below"),
@@ -232,7 +232,7 @@ FLEET = Board(
                     "Groups with something overdue",
                     "In how many groups did a deadline pass without anybody doing what was due?",
                     "owners who do not do their duties, a clock that stood and goes again",
-                    (Query(common("xunqun_deadlines", 'state="overdue"')),),
+                    (Query(common("xunqun_groups_due", 'state="overdue"')),),
                     "number",
                     limits=above(1, 100),
                     runbook="XunqunDutiesOverdue",
@@ -262,9 +262,9 @@ FLEET = Board(
                 Panel(
                     "From sent to verdict, from cause to done",
                     "What do members see: how long from sending until a finding is durable, and from what caused an action "
-                    "until the platform took or confirmed it?",
+                    "until the platform took or confirmed it? By platform.",
                     "all of the above, and a platform that is slow to answer",
-                    _percentiles("xunqun_end_to_end_seconds", by="until"),
+                    _percentiles("xunqun_end_to_end_seconds", by="until, platform"),
                     unit="s",
                     runbook="XunqunOutboxOld",
                 ),
@@ -672,9 +672,6 @@ QUALITY = Board(
     marks_editions=True,
 )
 
-# Decisions name a category and no pack: those of the categories that this pack finds.
-_ITS_CATEGORIES: Final = f"and on (category) {many('xunqun_verdicts_total', PACK, by='category')} > 0"
-
 PACK_BOARD = Board(
     "pack",
     "Xunqun · 3 One pack",
@@ -812,12 +809,12 @@ PACK_BOARD = Board(
             "Is it right?",
             (
                 Panel(
-                    "Precision of its categories",
-                    "How often do people uphold findings of the categories that it finds? Of all packs: decisions name no pack.",
-                    "a list or model that is wrong in one category",
+                    "Precision by category",
+                    "Of what it finds, how much do people uphold, by category?",
+                    "a clause, list or model that is wrong for this organisation",
                     (
-                        Query(f"({_precision(by='category')}) {_ITS_CATEGORIES}"),
-                        Query(f"({many('xunqun_decisions_total', DECIDED, by='category')}) {_ITS_CATEGORIES}"),
+                        Query(_precision(PACK, by="category")),
+                        Query(many("xunqun_decisions_total", PACK, DECIDED, by="category")),
                     ),
                     "table",
                     columns=(
@@ -992,7 +989,7 @@ PIPELINE = Board(
                     "Due and overdue",
                     "In how many groups is something due, and late?",
                     "a clock that stands (open rises), duties that nobody does (overdue)",
-                    (Query(common("xunqun_deadlines", by="state"), "{{state}}"),),
+                    (Query(common("xunqun_groups_due", by="state"), "{{state}}"),),
                     runbook="XunqunDutiesOverdue",
                 ),
             ),
@@ -1249,18 +1246,18 @@ ACTIONS = Board(
             "How late?",
             (
                 Panel(
-                    "From cause to done",
+                    "From cause to done, by platform",
                     "How long after what caused it stood in the log has the platform taken or confirmed the action?",
                     "a slow platform, a backlog, a pause",
-                    _percentiles("xunqun_end_to_end_seconds", 'until="confirmed"'),
+                    _percentiles("xunqun_end_to_end_seconds", PLATFORM, 'until="confirmed"', by="platform"),
                     unit="s",
                     runbook="XunqunOutboxOld",
                 ),
                 Panel(
-                    "From sent to verdict",
+                    "From sent to verdict, by platform",
                     "How long from sending until the finding is durable, of messages with findings?",
                     "messages that arrive late, judging that is late",
-                    _percentiles("xunqun_end_to_end_seconds", 'until="verdict"'),
+                    _percentiles("xunqun_end_to_end_seconds", PLATFORM, 'until="verdict"', by="platform"),
                     unit="s",
                     runbook="XunqunJudgedLate",
                 ),

@@ -173,7 +173,8 @@ DECLARED: Final = (
         "seconds",
         DELAYS,
         "Seconds from when a message with findings was sent to its verdict being durable, and from when what caused an action "
-        "stood in the log to the platform having taken or confirmed it.",
+        "stood in the log to the platform having taken or confirmed it, by platform.",
+        "platform",
         "until",
     ),
     _gauge(
@@ -202,7 +203,7 @@ DECLARED: Final = (
     _counter("xunqun_appeals_total", "Appeals that members have filed."),
     # time
     _gauge(
-        "xunqun_deadlines",
+        "xunqun_groups_due",
         "count",
         "Groups in which something is due at some time (open), and late (overdue).",
         "state",

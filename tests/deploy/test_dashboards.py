@@ -35,7 +35,7 @@ OF_THE_DATABASE = {
     "xunqun_outbox_oldest_seconds",
     "xunqun_reviews_open",
     "xunqun_reviews_oldest_seconds",
-    "xunqun_deadlines",
+    "xunqun_groups_due",
     "xunqun_groups",
     "xunqun_unknown_groups",
     "xunqun_paused",
@@ -48,7 +48,7 @@ VALUES = {
     ("xunqun_outbox_open", "status"): declared.OPEN_STATUSES,
     ("xunqun_outbox_oldest_seconds", "status"): declared.OPEN_STATUSES,
     ("xunqun_shadow_total", "side"): declared.SHADOW_SIDES,
-    ("xunqun_deadlines", "state"): declared.DEADLINE_STATES,
+    ("xunqun_groups_due", "state"): declared.DEADLINE_STATES,
     ("xunqun_end_to_end_seconds", "until"): declared.MILESTONES,
     ("xunqun_edition_info", "part"): declared.EDITION_PARTS,
     ("xunqun_consumer_lag", "agent"): declared.AGENTS,
@@ -204,12 +204,12 @@ def enter_something_of_everything(metrics: Metrics) -> None:
         metrics.acted("webhook", status)
     metrics.set_outbox(dict.fromkeys(declared.OPEN_STATUSES, 2), dict.fromkeys(declared.OPEN_STATUSES, 70.0))
     for until in declared.MILESTONES:
-        metrics.reached(until, [1.5])
+        metrics.reached("webhook", until, [1.5])
     metrics.set_paused(1)
     metrics.set_brakes(dict.fromkeys(declared.BRAKED, 1))
     metrics.set_reviews(dict.fromkeys(declared.REVIEW_KINDS, 3), dict.fromkeys(declared.REVIEW_KINDS, 900.0))
-    for outcome in declared.DECISION_OUTCOMES:
-        metrics.decided("xianchuang", "ads", outcome, 4)
+    for pack, outcome in product(("baseline", "xianchuang"), declared.DECISION_OUTCOMES):
+        metrics.decided(pack, "ads", outcome, 4)
     metrics.appealed()
     metrics.set_deadlines(open=5, overdue=2)
     metrics.ticked(now - 2)

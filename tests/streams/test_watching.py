@@ -50,8 +50,8 @@ def test_what_comes_in_and_what_follows_is_counted_once(counted):
     assert counted.value("xunqun_verdict_latency_seconds_count") == 2
     assert counted.value("xunqun_verdict_latency_seconds_bucket", le="2.0") == 1
     assert counted.value("xunqun_verdict_latency_seconds_sum") == pytest.approx(63.0)
-    assert counted.value("xunqun_end_to_end_seconds_count", until="verdict") == 1
-    assert counted.value("xunqun_end_to_end_seconds_sum", until="verdict") == pytest.approx(61.5)
+    assert counted.value("xunqun_end_to_end_seconds_count", platform="webhook", until="verdict") == 1
+    assert counted.value("xunqun_end_to_end_seconds_sum", platform="webhook", until="verdict") == pytest.approx(61.5)
     assert counted.value("xunqun_batch_records_sum", agent="screen") == 2
     assert counted.value("xunqun_arrival_delay_seconds_count", platform="webhook") == 2
 
@@ -160,9 +160,10 @@ async def test_what_was_carried_out_is_timed(house):
     while await dispatcher.round():
         pass
     await dispatcher.close()
-    assert metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", {"until": "confirmed"}) >= 1
-    sum_of = metrics.registry.get_sample_value("xunqun_end_to_end_seconds_sum", {"until": "confirmed"})
-    assert sum_of / metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", {"until": "confirmed"}) == 2.5
+    done = {"platform": "webhook", "until": "confirmed"}
+    assert metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", done) >= 1
+    sum_of = metrics.registry.get_sample_value("xunqun_end_to_end_seconds_sum", done)
+    assert sum_of / metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", done) == 2.5
 
 
 def test_what_is_in_force_names_packs_lists_and_weights(house):
