@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +27,8 @@ START, STOP, TELL = 60.0, 30.0, 10.0
 _PROGRAM = (sys.executable, "-c", "from streams.cli import main; main()")
 
 
-def talk() -> Iterator[bytes]:
-    """The demo day over and over: each time under new ids and as of now. What cannot be read stays as it is."""
+def talk(behind: Callable[[], float] = float) -> Iterator[bytes]:
+    """The demo day over and over: each time under new ids, sent now or so many seconds ago; what cannot be read stays."""
     lines = (DEMO / "day.jsonl").read_bytes().splitlines()
     lap = f"{time.time_ns():x}"
     number = 0
@@ -41,7 +41,7 @@ def talk() -> Iterator[bytes]:
                 yield line
                 continue
             if isinstance(body, dict) and isinstance(body.get("sent_at"), int):
-                body["sent_at"] = time.time_ns() // 1_000_000
+                body["sent_at"] = int((time.time() - behind()) * 1000)
             yield json.dumps(_renamed(body, f"-{lap}-{number}"), ensure_ascii=False).encode()
 
 
@@ -75,7 +75,7 @@ class LocalFleet:
 
     def start(self) -> None:
         """Make the topics, start all and wait until each serves; StackError says what does not."""
-        self._call("The topics could not be made", "topics", "create")
+        self.call("topics", "create")
         self.environment.setdefault("XUNQUN_SEALED_KEY", self._sealed_key())
         self._spawn("ingest", "ingest", "--port", str(self._port))
         for number in range(1, self.workers + 1):
@@ -98,16 +98,25 @@ class LocalFleet:
         if not public.exists():
             private = self.stack.folder / "sealed.key"
             private.unlink(missing_ok=True)
-            said = self._call("No key could be made", "sealed", "keygen", "--out", str(private))
+            said = self.call("sealed", "keygen", "--out", str(private))
             public.write_text(said[said.index("xqpk_") :].split()[0])
         return public.read_text()
 
-    def _call(self, trouble: str, *arguments: str) -> str:
-        """What a command says; StackError where it fails."""
+    def call(self, *arguments: str) -> str:
+        """What a command of Xunqun says; StackError where it fails."""
         done = subprocess.run([*_PROGRAM, *arguments], env=self.environment, capture_output=True, text=True)
         if done.returncode:
-            raise StackError(f"{trouble}: {(done.stderr or done.stdout).strip()}")
+            raise StackError(f"xunqun {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+    def decide(self, kind: str, count: int) -> int:
+        """Let a person decide the oldest reviews of a kind; how many there were. Of five one is not agreed with."""
+        waiting = json.loads(self.call("review", "list", "--kind", kind, "--limit", str(count), "--json"))
+        agreed, refused = ("approve", "refuse") if kind == "approval" else ("uphold", "overturn")
+        for number, review in enumerate(waiting):
+            outcome = refused if number % 5 == 0 else agreed
+            self.call("review", "decide", review["id"], outcome, "--by", "demo", "--reason", "演示")
+        return len(waiting)
 
     def _spawn(self, name: str, *arguments: str) -> None:
         with self.log(name).open("wb") as log:
