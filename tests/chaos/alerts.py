@@ -39,6 +39,7 @@ from streams.topics import OBSERVATIONS, Record
 PACKS = Path(__file__).resolve().parents[2] / "policies" / "packs"
 # Seconds that an alert has to fire, and to clear, and after which it counts as cleared.
 PATIENCE, GOOD = 600.0, 30.0
+SECRET = "whsec_Y2hhb3MtY2hhb3MtY2hhb3MtY2hhb3M="
 # A history that is sent again at once: some 20,000 a second are taken, and fewer are judged.
 HISTORY, POST = 250_000, 500
 
@@ -72,6 +73,7 @@ class Struck:
         fleet.environment |= {
             "XUNQUN_MODEL": str(self.weights),
             "XUNQUN_ACTION_URL": f"http://127.0.0.1:{self.receiver.server_port}/actions",
+            "XUNQUN_ACTION_SECRET": SECRET,
             # The demo day comes every quarter of a minute: brakes would hold what it brings.
             **{f"XUNQUN_BUDGET_{name}": "0" for name in ("GROUP", "CLAUSE", "FLEET")},
         }

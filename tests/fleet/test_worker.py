@@ -157,3 +157,6 @@ async def test_a_worker_says_in_a_sentence_what_it_needs(fleet, stack, topic_pre
         await fleet.start("w2", "screen,scren")
     with pytest.raises(AssertionError, match="set XUNQUN_DATABASE"):
         await fleet.start("w3", "record", database="")
+    # Nothing is simulated where somebody wants it to be sent.
+    with pytest.raises(AssertionError, match="set XUNQUN_ACTION_SECRET"):
+        await fleet.start("w4", "dispatch", action_url="http://127.0.0.1:9/actions")

@@ -3,11 +3,13 @@
 import json
 
 import pytest
+import sqlalchemy as sa
 from house import DAY, GIFT, HOUR, IDENTITY, PLAIN, START
 
 from models import Observation, Signal
 from streams import desk
 from streams.brakes import Budgets
+from streams.cases.tables import outbox
 from streams.dispatch import Dispatcher
 from streams.errors import LoadError
 from streams.metrics import Metrics
@@ -116,6 +118,22 @@ def test_queues_are_shown_with_the_age_of_their_oldest(counted):
     show(metrics, look(house.store, house.now, listed=3))
     assert counted.value("xunqun_reviews_open", kind="assisted") == 0
     assert counted.value("xunqun_reviews_oldest_seconds", kind="assisted") == 0
+
+
+def test_an_action_that_is_held_until_a_time_waits_from_then_on(counted):
+    house = counted.house
+    house.say(judge=False, **GIFT)
+    counted.settle()
+    until = house.now + 10 * HOUR
+    house.store.connection.execute(sa.update(outbox).values(next_try_at=until))
+
+    def waits(now: int) -> float:
+        return look(house.store, now, listed=3).actions["planned"][1]
+
+    assert [waits(at) for at in (until - HOUR, until, until + HOUR)] == [0, 0, 3600]
+    # One that was tried waits since it was planned.
+    house.store.connection.execute(sa.update(outbox).values(tries=1))
+    assert waits(until) == pytest.approx(10 * 3600, abs=1)
 
 
 def test_groups_are_heard_of_silent_or_unknown(house):
