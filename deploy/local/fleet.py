@@ -1,8 +1,9 @@
 """A whole fleet on this machine, over the parts that `make up` has started: topics, a door, workers, and the talk of the demo.
 
 `python deploy/local/fleet.py` makes the topics, starts `xunqun ingest` and `xunqun worker` as processes, and posts the demo day
-(`streams/demo/`) over and over, as if it were now, until Ctrl-C or for `--minutes`. Nothing is sent to anybody unless
-XUNQUN_ACTION_URL says where. Logs lie beside those of the parts. Settings that are in the environment count.
+(`streams/demo/`) over and over, as if it were now, until Ctrl-C or for `--minutes`. With `--people` somebody decides some of
+the reviews, and other weights judge beside the live ones. Nothing is sent to anybody unless XUNQUN_ACTION_URL says where. Logs
+lie beside those of the parts. Settings that are in the environment count.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,9 +23,12 @@ from urllib.parse import urlsplit
 from stack import Stack, StackError
 
 DEMO = Path(__file__).resolve().parents[2] / "streams" / "demo"
+# Weights of the package that are not those in force.
+SHADOW = "permissive"
 ROLES = "screen,gather,escalate,enforce,record,dispatch"
 # Seconds until a process has to serve, until it has to have ended, and between two lines of what is going on.
 START, STOP, TELL = 60.0, 30.0, 10.0
+DECIDE = 30.0
 _PROGRAM = (sys.executable, "-c", "from streams.cli import main; main()")
 
 
@@ -158,6 +163,17 @@ class LocalFleet:
                 one.wait()
 
 
+def decide_on(fleet: LocalFleet, until: float) -> None:
+    """Decide some reviews twice a minute. Whoever decides does it with the commands that moderators have."""
+    while time.monotonic() < until:
+        try:
+            for kind, count in (("assisted", 3), ("approval", 1), ("appeal", 1)):
+                fleet.decide(kind, count)
+        except StackError as error:
+            print(error, file=sys.stderr)
+        time.sleep(DECIDE)
+
+
 def post(url: str, bodies: Iterator[bytes], rate: float, until: float, fleet: LocalFleet) -> int:
     """Post until the time has come or something has ended; how many were taken. A door that refuses gets the same again."""
     place = urlsplit(url)
@@ -201,6 +217,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="worker processes with all roles (1)")
     parser.add_argument("--port", type=int, default=8600, help="of the door; 0 takes a free one (8600)")
     parser.add_argument("--minutes", type=float, default=0.0, help="end by itself after so long (0: at Ctrl-C)")
+    parser.add_argument("--people", action="store_true", help="somebody decides some reviews, and a shadow judges")
     given = parser.parse_args()
     if given.rate <= 0 or given.workers < 1 or given.minutes < 0:
         parser.error("--rate: more than 0; --workers: at least 1; --minutes: 0 or more")
@@ -220,6 +237,9 @@ def main() -> int:
         for name, one in fleet.processes.items():
             print(f"  {name}: process {one.pid}, log {fleet.log(name)}", flush=True)
         until = time.monotonic() + given.minutes * 60 if given.minutes else float("inf")
+        if given.people:
+            fleet.call("shadow", "start", "--model", SHADOW, "--by", "demo")
+            threading.Thread(target=decide_on, args=(fleet, until), daemon=True).start()
         post(fleet.url, talk(), given.rate, until, fleet)
     except KeyboardInterrupt:
         print("ending …", flush=True)

@@ -357,6 +357,16 @@ def test_every_panel_answers_and_none_only_with_nought(prometheus: str) -> None:
     assert not {key for key, given in found.items() if "0" in given}
 
 
+def test_a_table_has_a_row_for_each_panel_with_its_values(prometheus: str) -> None:
+    done = run("ask.py", "--url", prometheus, "--window", f"{WINDOW_SECONDS}s", "--job", "xunqun", "--table")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    assert len({(board, panel) for board, panel, _ in rows}) == len(rows)
+    values = {(board, panel): value for board, panel, value in rows}
+    assert values["actions", "Paused scopes"] == "1"
+    assert values["fleet", "Groups"] == "0 to 7 (5 series)"
+
+
 def test_all_jobs_are_asked_about_where_none_is_named(prometheus: str) -> None:
     done = run("ask.py", "--url", prometheus, "--window", f"{WINDOW_SECONDS}s")
     assert done.returncode == 0, done.stdout + done.stderr
