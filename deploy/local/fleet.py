@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -163,11 +163,16 @@ class LocalFleet:
                 one.wait()
 
 
-def decide_on(fleet: LocalFleet, until: float) -> None:
-    """Decide some reviews twice a minute. Whoever decides does it with the commands that moderators have."""
+def people(fleet: LocalFleet, until: float, kinds: Mapping[str, int]) -> None:
+    """Somebody starts a shadow, and decides so many reviews of each kind twice a minute, with the commands that people have."""
+    fleet.call("shadow", "start", "--model", SHADOW, "--by", "demo")
+    threading.Thread(target=_decide_on, args=(fleet, until, kinds), daemon=True).start()
+
+
+def _decide_on(fleet: LocalFleet, until: float, kinds: Mapping[str, int]) -> None:
     while time.monotonic() < until:
         try:
-            for kind, count in (("assisted", 3), ("approval", 1), ("appeal", 1)):
+            for kind, count in kinds.items():
                 fleet.decide(kind, count)
         except StackError as error:
             print(error, file=sys.stderr)
@@ -238,8 +243,7 @@ def main() -> int:
             print(f"  {name}: process {one.pid}, log {fleet.log(name)}", flush=True)
         until = time.monotonic() + given.minutes * 60 if given.minutes else float("inf")
         if given.people:
-            fleet.call("shadow", "start", "--model", SHADOW, "--by", "demo")
-            threading.Thread(target=decide_on, args=(fleet, until), daemon=True).start()
+            people(fleet, until, {"assisted": 3, "approval": 1, "appeal": 1})
         post(fleet.url, talk(), given.rate, until, fleet)
     except KeyboardInterrupt:
         print("ending …", flush=True)

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "local"))
 
 import yaml
-from fleet import LocalFleet, post, talk
+from fleet import LocalFleet, people, post, talk
 from quick import quicken
 from stack import PROMETHEUS, Stack, StackError
 
@@ -40,8 +40,8 @@ PACKS = Path(__file__).resolve().parents[2] / "policies" / "packs"
 # Seconds that an alert has to fire, and to clear, and after which it counts as cleared.
 PATIENCE, GOOD = 600.0, 30.0
 SECRET = "whsec_Y2hhb3MtY2hhb3MtY2hhb3MtY2hhb3M="
-# A history that is sent again at once: some 20,000 a second are taken, and fewer are judged.
-HISTORY, POST = 250_000, 500
+# Observations in one post, the most that are taken.
+POST = 500
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Struck:
         self.began = time.monotonic()
         # How many seconds ago that which is posted now was sent.
         self.behind = 0.0
+        self.flooding = threading.Event()
         self.receiver = _receiver()
         self.weights = stack.folder / "weights"
         self._whole_weights()
@@ -93,7 +94,7 @@ class Struck:
             "actions-refused": Fault(lambda: self._answer(500), lambda: self._answer(200), ("XunqunActionsFailing",)),
             "weights-damaged": Fault(self._damage, self._restore, ("XunqunClassifierUnavailable",)),
             "packs-find-nothing": Fault(self._mute, self._announce, ("XunqunVerdictsSilent",)),
-            "history-again": Fault(self._flood, lambda: None, ("XunqunLagging",)),
+            "history-again": Fault(self._flood, self.flooding.clear, ("XunqunLagging",)),
             "nobody-decides": Fault(
                 lambda: None, self._decide, ("XunqunReviewsOld",), with_fleet=True, patience=3 * PATIENCE
             ),
@@ -189,15 +190,17 @@ class Struck:
         return [PACKS / f"{name}.yaml" for name in sorted({one["pack"] for one in fleet["groups"]} | {"baseline"})]
 
     def _flood(self) -> None:
-        """A connector sends a long history again, in posts as large as they may be."""
-        day = [body for body in islice(talk(), POST) if b'"id"' in body]
-        body = b"\n".join(day)
+        """A connector sends a long history over and over, in posts as large as they may be: more than is judged."""
+        self.flooding.set()
+        threading.Thread(target=self._send_history, daemon=True).start()
+
+    def _send_history(self) -> None:
+        body = b"\n".join(body for body in islice(talk(), POST) if b'"id"' in body)
         place = urlsplit(self.fleet.url)
         connection = HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
-        for _ in range(HISTORY // POST):
+        while self.flooding.is_set():
             connection.request("POST", place.path, body, {"Content-Type": "application/x-ndjson"})
-            answer = connection.getresponse()
-            answer.read()
+            connection.getresponse().read()
         connection.close()
 
     def _decide(self) -> None:
@@ -301,7 +304,10 @@ def main() -> int:
     names = [one for one in given.only.split(",") if one] or list(struck.faults)
     try:
         fleet.start()
-        threading.Thread(target=struck.flow, args=(time.monotonic() + 7200,), daemon=True).start()
+        until = time.monotonic() + 7200
+        threading.Thread(target=struck.flow, args=(until,), daemon=True).start()
+        # Drafts are left alone: they are what nobody decides.
+        people(fleet, until, {"assisted": 3})
         time.sleep(60)
         print(f"firing when all is well: {', '.join(sorted(struck.firing())) or 'nothing'}", flush=True)
         # All of them, whatever comes of one.
