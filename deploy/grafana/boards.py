@@ -26,8 +26,14 @@ STILL: Final = 60
 
 
 def _precision(*matchers: str, by: str = "", over: str = SHOWN) -> str:
-    upheld = many("xunqun_decisions_total", UPHELD, *matchers, by=by, over=over)
-    return f"{upheld} / {many('xunqun_decisions_total', DECIDED, *matchers, by=by, over=over)}"
+    decided = many("xunqun_decisions_total", DECIDED, *matchers, by=by, over=over)
+    return f"{_upheld(*matchers, by=by, over=over)} / {decided}"
+
+
+def _upheld(*matchers: str, by: str = "", over: str = SHOWN) -> str:
+    """Of which nothing was upheld has no series of upheld ones: that is 0, and the worst."""
+    upheld, decided = (many("xunqun_decisions_total", one, *matchers, by=by, over=over) for one in (UPHELD, DECIDED))
+    return f"({upheld} or {decided} * 0)"
 
 
 def _at_least(*matchers: str, by: str = "") -> str:
@@ -35,7 +41,7 @@ def _at_least(*matchers: str, by: str = "") -> str:
 
     With u of n upheld and z = 1.96: (u + z²/2 - z √(u (n - u) / n + z²/4)) / (n + z²).
     """
-    upheld = many("xunqun_decisions_total", UPHELD, *matchers, by=by)
+    upheld = _upheld(*matchers, by=by)
     decided = many("xunqun_decisions_total", DECIDED, *matchers, by=by)
     spread = f"sqrt({upheld} * ({decided} - {upheld}) / {decided} + 0.96)"
     return f"({upheld} + 1.92 - 1.96 * {spread}) / ({decided} + 3.84)"

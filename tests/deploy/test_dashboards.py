@@ -210,6 +210,7 @@ def enter_something_of_everything(metrics: Metrics) -> None:
     metrics.set_reviews(dict.fromkeys(declared.REVIEW_KINDS, 3), dict.fromkeys(declared.REVIEW_KINDS, 900.0))
     for pack, outcome in product(("baseline", "xianchuang"), declared.DECISION_OUTCOMES):
         metrics.decided(pack, "ads", outcome, 4)
+    metrics.decided("baseline", "abuse", "overturn", 4)
     metrics.appealed()
     metrics.set_deadlines(open=5, overdue=2)
     metrics.ticked(now - 2)
@@ -355,6 +356,16 @@ def test_every_panel_answers_and_none_only_with_nought(prometheus: str) -> None:
     assert "ok   | pack | Violations | A, pack xianchuang | " in done.stdout
     # Something of everything was entered: a 0 means that a label's value was asked for that nobody gives.
     assert not {key for key, given in found.items() if "0" in given}
+
+
+def test_a_category_of_which_nothing_was_upheld_is_shown(prometheus: str) -> None:
+    done = run("ask.py", "--url", prometheus, "--window", f"{WINDOW_SECONDS}s", "--job", "xunqun")
+    found = answers(done)
+    assert (
+        found["quality", "Precision by category", "A"] == found["quality", "Precision by category", "B"] == ["2 series"]
+    )
+    # One of two packs has both categories.
+    assert sorted(found["pack", "Precision by category", "A"]) == ["0.5", "2 series"]
 
 
 def test_a_table_has_a_row_for_each_panel_with_its_values(prometheus: str) -> None:
