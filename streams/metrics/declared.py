@@ -166,7 +166,10 @@ DECLARED: Final = (
     ),
     _gauge("xunqun_outbox_open", "count", "Actions that are not settled, by status.", "status"),
     _gauge(
-        "xunqun_outbox_oldest_seconds", "seconds", "Age of the oldest action that is not settled, by status.", "status"
+        "xunqun_outbox_oldest_seconds",
+        "seconds",
+        "Age of the oldest action that is not settled, by status; what is held until working hours waits from then on.",
+        "status",
     ),
     _histogram(
         "xunqun_end_to_end_seconds",

@@ -266,7 +266,7 @@ def _receiver() -> _Receiver:
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             body = b'{"status":"confirmed"}'
-            self.send_response(self.server.status)  # type: ignore[attr-defined]
+            self.send_response(receiver.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
