@@ -977,7 +977,7 @@ PIPELINE = Board(
                 ),
                 Panel(
                     "Seen before",
-                    "How many observations came twice? They are counted and left alone.",
+                    "How many observations came twice and were left alone? A single process knows; a fleet does not look.",
                     "a connector that sends again without need, a replay",
                     (Query(or_none(per_second("xunqun_duplicates_total")), "seen before"),),
                     unit="cps",

@@ -115,7 +115,10 @@ def _histogram(name: str, unit: Unit, buckets: tuple[float, ...], help: str, *la
 DECLARED: Final = (
     # what comes in
     _counter("xunqun_observations_total", "Observations judged, by type.", "type"),
-    _counter("xunqun_duplicates_total", "Observations that had been seen before."),
+    _counter(
+        "xunqun_duplicates_total",
+        "Observations that had been seen before. A fleet does not look: there ids make them harmless.",
+    ),
     _counter("xunqun_dead_letters_total", "Input that could not be used, by cause.", "cause"),
     _counter("xunqun_http_requests_total", "HTTP requests answered, by route and code.", "route", "code"),
     _histogram(

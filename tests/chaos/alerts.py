@@ -252,7 +252,7 @@ class Struck:
             if set(gone) == wanted and all(now - at >= GOOD for at in gone.values()):
                 break
             time.sleep(1)
-        return gone
+        return {one: at for one, at in gone.items() if time.monotonic() - since - at >= GOOD}
 
 
 class _Receiver(ThreadingHTTPServer):
