@@ -106,7 +106,7 @@ class Dispatcher:
             retry_at = self._clock() + int(wait * 1000)
         self._metrics.acted(action.platform, status)
         if status in DELIVERED:
-            self._metrics.reached("confirmed", [(self._clock() - action.planned_at) / 1000])
+            self._metrics.reached(action.platform, "confirmed", [(self._clock() - action.planned_at) / 1000])
         settled = partial(outbox.settle, at=self._clock(), detail=detail, retry_at=retry_at)
         await self._in_store(settled, self._store, action, status)
         tell_action(action, status)

@@ -21,7 +21,7 @@ from streams.logs import say
 from streams.metrics import Metrics
 from streams.metrics.targets import announced
 from streams.service import Service
-from streams.settings import Settings, SettingsError
+from streams.settings import Settings, SettingsError, check_actions
 from streams.store import HostLock, Store
 from streams.tuning.registry import in_force
 
@@ -36,10 +36,7 @@ async def running(settings: Settings, **options: Any) -> AsyncIterator[tuple[Ser
         raise SettingsError(
             f"listening on {settings.host} needs signed posts: set XUNQUN_WEBHOOK_SECRETS, or listen on 127.0.0.1"
         )
-    if settings.action_url and not settings.action_secret:
-        raise SettingsError(
-            "actions are posted signed: set XUNQUN_ACTION_SECRET (whsec_…), or leave XUNQUN_ACTION_URL out"
-        )
+    check_actions(settings)
     fleet = fleet_from(settings.fleet)
     packs = packs_from(settings.packs, fleet)
     classifiers = classifiers_from(settings.model, settings.lists, settings.registry)

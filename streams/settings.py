@@ -178,6 +178,14 @@ def _check(settings: Settings) -> Settings:
     return settings
 
 
+def check_actions(settings: Settings) -> None:
+    """SettingsError where actions would be posted and cannot be signed. For whoever carries them out: a door needs no secret."""
+    if settings.action_url and not settings.action_secret:
+        raise SettingsError(
+            "actions are posted signed: set XUNQUN_ACTION_SECRET (whsec_…), or leave XUNQUN_ACTION_URL out"
+        )
+
+
 def _check_connections(settings: Settings) -> None:
     for name, known in (("kafka_security", KAFKA_SECURITY), ("kafka_mechanism", KAFKA_MECHANISMS)):
         if getattr(settings, name) not in known:

@@ -1,9 +1,9 @@
 """Ask a Prometheus every question of the dashboards: `ask.py --url http://127.0.0.1:19090`.
 
-One line for each: board, panel, query and the answer, a value or the number of series. What Grafana fills in is filled in here:
-windows by --window, variables by all their values, one after another where a board shows one at a time. Ends with 1 if a
-question brings nothing (no series, or nothing but NaN) or an error, so that a name that does not exist is seen before somebody
-needs the board.
+One line for each: board, panel, query and the answer, a value or the number of series; with --table one row for each panel,
+with its values. What Grafana fills in is filled in here: windows by --window, variables by all their values, one after another
+where a board shows one at a time. Ends with 1 if a question brings nothing (no series, or nothing but NaN) or an error, so that
+a name that does not exist is seen before somebody needs the board.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -50,6 +50,15 @@ class Asked:
         if not self.found:
             return "nothing"
         return f"{self.found[0]:g}" if len(self.found) == 1 else f"{len(self.found)} series"
+
+    @property
+    def values(self) -> str:
+        """The answer for a table: a value, or the least and the largest of several series."""
+        if self.error or len(self.found) < 2:
+            return self.answer if self.error or not self.found else f"{self.found[0]:.3g}"
+        known = [one for one in self.found if not math.isnan(one)]
+        shown = f"{min(known):.3g} to {max(known):.3g}" if known else "nan"
+        return f"{shown} ({len(self.found)} series)"
 
 
 class Prometheus:
@@ -140,30 +149,43 @@ def _fill(text: str, values: dict[str, str]) -> str:
     return text
 
 
+def as_table(asked: Sequence[Asked]) -> str:
+    """A row for each panel: board, panel, and what came back on each of its questions."""
+    panels: dict[tuple[str, str], list[str]] = {}
+    for one in asked:
+        panels.setdefault((one.board, one.panel), []).append(one.values)
+    rows = [f"| {board} | {panel} | {' · '.join(values)} |" for (board, panel), values in panels.items()]
+    return "\n".join(("| board | panel | value |", "| --- | --- | --- |", *rows))
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--url", required=True, help="where Prometheus answers")
     options.add_argument("--window", default="5m", help="what rates are taken over; four scrapes at least")
     options.add_argument("--job", default="", help="ask about this job alone")
     options.add_argument("--dashboards", type=Path, default=HERE / "dashboards", help="folder of the dashboards")
+    options.add_argument("--table", action="store_true", help="a table in Markdown, as in docs/dashboards.md")
     given = options.parse_args()
     boards = sorted(given.dashboards.glob("*.json"))
     if not boards:
         print(f"No dashboards lie in {given.dashboards}.", file=sys.stderr)
         return 1
-    asked, empty = 0, 0
+    asked: list[Asked] = []
     try:
         for path in boards:
             for one in ask(json.loads(path.read_text("utf-8")), Prometheus(given.url), given.window, given.job):
-                asked += 1
-                empty += not one.answered
-                print("ok  " if one.answered else "NONE", one.board, one.panel, one.query, one.answer, sep=" | ")
-                if not one.answered:
-                    print(f"     {one.expression}")
+                asked.append(one)
+                if not given.table:
+                    print("ok  " if one.answered else "NONE", one.board, one.panel, one.query, one.answer, sep=" | ")
+                    if not one.answered:
+                        print(f"     {one.expression}")
     except OSError as error:
         print(f"Prometheus does not answer at {given.url}: {error}", file=sys.stderr)
         return 1
-    print(f"{asked} questions, {empty} without an answer.")
+    if given.table:
+        print(as_table(asked), end="\n\n")
+    empty = sum(not one.answered for one in asked)
+    print(f"{len(asked)} questions, {empty} without an answer.")
     return 1 if empty else 0
 
 

@@ -26,8 +26,14 @@ STILL: Final = 60
 
 
 def _precision(*matchers: str, by: str = "", over: str = SHOWN) -> str:
-    upheld = many("xunqun_decisions_total", UPHELD, *matchers, by=by, over=over)
-    return f"{upheld} / {many('xunqun_decisions_total', DECIDED, *matchers, by=by, over=over)}"
+    decided = many("xunqun_decisions_total", DECIDED, *matchers, by=by, over=over)
+    return f"{_upheld(*matchers, by=by, over=over)} / {decided}"
+
+
+def _upheld(*matchers: str, by: str = "", over: str = SHOWN) -> str:
+    """Of which nothing was upheld has no series of upheld ones: that is 0, and the worst."""
+    upheld, decided = (many("xunqun_decisions_total", one, *matchers, by=by, over=over) for one in (UPHELD, DECIDED))
+    return f"({upheld} or {decided} * 0)"
 
 
 def _at_least(*matchers: str, by: str = "") -> str:
@@ -35,15 +41,15 @@ def _at_least(*matchers: str, by: str = "") -> str:
 
     With u of n upheld and z = 1.96: (u + z²/2 - z √(u (n - u) / n + z²/4)) / (n + z²).
     """
-    upheld = many("xunqun_decisions_total", UPHELD, *matchers, by=by)
+    upheld = _upheld(*matchers, by=by)
     decided = many("xunqun_decisions_total", DECIDED, *matchers, by=by)
     spread = f"sqrt({upheld} * ({decided} - {upheld}) / {decided} + 0.96)"
     return f"({upheld} + 1.92 - 1.96 * {spread}) / ({decided} + 3.84)"
 
 
 def _percentiles(histogram: str, *matchers: str, by: str = "", high: float = 0.99) -> tuple[Query, ...]:
-    """A middle one and one of the slowest, each by a label if asked."""
-    called = f"{{{{{by}}}}} " if by else ""
+    """A middle one and one of the slowest, each by labels if asked."""
+    called = "".join(f"{{{{{label}}}}} " for label in by.split(", ") if label)
     return (
         Query(quantile(high, histogram, *matchers, by=by), f"{called}{high * 100:g} of 100 below"),
         Query(quantile(0.5, histogram, *matchers, by=by), f"{called}half below"),
@@ -232,7 +238,7 @@ FLEET = Board(
                     "Groups with something overdue",
                     "In how many groups did a deadline pass without anybody doing what was due?",
                     "owners who do not do their duties, a clock that stood and goes again",
-                    (Query(common("xunqun_deadlines", 'state="overdue"')),),
+                    (Query(common("xunqun_groups_due", 'state="overdue"')),),
                     "number",
                     limits=above(1, 100),
                     runbook="XunqunDutiesOverdue",
@@ -262,9 +268,9 @@ FLEET = Board(
                 Panel(
                     "From sent to verdict, from cause to done",
                     "What do members see: how long from sending until a finding is durable, and from what caused an action "
-                    "until the platform took or confirmed it?",
+                    "until the platform took or confirmed it? By platform.",
                     "all of the above, and a platform that is slow to answer",
-                    _percentiles("xunqun_end_to_end_seconds", by="until"),
+                    _percentiles("xunqun_end_to_end_seconds", by="until, platform"),
                     unit="s",
                     runbook="XunqunOutboxOld",
                 ),
@@ -672,9 +678,6 @@ QUALITY = Board(
     marks_editions=True,
 )
 
-# Decisions name a category and no pack: those of the categories that this pack finds.
-_ITS_CATEGORIES: Final = f"and on (category) {many('xunqun_verdicts_total', PACK, by='category')} > 0"
-
 PACK_BOARD = Board(
     "pack",
     "Xunqun · 3 One pack",
@@ -812,12 +815,12 @@ PACK_BOARD = Board(
             "Is it right?",
             (
                 Panel(
-                    "Precision of its categories",
-                    "How often do people uphold findings of the categories that it finds? Of all packs: decisions name no pack.",
-                    "a list or model that is wrong in one category",
+                    "Precision by category",
+                    "Of what it finds, how much do people uphold, by category?",
+                    "a clause, list or model that is wrong for this organisation",
                     (
-                        Query(f"({_precision(by='category')}) {_ITS_CATEGORIES}"),
-                        Query(f"({many('xunqun_decisions_total', DECIDED, by='category')}) {_ITS_CATEGORIES}"),
+                        Query(_precision(PACK, by="category")),
+                        Query(many("xunqun_decisions_total", PACK, DECIDED, by="category")),
                     ),
                     "table",
                     columns=(
@@ -974,7 +977,7 @@ PIPELINE = Board(
                 ),
                 Panel(
                     "Seen before",
-                    "How many observations came twice? They are counted and left alone.",
+                    "How many observations came twice and were left alone? A single process knows; a fleet does not look.",
                     "a connector that sends again without need, a replay",
                     (Query(or_none(per_second("xunqun_duplicates_total")), "seen before"),),
                     unit="cps",
@@ -992,7 +995,7 @@ PIPELINE = Board(
                     "Due and overdue",
                     "In how many groups is something due, and late?",
                     "a clock that stands (open rises), duties that nobody does (overdue)",
-                    (Query(common("xunqun_deadlines", by="state"), "{{state}}"),),
+                    (Query(common("xunqun_groups_due", by="state"), "{{state}}"),),
                     runbook="XunqunDutiesOverdue",
                 ),
             ),
@@ -1249,18 +1252,18 @@ ACTIONS = Board(
             "How late?",
             (
                 Panel(
-                    "From cause to done",
+                    "From cause to done, by platform",
                     "How long after what caused it stood in the log has the platform taken or confirmed the action?",
                     "a slow platform, a backlog, a pause",
-                    _percentiles("xunqun_end_to_end_seconds", 'until="confirmed"'),
+                    _percentiles("xunqun_end_to_end_seconds", PLATFORM, 'until="confirmed"', by="platform"),
                     unit="s",
                     runbook="XunqunOutboxOld",
                 ),
                 Panel(
-                    "From sent to verdict",
+                    "From sent to verdict, by platform",
                     "How long from sending until the finding is durable, of messages with findings?",
                     "messages that arrive late, judging that is late",
-                    _percentiles("xunqun_end_to_end_seconds", 'until="verdict"'),
+                    _percentiles("xunqun_end_to_end_seconds", PLATFORM, 'until="verdict"', by="platform"),
                     unit="s",
                     runbook="XunqunJudgedLate",
                 ),

@@ -1,8 +1,9 @@
 """A whole fleet on this machine, over the parts that `make up` has started: topics, a door, workers, and the talk of the demo.
 
 `python deploy/local/fleet.py` makes the topics, starts `xunqun ingest` and `xunqun worker` as processes, and posts the demo day
-(`streams/demo/`) over and over, as if it were now, until Ctrl-C or for `--minutes`. Nothing is sent to anybody unless
-XUNQUN_ACTION_URL says where. Logs lie beside those of the parts. Settings that are in the environment count.
+(`streams/demo/`) over and over, as if it were now, until Ctrl-C or for `--minutes`. With `--people` somebody decides some of
+the reviews, and other weights judge beside the live ones. Nothing is sent to anybody unless XUNQUN_ACTION_URL says where. Logs
+lie beside those of the parts. Settings that are in the environment count.
 """
 
 import argparse
@@ -12,8 +13,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,14 +23,17 @@ from urllib.parse import urlsplit
 from stack import Stack, StackError
 
 DEMO = Path(__file__).resolve().parents[2] / "streams" / "demo"
+# Weights of the package that are not those in force.
+SHADOW = "permissive"
 ROLES = "screen,gather,escalate,enforce,record,dispatch"
 # Seconds until a process has to serve, until it has to have ended, and between two lines of what is going on.
 START, STOP, TELL = 60.0, 30.0, 10.0
+DECIDE = 30.0
 _PROGRAM = (sys.executable, "-c", "from streams.cli import main; main()")
 
 
-def talk() -> Iterator[bytes]:
-    """The demo day over and over: each time under new ids and as of now. What cannot be read stays as it is."""
+def talk(behind: Callable[[], float] = float) -> Iterator[bytes]:
+    """The demo day over and over: each time under new ids, sent now or so many seconds ago; what cannot be read stays."""
     lines = (DEMO / "day.jsonl").read_bytes().splitlines()
     lap = f"{time.time_ns():x}"
     number = 0
@@ -41,7 +46,7 @@ def talk() -> Iterator[bytes]:
                 yield line
                 continue
             if isinstance(body, dict) and isinstance(body.get("sent_at"), int):
-                body["sent_at"] = time.time_ns() // 1_000_000
+                body["sent_at"] = int((time.time() - behind()) * 1000)
             yield json.dumps(_renamed(body, f"-{lap}-{number}"), ensure_ascii=False).encode()
 
 
@@ -75,7 +80,7 @@ class LocalFleet:
 
     def start(self) -> None:
         """Make the topics, start all and wait until each serves; StackError says what does not."""
-        self._call("The topics could not be made", "topics", "create")
+        self.call("topics", "create")
         self.environment.setdefault("XUNQUN_SEALED_KEY", self._sealed_key())
         self._spawn("ingest", "ingest", "--port", str(self._port))
         for number in range(1, self.workers + 1):
@@ -98,16 +103,25 @@ class LocalFleet:
         if not public.exists():
             private = self.stack.folder / "sealed.key"
             private.unlink(missing_ok=True)
-            said = self._call("No key could be made", "sealed", "keygen", "--out", str(private))
+            said = self.call("sealed", "keygen", "--out", str(private))
             public.write_text(said[said.index("xqpk_") :].split()[0])
         return public.read_text()
 
-    def _call(self, trouble: str, *arguments: str) -> str:
-        """What a command says; StackError where it fails."""
+    def call(self, *arguments: str) -> str:
+        """What a command of Xunqun says; StackError where it fails."""
         done = subprocess.run([*_PROGRAM, *arguments], env=self.environment, capture_output=True, text=True)
         if done.returncode:
-            raise StackError(f"{trouble}: {(done.stderr or done.stdout).strip()}")
+            raise StackError(f"xunqun {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+    def decide(self, kind: str, count: int) -> int:
+        """Let a person decide the oldest reviews of a kind; how many there were. Of five one is not agreed with."""
+        waiting = json.loads(self.call("review", "list", "--kind", kind, "--limit", str(count), "--json"))
+        agreed, refused = ("approve", "refuse") if kind == "approval" else ("uphold", "overturn")
+        for number, review in enumerate(waiting):
+            outcome = refused if number % 5 == 0 else agreed
+            self.call("review", "decide", review["id"], outcome, "--by", "demo", "--reason", "演示")
+        return len(waiting)
 
     def _spawn(self, name: str, *arguments: str) -> None:
         with self.log(name).open("wb") as log:
@@ -147,6 +161,22 @@ class LocalFleet:
             except subprocess.TimeoutExpired:
                 one.kill()
                 one.wait()
+
+
+def people(fleet: LocalFleet, until: float, kinds: Mapping[str, int]) -> None:
+    """Somebody starts a shadow, and decides so many reviews of each kind twice a minute, with the commands that people have."""
+    fleet.call("shadow", "start", "--model", SHADOW, "--by", "demo")
+    threading.Thread(target=_decide_on, args=(fleet, until, kinds), daemon=True).start()
+
+
+def _decide_on(fleet: LocalFleet, until: float, kinds: Mapping[str, int]) -> None:
+    while time.monotonic() < until:
+        try:
+            for kind, count in kinds.items():
+                fleet.decide(kind, count)
+        except StackError as error:
+            print(error, file=sys.stderr)
+        time.sleep(DECIDE)
 
 
 def post(url: str, bodies: Iterator[bytes], rate: float, until: float, fleet: LocalFleet) -> int:
@@ -192,6 +222,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="worker processes with all roles (1)")
     parser.add_argument("--port", type=int, default=8600, help="of the door; 0 takes a free one (8600)")
     parser.add_argument("--minutes", type=float, default=0.0, help="end by itself after so long (0: at Ctrl-C)")
+    parser.add_argument("--people", action="store_true", help="somebody decides some reviews, and a shadow judges")
     given = parser.parse_args()
     if given.rate <= 0 or given.workers < 1 or given.minutes < 0:
         parser.error("--rate: more than 0; --workers: at least 1; --minutes: 0 or more")
@@ -211,6 +242,8 @@ def main() -> int:
         for name, one in fleet.processes.items():
             print(f"  {name}: process {one.pid}, log {fleet.log(name)}", flush=True)
         until = time.monotonic() + given.minutes * 60 if given.minutes else float("inf")
+        if given.people:
+            people(fleet, until, {"assisted": 3, "approval": 1, "appeal": 1})
         post(fleet.url, talk(), given.rate, until, fleet)
     except KeyboardInterrupt:
         print("ending …", flush=True)

@@ -40,7 +40,7 @@ from streams.metrics import Metrics
 from streams.metrics.counting import count_effects
 from streams.metrics.targets import announced
 from streams.metrics.watching import LATE, SECONDS, look, show, show_disk
-from streams.settings import Settings
+from streams.settings import Settings, check_actions
 from streams.status import HEADERS, Standing, page, ticked
 from streams.telling import also_told
 from streams.topics import LIKENESSES, OBSERVATIONS, Record
@@ -103,6 +103,8 @@ class Worker:
             raise LoadError(f"there is no role {unknown[0]}; there are {', '.join(ROLES)}")
         self.settings = settings
         self.roles = tuple(one for one in ROLES if one in roles)
+        if "dispatch" in self.roles:
+            check_actions(settings)
         self.kafka = Kafka.of(settings)
         self.metrics = Metrics()
         self.health = Health()

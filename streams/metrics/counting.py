@@ -58,11 +58,16 @@ def _count_signals(metrics: Metrics, signals: Iterable[Signal]) -> None:
 
 
 def _count_found(metrics: Metrics, now: Millis, effects: Effects) -> None:
-    verdicts = [value.verdict for _, _, value, _ in effects.records if isinstance(value, Judged) and value.verdict]
-    for verdict in verdicts:
-        _count_verdict(metrics, verdict)
-    # Those on a state of affairs are of no message that was sent.
-    metrics.reached("verdict", [(now - one.judged_at) / 1000 for one in verdicts if one.observation_id])
+    took: dict[str, list[float]] = defaultdict(list)
+    for _, _, value, _ in effects.records:
+        if not isinstance(value, Judged) or value.verdict is None:
+            continue
+        _count_verdict(metrics, value.verdict)
+        # Those on a state of affairs are of no message that was sent.
+        if value.verdict.observation_id:
+            took[value.verdict.platform].append((now - value.verdict.judged_at) / 1000)
+    for platform, seconds in took.items():
+        metrics.reached(platform, "verdict", seconds)
     for side, count in _shadowed(effects).items():
         metrics.shadowed(side, count)
 

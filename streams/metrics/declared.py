@@ -117,7 +117,10 @@ def _histogram(name: str, unit: Unit, buckets: tuple[float, ...], help: str, *la
 DECLARED: Final = (
     # what comes in
     _counter("xunqun_observations_total", "Observations judged, by type.", "type"),
-    _counter("xunqun_duplicates_total", "Observations that had been seen before."),
+    _counter(
+        "xunqun_duplicates_total",
+        "Observations that had been seen before. A fleet does not look: there ids make them harmless.",
+    ),
     _counter("xunqun_dead_letters_total", "Input that could not be used, by cause.", "cause"),
     _counter("xunqun_http_requests_total", "HTTP requests answered, by route and code.", "route", "code"),
     _histogram(
@@ -168,14 +171,18 @@ DECLARED: Final = (
     ),
     _gauge("xunqun_outbox_open", "count", "Actions that are not settled, by status.", "status"),
     _gauge(
-        "xunqun_outbox_oldest_seconds", "seconds", "Age of the oldest action that is not settled, by status.", "status"
+        "xunqun_outbox_oldest_seconds",
+        "seconds",
+        "Age of the oldest action that is not settled, by status; what is held until working hours waits from then on.",
+        "status",
     ),
     _histogram(
         "xunqun_end_to_end_seconds",
         "seconds",
         DELAYS,
         "Seconds from when a message with findings was sent to its verdict being durable, and from when what caused an action "
-        "stood in the log to the platform having taken or confirmed it.",
+        "stood in the log to the platform having taken or confirmed it, by platform.",
+        "platform",
         "until",
     ),
     _gauge(
@@ -204,7 +211,7 @@ DECLARED: Final = (
     _counter("xunqun_appeals_total", "Appeals that members have filed."),
     # time
     _gauge(
-        "xunqun_deadlines",
+        "xunqun_groups_due",
         "count",
         "Groups in which something is due at some time (open), and late (overdue).",
         "state",

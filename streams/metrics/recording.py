@@ -149,9 +149,10 @@ class Metrics:
         """An action was tried; `status` is the outcome's."""
         self._add("xunqun_actions_total", count, self._platforms.of(platform), _fold(status, declared.TRY_OUTCOMES))
 
-    def reached(self, until: str, seconds: Many) -> None:
+    def reached(self, platform: str, until: str, seconds: Many) -> None:
         """From a message being sent to its verdict, or to an action that follows being confirmed."""
-        self._histograms["xunqun_end_to_end_seconds"].observe(seconds, _fold(until, declared.MILESTONES))
+        until = _fold(until, declared.MILESTONES)
+        self._histograms["xunqun_end_to_end_seconds"].observe(seconds, self._platforms.of(platform), until)
 
     def set_outbox(self, by_status: Mapping[str, int], oldest: Mapping[str, float]) -> None:
         """How many actions are not settled now, and the age of the oldest, s; statuses that are not named have none."""
@@ -184,7 +185,7 @@ class Metrics:
 
     def set_deadlines(self, open: int, overdue: int) -> None:
         """Groups in which something is due at some time, and in which it is late."""
-        self._set("xunqun_deadlines", {"open": open, "overdue": overdue}, declared.DEADLINE_STATES)
+        self._set("xunqun_groups_due", {"open": open, "overdue": overdue}, declared.DEADLINE_STATES)
 
     def ticked(self, at: float) -> None:
         """A tick of the clock was written to the log at that time, seconds since 1970."""

@@ -37,8 +37,12 @@ class Queues:
 def look(store: CaseStore, now: Millis, listed: int) -> Queues:
     """Ask a store or a fleet's database; `listed` is how many groups the fleet lists. Takes milliseconds."""
 
+    # What may not go out before a time waits from then on, not all night long.
+    held = sa.and_(outbox.c.tries == 0, outbox.c.next_try_at > outbox.c.planned_at)
+    ready_at = sa.case((held, outbox.c.next_try_at), else_=outbox.c.planned_at)
+
     def waiting(
-        kind: sa.Column[str], since: sa.Column[int], *conditions: sa.ColumnElement[bool]
+        kind: sa.Column[str], since: sa.ColumnElement[int], *conditions: sa.ColumnElement[bool]
     ) -> dict[str, tuple[int, float]]:
         query = sa.select(kind, sa.func.count(), sa.func.min(since)).where(*conditions).group_by(kind)
         return {
@@ -47,7 +51,7 @@ def look(store: CaseStore, now: Millis, listed: int) -> Queues:
 
     return Queues(
         reviews=waiting(reviews.c.kind, reviews.c.at, reviews.c.status == "open"),
-        actions=waiting(outbox.c.status, outbox.c.planned_at, outbox.c.status.not_in(SETTLED)),
+        actions=waiting(outbox.c.status, ready_at, outbox.c.status.not_in(SETTLED)),
         groups=_groups(store, now, listed),
         paused=store.connection.scalar(sa.select(sa.func.count()).select_from(pauses)) or 0,
     )

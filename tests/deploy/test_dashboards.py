@@ -35,7 +35,7 @@ OF_THE_DATABASE = {
     "xunqun_outbox_oldest_seconds",
     "xunqun_reviews_open",
     "xunqun_reviews_oldest_seconds",
-    "xunqun_deadlines",
+    "xunqun_groups_due",
     "xunqun_groups",
     "xunqun_unknown_groups",
     "xunqun_paused",
@@ -48,7 +48,7 @@ VALUES = {
     ("xunqun_outbox_open", "status"): declared.OPEN_STATUSES,
     ("xunqun_outbox_oldest_seconds", "status"): declared.OPEN_STATUSES,
     ("xunqun_shadow_total", "side"): declared.SHADOW_SIDES,
-    ("xunqun_deadlines", "state"): declared.DEADLINE_STATES,
+    ("xunqun_groups_due", "state"): declared.DEADLINE_STATES,
     ("xunqun_end_to_end_seconds", "until"): declared.MILESTONES,
     ("xunqun_edition_info", "part"): declared.EDITION_PARTS,
     ("xunqun_consumer_lag", "agent"): declared.AGENTS,
@@ -204,12 +204,13 @@ def enter_something_of_everything(metrics: Metrics) -> None:
         metrics.acted("webhook", status)
     metrics.set_outbox(dict.fromkeys(declared.OPEN_STATUSES, 2), dict.fromkeys(declared.OPEN_STATUSES, 70.0))
     for until in declared.MILESTONES:
-        metrics.reached(until, [1.5])
+        metrics.reached("webhook", until, [1.5])
     metrics.set_paused(1)
     metrics.set_brakes(dict.fromkeys(declared.BRAKED, 1))
     metrics.set_reviews(dict.fromkeys(declared.REVIEW_KINDS, 3), dict.fromkeys(declared.REVIEW_KINDS, 900.0))
-    for outcome in declared.DECISION_OUTCOMES:
-        metrics.decided("xianchuang", "ads", outcome, 4)
+    for pack, outcome in product(("baseline", "xianchuang"), declared.DECISION_OUTCOMES):
+        metrics.decided(pack, "ads", outcome, 4)
+    metrics.decided("baseline", "abuse", "overturn", 4)
     metrics.appealed()
     metrics.set_deadlines(open=5, overdue=2)
     metrics.ticked(now - 2)
@@ -355,6 +356,26 @@ def test_every_panel_answers_and_none_only_with_nought(prometheus: str) -> None:
     assert "ok   | pack | Violations | A, pack xianchuang | " in done.stdout
     # Something of everything was entered: a 0 means that a label's value was asked for that nobody gives.
     assert not {key for key, given in found.items() if "0" in given}
+
+
+def test_a_category_of_which_nothing_was_upheld_is_shown(prometheus: str) -> None:
+    done = run("ask.py", "--url", prometheus, "--window", f"{WINDOW_SECONDS}s", "--job", "xunqun")
+    found = answers(done)
+    assert (
+        found["quality", "Precision by category", "A"] == found["quality", "Precision by category", "B"] == ["2 series"]
+    )
+    # One of two packs has both categories.
+    assert sorted(found["pack", "Precision by category", "A"]) == ["0.5", "2 series"]
+
+
+def test_a_table_has_a_row_for_each_panel_with_its_values(prometheus: str) -> None:
+    done = run("ask.py", "--url", prometheus, "--window", f"{WINDOW_SECONDS}s", "--job", "xunqun", "--table")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    assert len({(board, panel) for board, panel, _ in rows}) == len(rows)
+    values = {(board, panel): value for board, panel, value in rows}
+    assert values["actions", "Paused scopes"] == "1"
+    assert values["fleet", "Groups"] == "0 to 7 (5 series)"
 
 
 def test_all_jobs_are_asked_about_where_none_is_named(prometheus: str) -> None:

@@ -44,7 +44,7 @@ OF_THE_DATABASE = {
     "xunqun_brakes",
     "xunqun_reviews_open",
     "xunqun_reviews_oldest_seconds",
-    "xunqun_deadlines",
+    "xunqun_groups_due",
     "xunqun_tick_timestamp_seconds",
     "xunqun_groups",
     "xunqun_unknown_groups",
@@ -71,7 +71,7 @@ VALUES: dict[tuple[str, str], frozenset[str] | None] = {
     ("xunqun_decisions_total", "pack"): None,
     ("xunqun_decisions_total", "category"): None,
     ("xunqun_decisions_total", "outcome"): declared.DECISION_OUTCOMES,
-    ("xunqun_deadlines", "state"): declared.DEADLINE_STATES,
+    ("xunqun_groups_due", "state"): declared.DEADLINE_STATES,
     ("xunqun_groups", "state"): declared.GROUP_STATES,
     ("xunqun_consumer_lag", "agent"): declared.AGENTS,
     ("xunqun_partitions", "agent"): declared.AGENTS,
@@ -231,7 +231,7 @@ def test_rules_can_be_read_and_none_stands_twice() -> None:
 def test_every_alert_fires_for_its_fault_and_clears(rule: dict[str, Any]) -> None:
     """In one case it is silent, then fires with the labels and texts of this rule, then is silent again."""
     for case in (case for path in CASES for case in _tests(path)):
-        looks = [one for one in case["alert_rule_test"] if one["alertname"] == rule["alert"]]
+        looks = [one for one in case.get("alert_rule_test", ()) if one["alertname"] == rule["alert"]]
         fired = [
             any(rule["labels"].items() <= each["exp_labels"].items() for each in one["exp_alerts"]) for one in looks
         ]
@@ -326,8 +326,8 @@ def test_names_that_nobody_declared_are_found() -> None:
     """The look at the rules is itself looked at."""
     for expression, wrong in {
         "rate(xunqun_typo_total[5m])": "xunqun_typo_total",
-        'xunqun_deadlines{kind="open"}': "xunqun_deadlines{kind}",
-        'state:xunqun_deadlines:max{state="late"}': "state:xunqun_deadlines:max{state=late}",
+        'xunqun_groups_due{kind="open"}': "xunqun_groups_due{kind}",
+        'state:xunqun_groups_due:max{state="late"}': "state:xunqun_groups_due:max{state=late}",
         'xunqun_verdict_latency_seconds_bucket{le="2"}': "xunqun_verdict_latency_seconds_bucket{le=2}",
         'up{role="console"} == 0': "up{role=console}",
         'sum(xunqun_actions_total{status=~"retry|lost"})': "xunqun_actions_total{status=lost}",

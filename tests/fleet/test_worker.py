@@ -100,7 +100,7 @@ async def test_a_worker_shows_what_it_does_and_where_it_is_scraped(fleet):
     for store, operation in (("kafka", "publish"), ("redis", "load"), ("redis", "save"), ("postgres", "write")):
         assert found[f'xunqun_store_seconds_count{{operation="{operation}",store="{store}"}}'] > 0, store
     assert found['xunqun_cache_entries{cache="groups"}'] > 0
-    assert found['xunqun_deadlines{state="open"}'] > 0
+    assert found['xunqun_groups_due{state="open"}'] > 0
     assert not any(value for series, value in found.items() if series.startswith("xunqun_waiting"))
     assert any('part="model"' in series for series in found if series.startswith("xunqun_edition_info"))
     assert await fleet.stop("w1") == 0
@@ -231,3 +231,6 @@ async def test_a_worker_says_in_a_sentence_what_it_needs(fleet, stack, topic_pre
         await fleet.start("w2", "screen,scren")
     with pytest.raises(AssertionError, match="set XUNQUN_DATABASE"):
         await fleet.start("w3", "record", database="")
+    # Nothing is simulated where somebody wants it to be sent.
+    with pytest.raises(AssertionError, match="set XUNQUN_ACTION_SECRET"):
+        await fleet.start("w4", "dispatch", action_url="http://127.0.0.1:9/actions")

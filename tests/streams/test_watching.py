@@ -4,11 +4,13 @@ import json
 import socket
 
 import pytest
+import sqlalchemy as sa
 from house import DAY, GIFT, HOUR, IDENTITY, PLAIN, START
 
 from models import Observation, Signal
 from streams import desk
 from streams.brakes import Budgets
+from streams.cases.tables import outbox
 from streams.dispatch import Dispatcher
 from streams.errors import LoadError
 from streams.metrics import Metrics
@@ -51,8 +53,8 @@ def test_what_comes_in_and_what_follows_is_counted_once(counted):
     assert counted.value("xunqun_verdict_latency_seconds_count") == 2
     assert counted.value("xunqun_verdict_latency_seconds_bucket", le="2.0") == 1
     assert counted.value("xunqun_verdict_latency_seconds_sum") == pytest.approx(63.0)
-    assert counted.value("xunqun_end_to_end_seconds_count", until="verdict") == 1
-    assert counted.value("xunqun_end_to_end_seconds_sum", until="verdict") == pytest.approx(61.5)
+    assert counted.value("xunqun_end_to_end_seconds_count", platform="webhook", until="verdict") == 1
+    assert counted.value("xunqun_end_to_end_seconds_sum", platform="webhook", until="verdict") == pytest.approx(61.5)
     assert counted.value("xunqun_batch_records_sum", agent="screen") == 2
     assert counted.value("xunqun_arrival_delay_seconds_count", platform="webhook") == 2
 
@@ -156,6 +158,22 @@ def test_queues_are_shown_with_the_age_of_their_oldest(counted):
     assert counted.value("xunqun_reviews_oldest_seconds", kind="assisted") == 0
 
 
+def test_an_action_that_is_held_until_a_time_waits_from_then_on(counted):
+    house = counted.house
+    house.say(judge=False, **GIFT)
+    counted.settle()
+    until = house.now + 10 * HOUR
+    house.store.connection.execute(sa.update(outbox).values(next_try_at=until))
+
+    def waits(now: int) -> float:
+        return look(house.store, now, listed=3).actions["planned"][1]
+
+    assert [waits(at) for at in (until - HOUR, until, until + HOUR)] == [0, 0, 3600]
+    # One that was tried waits since it was planned.
+    house.store.connection.execute(sa.update(outbox).values(tries=1))
+    assert waits(until) == pytest.approx(10 * 3600, abs=1)
+
+
 def test_groups_are_heard_of_silent_or_unknown(house):
     house.say(group="g1", **PLAIN)
     house.say(group="g9", **PLAIN)
@@ -200,9 +218,10 @@ async def test_what_was_carried_out_is_timed(house):
     while await dispatcher.round():
         pass
     await dispatcher.close()
-    assert metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", {"until": "confirmed"}) >= 1
-    sum_of = metrics.registry.get_sample_value("xunqun_end_to_end_seconds_sum", {"until": "confirmed"})
-    assert sum_of / metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", {"until": "confirmed"}) == 2.5
+    done = {"platform": "webhook", "until": "confirmed"}
+    assert metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", done) >= 1
+    sum_of = metrics.registry.get_sample_value("xunqun_end_to_end_seconds_sum", done)
+    assert sum_of / metrics.registry.get_sample_value("xunqun_end_to_end_seconds_count", done) == 2.5
 
 
 def test_what_is_in_force_names_packs_lists_and_weights(house):
