@@ -25,7 +25,7 @@ from streams.http import is_loopback
 from streams.loading import LoadError, fleet_from, lists_from, model_folder, packs_from
 from streams.settings import Settings, secret_files
 from streams.store import Store, StoreUnavailable
-from streams.text_keys import exposed
+from streams.text_keys import exposed, is_founded
 from streams.tuning.registry import in_force
 
 # Less free disk than this is reported.
@@ -47,15 +47,18 @@ class Finding:
 def examine(settings: Settings, *, fleet: bool = False) -> list[Finding]:
     """All findings; of a `fleet`, its parts in place of the SQLite file. LoadError without the fleet's packages."""
     parts = [*_fleet(settings), *_connections(settings)] if fleet else _store(settings)
-    at_rest = _text_at_rest(settings.keys if fleet else settings.dir / "keys")
+    at_rest = _text_at_rest(settings.keys if fleet else settings.dir / "keys", fleet=fleet)
     return [_python(), *_files(settings), *parts, *at_rest, *_settings(settings), *_secrets(os.environ)]
 
 
-def _text_at_rest(folder: Path | None) -> Iterator[Finding]:
+def _text_at_rest(folder: Path | None, *, fleet: bool) -> Iterator[Finding]:
     """Whether text is encrypted where it lies, and who else could read the keys."""
     if folder is None:
         told = "readable in topics and database: set XUNQUN_KEYS to a folder that all processes share, and nobody else"
         yield Finding("note", "text at rest", told)
+    elif fleet and not is_founded(folder):
+        told = f"{folder} is not the folder of a fleet's keys: mount the shared one, or for a new fleet call `xunqun keys init`"
+        yield Finding("wrong", "text at rest", told)
     elif folder.is_dir() and (open_ones := exposed(folder)):
         told = f"{open_ones[0]} and {len(open_ones) - 1} more are open to others: chmod -R go= {folder}"
         yield Finding("wrong", "text at rest", told)

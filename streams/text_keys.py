@@ -35,6 +35,8 @@ _NONCE, _TAG, _KEY_BYTES = 12, 16, 32
 OVERHEAD = _HEAD + _NONCE + _TAG
 # How a stored value is written where a column or a file holds characters.
 _WRITTEN = "xk1:"
+# Tells a fleet's folder from the empty one that lies there while it is not mounted.
+_FOUNDED = "fleet"
 _ANY_DAY = "-".join("[0-9]" * length for length in (4, 2, 2))
 # Seconds until a key in memory is looked for again, so that every process forgets what was destroyed.
 _REMEMBERED = 30.0
@@ -55,11 +57,12 @@ class KeyUnavailable(Unavailable):
 class DayKeys:
     """The keys of one kind of text. May be shared between threads and, by its folder, between processes and hosts.
 
-    KeyUnavailable where the folder cannot be used. Without a folder nothing is encrypted.
+    KeyUnavailable where the folder cannot be used. Without a folder nothing is encrypted. In a `shared` one keys are made only
+    that `found` has made: a host that has not mounted it sees an empty folder, and nobody else could read by its keys.
     """
 
-    def __init__(self, folder: Path | None, kind: Kind) -> None:
-        self.folder, self.kind = folder, kind
+    def __init__(self, folder: Path | None, kind: Kind, *, shared: bool = False) -> None:
+        self.folder, self.kind, self.shared = folder, kind, shared
         # By day since 1970: the cipher, the key of its nonces, and when it was last seen to be there.
         self._known: dict[int, tuple[AESGCM, bytes, float]] = {}
 
@@ -181,6 +184,11 @@ class DayKeys:
     def _made(self, path: Path) -> bytes:
         """Make a key, unless somebody else does in the same moment: then theirs counts."""
         folder = path.parent
+        if self.shared and not is_founded(folder):
+            raise KeyUnavailable(
+                f"{folder} is not yet the folder of this fleet's keys: mount the one that all processes share, or call "
+                "`xunqun keys init` for a new fleet"
+            )
         fresh = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -208,11 +216,11 @@ class DayKeys:
 
 
 class TextKeys:
-    """The keys of one installation, in one folder; without a folder nothing is encrypted."""
+    """The keys of one installation, in one folder, which may be `shared` by hosts; without a folder nothing is encrypted."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, shared: bool = False) -> None:
         self.folder = folder
-        self.text, self.evidence = DayKeys(folder, "text"), DayKeys(folder, "evidence")
+        self.text, self.evidence = DayKeys(folder, "text", shared=shared), DayKeys(folder, "evidence", shared=shared)
 
     def closed(self, record: Record, at: Millis) -> bytes:
         """A record's value as it is stored: encrypted with the key of a time where its topic holds text.
@@ -245,6 +253,25 @@ def shown_length(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
     """The length of the text of a column that `encrypt` may have written."""
     stored, marked = sa.func.length(column), sa.func.substr(column, 1, len(_MARK)) == _MARK
     return sa.case((marked, stored - OVERHEAD), else_=stored)
+
+
+def found(folder: Path) -> bool:
+    """Make the folder that all processes of a fleet share; whether it was not there yet. KeyUnavailable where it cannot be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(folder / _FOUNDED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(b"The keys of a fleet lie here: docs/adr/0023-a-key-a-day.md\n")
+        _sync(folder)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise KeyUnavailable(f"no keys can be made in {folder}: {error.strerror}") from error
+    return True
+
+
+def is_founded(folder: Path) -> bool:
+    """Whether it is the folder that all processes of a fleet share."""
+    return (folder / _FOUNDED).exists()
 
 
 def exposed(folder: Path) -> list[Path]:

@@ -116,7 +116,7 @@ class Cases:
     def of(cls, settings: Settings) -> Self:
         """The fleet's; its address has to be set. LoadError where a file of TLS cannot be used."""
         assert settings.database
-        return cls(settings.database, engine_options(settings), TextKeys(settings.keys))
+        return cls(settings.database, engine_options(settings), TextKeys(settings.keys, shared=True))
 
     def close(self) -> None:
         """Give back what this thread holds, and all that nobody uses."""

@@ -157,14 +157,17 @@ def create(
     ] = 1,
     json: Json = False,
 ) -> None:
-    """Make the topics that are missing. What is there is left as it is."""
+    """Make the topics that are missing. What is there is left as it is. A new fleet gets its folder of keys (XUNQUN_KEYS), too."""
     kafka, days = _kafka()
-    from streams.fleet.kafka import create_topics
+    from streams.fleet.kafka import TOPIC_SETTINGS, create_topics
     from streams.http import run
+    from streams.text_keys import found
 
     made = _tried(
         lambda: run(create_topics(kafka, partitions=partitions, replication=replication, keep=days * 86_400_000))
     )
+    if len(made) == len(TOPIC_SETTINGS) and kafka.keys.folder is not None:
+        _tried(lambda: found(kafka.keys.folder))
     if json:
         print_json({"created": made})
     else:

@@ -34,6 +34,26 @@ def list_(dir: Dir = None, json: Json = False) -> None:
 
 
 @app.command()
+def init() -> None:
+    """Make the folder XUNQUN_KEYS for a fleet that has none yet. `xunqun topics create` does so for a new fleet.
+
+    Once, on one host: in a folder that is only not mounted here it would split the fleet, for nobody else has its keys.
+    """
+    from streams.errors import Unavailable
+    from streams.settings import read_settings
+    from streams.text_keys import found
+
+    folder = read_settings().keys
+    if folder is None:
+        raise Failure("there is no folder to make: set XUNQUN_KEYS; a single process makes its own")
+    try:
+        fresh = found(folder)
+    except Unavailable as error:
+        raise Failure(str(error), code=1) from error
+    console.print(f"{folder} is ready" if fresh else f"{folder} was ready already", markup=False)
+
+
+@app.command()
 def destroy(
     before: Annotated[str, typer.Option("--before", help="The first day whose text stays, such as 2026-11-01.")],
     kind: Annotated[str, typer.Option("--kind", help="text, evidence or all.")] = "all",

@@ -121,7 +121,7 @@ class Kafka:
     @classmethod
     def of(cls, settings: Settings) -> "Kafka":
         """The fleet's. LoadError where a file of TLS cannot be used."""
-        return cls(settings.kafka, settings.kafka_prefix, kafka_options(settings), TextKeys(settings.keys))
+        return cls(settings.kafka, settings.kafka_prefix, kafka_options(settings), TextKeys(settings.keys, shared=True))
 
     def named(self, topic: str) -> str:
         return self.prefix + topic

@@ -20,7 +20,7 @@ from streams.backup.folder import read_manifest
 from streams.backup.topics import stored_records
 from streams.fleet.kafka import LEDGER, TOPIC_SETTINGS, Kafka, KafkaUnavailable, Producer, open_admin, read_whole
 from streams.fleet.probe import _lag
-from streams.text_keys import TextExpired, TextKeys
+from streams.text_keys import TextExpired, TextKeys, found
 from streams.topics import OBSERVATIONS, Record
 
 TABLES = ("verdicts", "violations", "evidence", "sanctions", "tasks", "reviews", "decisions", "outbox", "dead_letters")
@@ -36,6 +36,7 @@ def fleet(stack: Any, tmp_path: Path):
         Group(id=f"g{one}", platform="webhook", pack="baseline", mode="enforce", facts=told) for one in range(3)
     )
     (tmp_path / "fleet.yaml").write_bytes(msgspec.yaml.encode(Fleet(groups=groups)))
+    found(tmp_path / "keys")
     made.settings |= {"XUNQUN_KEYS": str(tmp_path / "keys"), "XUNQUN_DIR": str(tmp_path)}
     made.kafka = Kafka(made.kafka.brokers, made.kafka.prefix, keys=TextKeys(tmp_path / "keys"))
     yield made

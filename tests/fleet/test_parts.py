@@ -16,6 +16,7 @@ from streams.doctor import _connections, _secrets, _settings, examine
 from streams.fleet.kafka import Kafka, Producer, create_topics
 from streams.fleet.parts import _redis_version, clock, database_findings, kafka_findings, redis_findings
 from streams.settings import Settings, secret_files
+from streams.text_keys import found as founded
 from streams.topics import OBSERVATIONS, WITH_TEXT
 
 DAY = 86_400_000
@@ -123,6 +124,7 @@ async def test_every_topic_that_holds_words_is_looked_at(settings):
 
 async def test_a_ticker_whose_clock_is_wrong_is_told_of_where_ticks_are_encrypted(settings, tmp_path):
     settings = replace(settings, keys=tmp_path / "keys")
+    founded(tmp_path / "keys")
     kafka = Kafka.of(settings)
     await create_topics(kafka, partitions=1)
     producer = Producer(kafka)
@@ -132,8 +134,8 @@ async def test_a_ticker_whose_clock_is_wrong_is_told_of_where_ticks_are_encrypte
     await producer.stop()
     ((state, why),) = told(await kafka_findings(settings), "clock of the worker that ticks, beside Kafka's")
     assert (state, "60 s ahead" in why) == ("wrong", True)
-    (found,) = told(await kafka_findings(replace(settings, keys=tmp_path / "other")), "text at rest")
-    assert (found[0], "XUNQUN_KEYS" in found[1]) == ("wrong", True)
+    ((state, why),) = told(await kafka_findings(replace(settings, keys=tmp_path / "other")), "text at rest")
+    assert (state, "XUNQUN_KEYS" in why) == ("wrong", True)
 
 
 async def test_topics_of_one_copy_are_wrong_where_brokers_are_elsewhere(settings, stack, monkeypatch):

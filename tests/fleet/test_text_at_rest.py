@@ -34,6 +34,7 @@ AT = 1_794_963_600_000
 @pytest.fixture
 def fleet(stack: Any, tmp_path: Path):
     made = RunningFleet(stack, tmp_path)
+    found(tmp_path / "keys")
     made.settings |= {"XUNQUN_KEYS": str(tmp_path / "keys"), "XUNQUN_DIR": str(tmp_path)}
     made.kafka = Kafka(made.kafka.brokers, made.kafka.prefix, keys=TextKeys(tmp_path / "keys"))
     yield made

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import LoadError
-from streams.text_keys import DAY, OVERHEAD, DayKeys, KeyUnavailable, TextExpired, exposed
+from streams.text_keys import DAY, OVERHEAD, DayKeys, KeyUnavailable, TextExpired, exposed, found
 
 # 2026-11-18
 AT = 1_794_963_600_000
@@ -153,6 +153,22 @@ def test_a_key_that_is_elsewhere_is_waited_for_and_not_taken_for_destroyed(keys,
     stored = keys.encrypt(WORDS, AT)
     with pytest.raises(KeyUnavailable, match="XUNQUN_KEYS"):
         DayKeys(tmp_path / "other", "text").decrypt(stored)
+
+
+def test_a_host_that_has_not_mounted_the_folder_makes_no_keys_of_its_own(tmp_path):
+    mounted, bare = tmp_path / "mounted", tmp_path / "bare"
+    assert found(mounted)
+    assert not found(mounted)
+    stored = DayKeys(mounted, "text", shared=True).encrypt(WORDS, AT)
+    assert DayKeys(mounted, "text", shared=True).decrypt(stored) == WORDS
+    bare.mkdir()
+    for folder in (bare, tmp_path / "nowhere"):
+        with pytest.raises(KeyUnavailable, match="keys init"):
+            DayKeys(folder, "text", shared=True).encrypt(WORDS, AT)
+        with pytest.raises(KeyUnavailable):
+            DayKeys(folder, "text", shared=True).decrypt(stored)
+    assert list(bare.iterdir()) == []
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize("trouble", [PermissionError(13, "no"), OSError(116, "stale"), OSError(5, "broken")])
