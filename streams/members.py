@@ -81,6 +81,11 @@ class Held:
     groups: dict[str, dict[str, Any]]
 
     @property
+    def strikes(self) -> int:
+        """How many count."""
+        return sum(one.status == "live" for ledger in self.ledgers.values() for one in ledger.strikes)
+
+    @property
     def cards(self) -> tuple[str, ...]:
         """His nicknames: what texts may call a person whom no directory knows."""
         return tuple(sorted({one for group in self.groups.values() for one in group.get("cards", {}).values() if one}))
@@ -170,7 +175,7 @@ def export(
             if _is_of(row, Decision, subjects)
         ],
         "appeals": list(_appeals(store, subjects)),
-        "strikes": [msgspec.to_builtins(one) for ledger in kept.ledgers.values() for one in ledger.strikes],
+        "strikes": [msgspec.structs.asdict(one) for ledger in kept.ledgers.values() for one in ledger.strikes],
         "groups": msgspec.to_builtins(kept.groups),
         "dead_letters": list(_letters(store, who)),
     }

@@ -112,9 +112,7 @@ def _without_words(violation: dict[str, Any]) -> dict[str, Any]:
 def erased(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Executable]:
     """What to change in the views, and what to delete."""
     who = Who.of(row)
-    mine = _values(connection, violations.c.id, violations.c.subject.in_(who.subjects))
     holding = _values(connection, violations.c.verdict, violations.c.subject.in_(who.subjects))
-    filed = _values(connection, appeals.c.id, appeals.c.subject.in_(who.subjects))
     punished = _values(connection, sanctions.c.id, sanctions.c.subject.in_(who.subjects))
     # What others have to answer for may name him: a reminder that lists who has not replied.
     about: set[str] = set()
@@ -130,13 +128,14 @@ def erased(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Exe
     for some in _batches(holding):
         for found in connection.execute(sa.select(verdicts).where(verdicts.c.id.in_(some))).all():
             yield _changed(verdicts, found, scrub_verdict(msgspec.json.decode(found.body), who), who)
-    for some in _batches(mine | filed):
-        yield evidence.delete().where(evidence.c.violation_id.in_(some))
     for some in _batches({digest("t", one, *more) for one in punished for more in ((), ("公布",))}):
         waits = tasks.c.status.in_(("open", "overdue"))
         yield tasks.update().where(tasks.c.id.in_(some), waits).values(status="cancelled")
     yield reviews.update().where(reviews.c.subject == ERASED, reviews.c.status == "open").values(status="withdrawn")
     yield violations.update().where(violations.c.subject.in_(who.subjects)).values(subject=ERASED)
+    # Of all who were erased: a verdict that is read once more brings the words along again.
+    words = (sa.select(one.c.id).where(one.c.subject == ERASED) for one in (violations, appeals))
+    yield evidence.delete().where(evidence.c.violation_id.in_(sa.union_all(*words)))
 
 
 def erased_actions(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Executable]:

@@ -75,7 +75,7 @@ def erase(
                 "or a restored backup would bring him back"
             )
         who, kept = _known(store, named, directory, dir, folder)
-        found = count(store, who) | {"strikes": sum(len(one.strikes) for one in kept.ledgers.values())}
+        found = count(store, who) | {"strikes": kept.strikes}
         found |= {"groups": len(kept.groups)}
         found = {name: many for name, many in found.items() if many}
         told = [*_listed(who, directory), *_left(store)]
