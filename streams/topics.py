@@ -182,9 +182,15 @@ class Rows(Struct, frozen=True):
     rows: list[tuple[str, dict[str, Any]]]
 
 
-def erased_row(one: Erasure) -> dict[str, Any]:
-    """Whom to take out of the rows; see `streams.cases.erasing`."""
-    return {"subject": one.subject, "accounts": one.accounts, "names": one.names, "shared": one.shared}
+def erased_row(one: Erasure, *, planned: bool) -> dict[str, Any]:
+    """Whom to take out of the rows, see `streams.cases.erasing`; `planned`: also of those that follow from `actions`."""
+    return {
+        "planned": planned,
+        "subject": one.subject,
+        "accounts": one.accounts,
+        "names": one.names,
+        "shared": one.shared,
+    }
 
 
 def noted(verdict: Verdict, violation: Violation) -> Noted:

@@ -28,7 +28,7 @@ class Enforce:
             planned = value_of(record)
             action = planned.action
             if planned.erasure is not None:
-                effects.rows.append(("erased_actions", erased_row(planned.erasure)))
+                effects.rows.append(("erased_actions", erased_row(planned.erasure, planned=True)))
             elif action is not None:
                 effects.rows.append(
                     (

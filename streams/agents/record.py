@@ -90,7 +90,7 @@ class RecordViews:
         elif one.appeal:
             effects.rows.append(("appeals", _appeal_row(record, one.appeal)))
         elif one.erasure:
-            effects.rows.append(("erased", erased_row(one.erasure)))
+            effects.rows.append(("erased", erased_row(one.erasure, planned=False)))
 
     def _planned(self, effects: Effects, record: Record, one: Planned) -> None:
         if one.sanction:
@@ -116,7 +116,7 @@ class RecordViews:
             effects.rows.append(("withdrawn", row))
         elif one.erasure:
             # Once more: sanctions, tasks and questions come by this topic.
-            effects.rows.append(("erased", erased_row(one.erasure)))
+            effects.rows.append(("erased", erased_row(one.erasure, planned=True)))
 
 
 def _ended(kind: str, sanction_id: str) -> list[tuple[str, dict[str, Any]]]:

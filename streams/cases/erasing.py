@@ -112,11 +112,13 @@ def _without_words(violation: dict[str, Any]) -> dict[str, Any]:
 def erased(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Executable]:
     """What to change in the views, and what to delete."""
     who = Who.of(row)
+    yield from _patiently(connection)
     holding = _values(connection, violations.c.verdict, violations.c.subject.in_(who.subjects))
-    punished = _values(connection, sanctions.c.id, sanctions.c.subject.in_(who.subjects))
+    planned = (sanctions, tasks, reviews) if row["planned"] else ()
+    punished = _values(connection, sanctions.c.id, sanctions.c.subject.in_(who.subjects)) if planned else set()
     # What others have to answer for may name him: a reminder that lists who has not replied.
     about: set[str] = set()
-    for table in (sanctions, tasks, reviews, appeals, decisions):
+    for table in (*planned, appeals, decisions):
         for found in naming(connection, table, who):
             body = msgspec.json.decode(found.body)
             about |= {*body.get("violation_ids", ()), *([body["on"]["id"]] if table is reviews else ())}
@@ -141,6 +143,7 @@ def erased(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Exe
 def erased_actions(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Executable]:
     """What waits to go out to a person is cancelled, be it on its way or put to somebody; what went out stays, without him."""
     who = Who.of(row)
+    yield from _patiently(connection)
     for found in naming(connection, outbox, who):
         body = msgspec.json.decode(found.body)
         waits = body.get("subject") in who.subjects and found.status in ("planned", "sending", "manual")
@@ -156,6 +159,12 @@ ERASING: dict[str, Callable[[Mapping[str, Any], sa.Connection], Iterable[sa.Exec
     "erased": erased,
     "erased_actions": erased_actions,
 }
+
+
+def _patiently(connection: sa.Connection) -> Iterator[sa.Executable]:
+    """Bodies are read one after the other: given up in the middle and tried again, it would never end."""
+    if connection.dialect.name == "postgresql":
+        yield sa.text("SET LOCAL statement_timeout = 0")
 
 
 def _values(connection: sa.Connection, column: sa.ColumnElement[str], where: sa.ColumnElement[bool]) -> set[str]:

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from redis import Redis
 from running_fleet import ADVERT, NUMBER, Called, RunningFleet
-from test_text_at_rest import all_tables, shows, stored_in_redis
+from test_text_at_rest import all_tables, shows
 
 from models import Account, Fleet, Group, Person
 from streams.erasures import since
 from streams.fleet.hosts import Kept
 from streams.fleet.kafka import GROUP_STATE, LEDGER, Kafka, read_whole
+from streams.ledger.stored import unpack
 from streams.text_keys import TextKeys
 
 WHO, ACCOUNT, NAME, CARD = "emp-40771", "acc-2100000771", "慕容拾柒", "二厂-慕容"
@@ -52,9 +53,23 @@ def newest(fleet: RunningFleet, topic: str) -> dict[str, bytes]:
 
 
 def in_redis(fleet: RunningFleet) -> list[str]:
-    """What of him stands in Redis beside the name of his empty ledger."""
-    name = f"{fleet.kafka.prefix}xunqun:escalate:{{{WHO}}}"
-    return shows(stored_in_redis(fleet).replace(name.encode(), b""), TRACES)
+    """What of him stands in Redis beside the name of his empty ledger, while a worker goes on."""
+    with Redis.from_url(fleet.stack.redis) as client:
+        keys = list(client.scan_iter(f"{fleet.kafka.prefix}*"))
+        values = [client.get(key) or b"" for key in keys if client.type(key) == b"string"]
+        sets = [repr(client.zrange(key, 0, -1)).encode() for key in keys if client.type(key) == b"zset"]
+    assert values
+    name = f"{fleet.kafka.prefix}xunqun:escalate:{{{WHO}}}".encode()
+    bodies = [unpacked(one) for value in values for one in (value, value.partition(b"\n")[2])]
+    return shows(b"\n".join([*(key.replace(name, b"") for key in keys), *values, *sets, *bodies]), TRACES)
+
+
+def unpacked(value: bytes) -> bytes:
+    """States are packed behind a line with their version, decisions without; leases are words."""
+    try:
+        return unpack(value)
+    except Exception:
+        return b""
 
 
 def is_empty(fleet: RunningFleet) -> bool:

@@ -368,7 +368,7 @@ def test_a_worker_takes_an_erased_member_out_of_what_was_decided(secured):
     body = {"id": name, "by": "林晓梅", "reason": "慕容拾柒已改正", "subject": "emp-40771"}
     decision = {"id": name, "by": "林晓梅", "on_id": "v1", "outcome": "uphold", "at": 1, "offset": 1}
     filed = {"id": name, "sanction_id": "s1", "subject": "emp-40771", "at": 1, "offset": 1}
-    who = {"subject": "emp-40771", "accounts": (), "names": ("慕容拾柒",), "shared": ()}
+    who = {"planned": True, "subject": "emp-40771", "accounts": (), "names": ("慕容拾柒",), "shared": ()}
     try:
         with cases.transaction():
             written = msgspec.json.encode(body)
