@@ -13,7 +13,18 @@ import msgspec
 import sqlalchemy as sa
 
 from models import digest
-from streams.cases.tables import appeals, decisions, evidence, outbox, reviews, sanctions, tasks, verdicts, violations
+from streams.cases.tables import (
+    appeals,
+    decisions,
+    evidence,
+    outbox,
+    reviews,
+    sanctions,
+    tasks,
+    unmeasured,
+    verdicts,
+    violations,
+)
 
 #: Stands for an id.
 ERASED = "erased"
@@ -134,6 +145,9 @@ def erased(row: Mapping[str, Any], connection: sa.Connection) -> Iterator[sa.Exe
         waits = tasks.c.status.in_(("open", "overdue"))
         yield tasks.update().where(tasks.c.id.in_(some), waits).values(status="cancelled")
     yield reviews.update().where(reviews.c.subject == ERASED, reviews.c.status == "open").values(status="withdrawn")
+    # What could not be measured of his is not looked at again.
+    said = sa.select(violations.c.id).where(violations.c.subject.in_(who.subjects), violations.c.clause == "")
+    yield unmeasured.delete().where(unmeasured.c.observation_id.in_(said))
     yield violations.update().where(violations.c.subject.in_(who.subjects)).values(subject=ERASED)
     # Of all who were erased: a verdict that is read once more brings the words along again.
     words = (sa.select(one.c.id).where(one.c.subject == ERASED) for one in (violations, appeals))

@@ -11,7 +11,7 @@ from house import CARD, GIFT, IDENTITY, PLAIN, START, TRANSFER
 
 from policies.directory import Directory
 from streams import desk, erasures, members, outbox
-from streams.cases.tables import decisions, reviews, sanctions, tasks, verdicts, violations
+from streams.cases.tables import decisions, reviews, sanctions, tasks, unmeasured, verdicts, violations
 from streams.cases.tables import meta as case_tables
 from streams.cli import main
 from streams.errors import NotFound, WrongUse
@@ -195,6 +195,18 @@ def test_a_reminder_that_lists_him_by_name_loses_only_his_name(house):
     found = house.store.connection.execute(sa.select(tasks)).one()
     assert msgspec.json.decode(found.body)["what"] == "未回复：（已删除）、何平（共 2 人）"
     assert found.status == "open"
+
+
+def test_what_could_not_be_measured_of_his_is_not_looked_at_again(house):
+    said = [
+        {"id": one, "verdict": one, "clause": "", "subject": f"webhook:{who}"}
+        for one, who in (("m8", "a1"), ("m9", "a2"))
+    ]
+    waits = [{"offset": at, "category": "ads", "observation_id": one["id"], "at": 1} for at, one in enumerate(said)]
+    with house.store.transaction():
+        house.store.write_rows([("violations", one) for one in said] + [("unmeasured", one) for one in waits])
+    erase(house)
+    assert house.store.connection.scalars(sa.select(unmeasured.c.observation_id)).all() == ["m9"]
 
 
 def test_the_record_says_who_asked_for_it_and_goes_under_the_groups_of_what_was_found(house):
