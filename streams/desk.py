@@ -382,10 +382,10 @@ def _groups_with(store: CaseStore, subjects: Sequence[str]) -> set[str]:
 
 
 def _accounts_in(erasure: Erasure, key: str) -> list[str]:
-    """By which accounts a group may know a person. An id of the directory serves where there is none of the platform."""
+    """By which ids a group may know a person: accounts of its platform, and the id of the directory, whether it still has him."""
     own = [one.partition(":") for one in erasure.accounts]
     here = [account for platform, _, account in own if platform == key.partition(":")[0]]
-    return here or ([erasure.subject] if erasure.subject not in erasure.accounts else [])
+    return [*here, *([erasure.subject] if erasure.subject not in erasure.accounts else [])]
 
 
 def _erased_body(erasure: Erasure, key: str, account: str, at: Millis) -> bytes:

@@ -27,7 +27,7 @@ from streams.cases.tables import (
     verdicts,
     violations,
 )
-from streams.errors import NotFound
+from streams.errors import WrongUse
 from streams.replay import with_evidence
 from streams.topics import Erasure, Record, Unusable, decode_observation
 
@@ -38,39 +38,55 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Member:
-    """Who is meant: the id of his subject, his accounts as `platform:account`, and what the directory knows of him."""
+    """Who is meant: the id of his subject, his accounts as `platform:account`, what texts call him; of these names `shared` are
+    those of others as well. `person`: what the directory knows of him.
+    """
 
     subject: str
     accounts: tuple[str, ...]
+    names: tuple[str, ...]
+    shared: tuple[str, ...]
     person: Person | None
-    # Whether another person of the directory has the same name.
-    shared: bool = False
 
     @property
     def subjects(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.subject, *self.accounts)))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (self.person.name,) if self.person else ()
-
     def who(self) -> Who:
-        row = {"subject": self.subject, "accounts": self.accounts, "names": self.names, "shared": ()}
+        row = {"subject": self.subject, "accounts": self.accounts, "names": self.names, "shared": self.shared}
         return Who.of(row)
 
 
-def find(named: str, fleet: Fleet) -> Member:
-    """Somebody by his id in the directory, or by `platform:account`. NotFound where it is neither."""
+def find(named: str, fleet: Fleet, *, accounts: Sequence[str] = (), names: Sequence[str] = ()) -> Member:
+    """Somebody by his id in the directory, or by `platform:account`.
+
+    Whom the directory lists no more is found by the id that he had; `accounts` and `names` are then his. WrongUse where they
+    are somebody else's.
+    """
     directory = Directory(fleet)
-    platform, sign, account = named.partition(":")
-    person = directory.people.get(named) or (directory.person(platform, account) if sign else None)
-    if person is None and not (sign and account):
-        raise NotFound(f"the fleet lists nobody with the id {named}: give an id of it, or platform:account")
-    if person is None:
-        subject = directory.subject(platform, account)
-        return Member(subject, (named,), None)
-    accounts = tuple(f"{one.platform}:{one.id}" for one in person.accounts)
-    return Member(person.id, accounts, person, person.name in directory.shared_names)
+    is_account = ":" in named
+    person = directory.people.get(named) or (directory.person(*_split(named)) if is_account else None)
+    known = [f"{one.platform}:{one.id}" for one in person.accounts] if person else [named] if is_account else []
+    for one in accounts:
+        owner = directory.person(*_split(one))
+        if owner is not None and owner != person:
+            raise WrongUse(f"{one} is an account of {owner.id}, who is somebody else")
+    called = tuple(dict.fromkeys((*([person.name] if person else ()), *names)))
+    others = {one.name for one in fleet.people if one != person}
+    return Member(
+        subject=person.id if person else directory.subject(*_split(named)) if known else named,
+        accounts=tuple(dict.fromkeys((*known, *accounts))),
+        names=called,
+        shared=tuple(one for one in called if one in others),
+        person=person,
+    )
+
+
+def _split(written: str) -> tuple[str, str]:
+    platform, sign, account = written.partition(":")
+    if not (platform and sign and account):
+        raise WrongUse(f"an account is written as platform:account, {written} is not")
+    return platform, account
 
 
 @dataclass(frozen=True)
@@ -110,8 +126,6 @@ def held(store: CaseStore, member: Member, fleet: Fleet, load: Load) -> Held:
 
 def erasure(member: Member, kept: Held, *, by: str, reason: str, now: Millis) -> Erasure:
     """What the agents have to know to erase a person."""
-    # A nickname may be any word.
-    shared = tuple(dict.fromkeys((*(member.names if member.shared else ()), *kept.cards)))
     return Erasure(
         id=digest("e", member.subject, by, now),
         subject=member.subject,
@@ -120,7 +134,8 @@ def erasure(member: Member, kept: Held, *, by: str, reason: str, now: Millis) ->
         by=by,
         reason=reason,
         erased_at=now,
-        shared=tuple(one for one in shared if one not in member.names or member.shared),
+        # A nickname may be any word.
+        shared=(*member.shared, *(one for one in kept.cards if one not in member.names)),
     )
 
 

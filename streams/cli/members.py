@@ -18,12 +18,21 @@ app = typer.Typer(
     no_args_is_help=True, help=f"What is stored about one person: export it for him, or erase it.\n\n{WHICH}"
 )
 Who = Annotated[str, typer.Argument(help="An id of the fleet's directory, or platform:account.")]
+Accounts = Annotated[
+    list[str] | None,
+    typer.Option("--account", help="One more account of his, platform:account, that the directory does not know."),
+]
+Names = Annotated[
+    list[str] | None, typer.Option("--name", help="One more name of his that the directory does not know.")
+]
 
 
 @app.command()
 def export(
     named: Who,
     out: Annotated[Path, typer.Option("--out", help="The file to write, JSON; only you may read it.")],
+    accounts: Accounts = None,
+    names: Names = None,
     fleet: FleetFile = None,
     dir: Dir = None,
 ) -> None:
@@ -34,10 +43,12 @@ def export(
     import json
 
     from streams.members import export as collect
+    from streams.members import find
 
     directory = _fleet(fleet)
     with _store(dir) as store:
-        who, kept = _known(store, named, directory, dir)
+        who = find(named, directory, accounts=accounts or (), names=names or ())
+        kept = _known(store, who, directory)
         found = collect(store, who, kept, _messages(store, who), now=_now())
     _write(out, json.dumps(found, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace"))
     counts = ", ".join(f"{len(value)} {name}" for name, value in found.items() if isinstance(value, list) and value)
@@ -51,17 +62,19 @@ def erase(
     reason: Annotated[str, typer.Option("--reason", help="Why, e.g. that he asked for it and when.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    accounts: Accounts = None,
+    names: Names = None,
     fleet: FleetFile = None,
     dir: Dir = None,
     json: Json = False,
 ) -> None:
     """Erase a person: strikes, what groups remember of him, and who he is in all that was decided. It cannot be undone.
 
-    Rows stay, so that counts and audits stay right, and name nobody. Take him out of the fleet file first: what it lists is
-    watched anew.
+    Rows stay, so that counts and audits stay right, and name nobody. Take him out of the fleet file on the same day: whom it
+    lists is watched anew. Of whom it lists no more, name the accounts and the name, too.
     """
     from streams import desk, erasures
-    from streams.members import count, erasure, findings
+    from streams.members import count, erasure, find, findings
     from streams.tuning import labels
 
     if not by.strip() or not reason.strip():
@@ -74,7 +87,8 @@ def erase(
                 "set XUNQUN_KEYS to the fleet's folder of keys: there it is kept who was erased, "
                 "or a restored backup would bring him back"
             )
-        who, kept = _known(store, named, directory, dir, folder)
+        who = find(named, directory, accounts=accounts or (), names=names or ())
+        kept = _known(store, who, directory, folder)
         found = count(store, who) | {"strikes": kept.strikes}
         found |= {"groups": len(kept.groups)}
         found = {name: many for name, many in found.items() if many}
@@ -108,36 +122,39 @@ def _show(subject: str, found: dict[str, int], told: list[str]) -> None:
         errors.print(line, markup=False, soft_wrap=True)
 
 
-def _known(
-    store: Any, named: str, fleet: "Fleet", dir: Path | None, folder: Path | None = None
-) -> "tuple[Member, Held]":
-    """Who is meant, and what agents keep of him. Failure where nothing is known of him, or, by `folder`, nothing any more."""
+def _known(store: Any, who: "Member", fleet: "Fleet", folder: Path | None = None) -> "Held":
+    """What agents keep of him. Failure where nothing at all is stored about him, or, by `folder`, nothing any more."""
     from streams import erasures
-    from streams.members import count, find, held
+    from streams.members import count, held
 
-    who = find(named, fleet)
     kept = held(store, who, fleet, _states(store))
     if kept.ledgers or kept.groups or count(store, who):
-        return who, kept
+        return kept
     before = [one for one in erasures.since(folder, 0) if one.subject == who.subject] if folder else []
     if before:
-        raise Failure(
-            f"{named} was erased on {_day(before[-1].erased_at)}, and nothing was stored about him since", code=1
-        )
+        day = _day(before[-1].erased_at)
+        raise Failure(f"{who.subject} was erased on {day}, and nothing was stored about him since", code=1)
     if who.person is None:
-        raise Failure(f"nothing is stored about {named}: see how the platform and the account are written", code=1)
-    return who, kept
+        raise Failure(
+            f"nothing is stored about {who.subject}: give an id of the directory, or platform:account as the log has it",
+            code=1,
+        )
+    return kept
 
 
 def _listed(who: "Member", fleet: "Fleet") -> list[str]:
-    """Where the fleet file still has him."""
+    """What to do about the fleet file."""
+    if who.person is None and not (who.names and who.accounts):
+        return [
+            "the fleet does not list him: name his accounts and his name, too (--account, --name), as far as you know them"
+        ]
     if who.person is None:
         return []
     groups = [
         one.id for one in fleet.groups if who.subject in (one.owner, *one.managers, *one.administrators, *one.members)
     ]
     where = f" and the groups {', '.join(groups)}" if groups else ""
-    return [f"he stands in the fleet file{where}: take him out of it, or what it says of him is stored anew"]
+    return [f"he stands in the fleet file{where}: take him out of it today, or what it says of him is stored anew"]
 
 
 def _left(store: Any) -> list[str]:
