@@ -39,7 +39,7 @@ _AT_ONCE = 500
 @dataclass(frozen=True)
 class Member:
     """Who is meant: the id of his subject, his accounts as `platform:account`, what texts call him; of these names `shared` are
-    those of others as well. `person`: what the directory knows of him.
+    those of others as well, or begin theirs. `person`: what the directory knows of him.
     """
 
     subject: str
@@ -77,7 +77,7 @@ def find(named: str, fleet: Fleet, *, accounts: Sequence[str] = (), names: Seque
         subject=person.id if person else directory.subject(*_split(named)) if known else named,
         accounts=tuple(dict.fromkeys((*known, *accounts))),
         names=called,
-        shared=tuple(one for one in called if one in others),
+        shared=tuple(one for one in called if any(one in other for other in others)),
         person=person,
     )
 

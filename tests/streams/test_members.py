@@ -7,9 +7,12 @@ from contextlib import closing
 import msgspec
 import pytest
 import sqlalchemy as sa
-from house import CARD, GIFT, IDENTITY, PLAIN, START, TRANSFER
+from house import CARD, GIFT, IDENTITY, PLAIN, START, TRANSFER, a_pack
 
+from models import Person
 from policies.directory import Directory
+from policies.lint import load_packs
+from policies.state import GroupState
 from streams import desk, erasures, members, outbox
 from streams.cases.tables import decisions, reviews, sanctions, tasks, unmeasured, verdicts, violations
 from streams.cases.tables import meta as case_tables
@@ -17,7 +20,7 @@ from streams.cli import main
 from streams.errors import WrongUse
 from streams.store import Store
 from streams.store import meta as own_tables
-from streams.topics import JUDGEMENTS, OBSERVATIONS, WITH_TEXT, Judged, value_of
+from streams.topics import JUDGEMENTS, OBSERVATIONS, WITH_TEXT, Judged, Record, value_of
 
 NAME = "陈志强"
 # What only he is called by; the accounts of the house are too short to be looked for in bytes.
@@ -159,6 +162,24 @@ def test_groups_forget_and_find_nothing(house):
     assert counts(house.store) == before
 
 
+def test_an_observation_of_it_only_makes_forget_though_the_group_owes_much(a_house):
+    house = a_house(packs=load_packs([]) | {"house": a_pack(), "other": a_pack("other")})
+    screen = house.host.screen
+    group = house.host.directory.groups["webhook:g1"]
+    screen.directory.groups["webhook:g1"] = msgspec.structs.replace(group, pack="xianchuang")
+
+    def brought(type, **more):
+        seen = {"type": type, "id": "o1", "platform": "webhook", "group": {"id": "g1"}, "sent_at": START, **more}
+        record = Record(OBSERVATIONS, "webhook:g1", json.dumps(seen).encode(), 1, START)
+        assert screen.keys([record]) == {"webhook:g1"}
+        return screen.handle([record], {"webhook:g1": GroupState(joined={"u1": 1}, spoke={"u2": 1})})
+
+    assert brought("message.created", sender={"id": "a2"}, text="早上好").records
+    effects = brought("member.erased", target={"id": "a1"})
+    assert (effects.records, effects.rows) == ([], [])
+    assert effects.state == {"webhook:g1": GroupState(spoke={"u2": 1})}
+
+
 def test_people_decide_on_nothing_of_his_any_more(house):
     house.say(**IDENTITY)
     house.say(**GIFT)
@@ -252,6 +273,9 @@ def test_who_is_meant_by_an_id_or_an_account(house):
     assert members.find("webhook:b", fleet).subject == "boss"
     gone = members.find("u9", fleet, accounts=["webhook:a9"], names=["何平", "慕容拾柒"])
     assert (gone.subjects, gone.names, gone.shared) == (("u9", "webhook:a9"), ("何平", "慕容拾柒"), ("何平",))
+    # 何平 is found within 何平安, who is somebody else.
+    fleet = msgspec.structs.replace(fleet, people=(*fleet.people, Person(id="u3", name="何平安")))
+    assert members.find("u2", fleet).shared == ("何平",)
     with pytest.raises(WrongUse, match="is an account of u2, who is somebody else"):
         members.find("u9", fleet, accounts=["webhook:a2"])
     for wrong in ("a9", ":a9", "webhook:"):
