@@ -120,6 +120,19 @@ def test_what_is_read_twice_and_what_comes_late_bring_nothing_back(a_house):
     assert traces(house.store) == {"state": ['"u1"']}
 
 
+def test_rows_that_come_once_more_without_the_erasure_stay_erased(house):
+    """As of another partition, whose worker ended before it had committed."""
+    offend(house)
+    entered = ("verdicts", "violations", "sanctions", "reviews", "tasks", "appeals", "decisions", "outbox")
+    before = [(name, dict(row._mapping)) for name in entered
+              for row in house.store.connection.execute(sa.select(case_tables.tables[name])).all()]  # fmt: skip
+    assert set(entered) - {"tasks"} == {name for name, _ in before}
+    erase(house)
+    with house.store.transaction():
+        house.store.write_rows(before)
+    assert traces(house.store) == {"state": ['"u1"']}
+
+
 def test_an_erasure_in_the_same_chunk_as_what_it_erases_comes_behind_it(a_house):
     house = a_house(chunk=1000)
     agents, house.host.agents = house.host.agents, house.host.agents[:1]
