@@ -283,6 +283,15 @@ class Windows:
             del senders[sender]
             self._size -= 1
 
+    def forget(self, group_key: str, sender: str) -> None:
+        """Forget what one sender posted in a group."""
+        self.pieces.forget(group_key, sender)
+        group = self._groups.get(group_key)
+        if group is not None and group.senders.pop(sender, None) is not None:
+            self._size -= 1
+            if not group.senders:
+                del self._groups[group_key]
+
     def _drop_oldest(self) -> None:
         key, group = next(iter(self._groups.items()))
         group.senders.popitem(last=False)
@@ -323,6 +332,9 @@ class Beheld(Windows):
         group = self._owned._groups.get(group_key)
         recent = group.senders.get(sender) if group is not None else None
         return Recent() if recent is None else recent
+
+    def forget(self, group_key: str, sender: str) -> None:
+        """The owner does."""
 
     def expect_receipts(self, group_key: str, *, until: Millis) -> None:
         """The owner does."""

@@ -81,6 +81,13 @@ class Pieces:
         self._forget(senders, entries, sent_at)
         return before
 
+    def forget(self, group_key: str, sender: str) -> None:
+        """Forget those of one sender in a group."""
+        senders = self._groups.get(group_key) or OrderedDict()
+        self._size -= len(senders.pop(sender, ()))
+        if not senders:
+            self._groups.pop(group_key, None)
+
     def _forget(self, senders: OrderedDict[str, list[_Entry]], entries: list[_Entry], now: Millis) -> None:
         old = max(len(entries) - _MOST_REMEMBERED, 0)
         while old < len(entries) - 1 and entries[old][0] < now - KEEP:

@@ -1,6 +1,6 @@
 """What is remembered of one group between observations, and the view of the group that follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, cast
 
 from msgspec import Raw, Struct, field
@@ -199,9 +199,71 @@ def remember(state: GroupState, seen: Observation, sender: str | None, now: Mill
             state.stated[key] = now
         case "policy.acknowledged" if sender:
             state.facts[f"policy_acknowledged:{sender}"] = now
+        case "member.erased" if seen.target and target:
+            forget(state, {target, seen.target.id, f"{seen.platform}:{seen.target.id}"})
         case _:
             pass
     return seen.type == "member.renamed"
+
+
+# Fields that are kept by person; some name another one as well.
+_BY_PERSON = ("joined", "left", "roles", "shown_roles", "cards", "invited", "brought", "notices", "spoke", "objected")
+_OF_TWO = ("invited", "brought")
+# Fields whose keys end with a person, behind a sign.
+_ENDING = {"facts": ":", "stated": ":", "counted": ":", "faults": "|"}
+
+
+def forget(state: GroupState, people: Set[str]) -> dict[str, Any]:
+    """Take a person out of all that is remembered of a group; what was taken, by field.
+
+    `people` are the ids by which the person may stand there. A deadline that names him ends: whoever else it waited for is
+    spared a reminder, and nobody is reminded who had answered.
+    """
+    taken: dict[str, Any] = {}
+
+    def take(name: str, is_of: Callable[[str, Any], bool]) -> None:
+        kept: dict[str, Any] = getattr(state, name)
+        if gone := {key: value for key, value in kept.items() if is_of(key, value)}:
+            taken.setdefault(name, {}).update(gone)
+            setattr(state, name, {key: value for key, value in kept.items() if key not in gone})
+
+    for name in _BY_PERSON:
+        take(name, lambda key, _: key in people)
+    for name in _OF_TWO:
+        take(name, lambda _, other: other in people)
+    for name, sign in _ENDING.items():
+        endings = tuple(f"{sign}{one}" for one in people)
+        take(name, lambda key, _, endings=endings: key.endswith(endings))  # type: ignore[misc]
+    take("episodes", lambda key, _: not people.isdisjoint(key.split("|")))
+    for name in ("owner", "last_speaker"):
+        if getattr(state, name) in people:
+            taken[name] = getattr(state, name)
+            setattr(state, name, None)
+    for what, some in list(state.lately.items()):
+        if own := [one for one in some if one[1] in people]:
+            taken.setdefault("lately", {})[what] = own
+            state.keep(what, [one for one in some if one[1] not in people])
+    for place, one in state.deadlines:
+        if one.subject in people or one.cause in people or _names(one.data, people):
+            taken.setdefault("deadlines", []).append(one)
+            state.deadlines.end(place, one)
+    state.facts = {key: _without(value, people) for key, value in state.facts.items()}
+    return taken
+
+
+def _names(value: Any, people: Set[str]) -> bool:
+    if isinstance(value, dict):
+        return any(_names(one, people) for one in value.values())
+    if isinstance(value, list):
+        return any(_names(one, people) for one in value)
+    return isinstance(value, str) and any(value == one or value.endswith(f"|{one}") for one in people)
+
+
+def _without(value: Any, people: Set[str]) -> Any:
+    """What a fact says, without whom it names."""
+    if isinstance(value, dict):
+        return {name: _without(one, people) for name, one in value.items()}
+    return None if isinstance(value, str) and value in people else value
 
 
 def whom(directory: Directory, platform: str, named: str) -> str:

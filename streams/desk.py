@@ -14,10 +14,24 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from models import Action, Decision, DecisionTarget, Review, Sanction, Task, Verdict, digest
+from models import (
+    Action,
+    Decision,
+    DecisionTarget,
+    Fleet,
+    GroupRef,
+    Observation,
+    Review,
+    Sanction,
+    Target,
+    Task,
+    Verdict,
+    digest,
+)
 from models.observation import Millis
 from policies.notices import amount_said
 from streams.brakes import BRAKE
+from streams.cases.erasing import ERASED
 from streams.cases.store import CaseStore
 from streams.cases.tables import (
     appeals,
@@ -51,6 +65,7 @@ from streams.topics import (
     PROBE_GROUP,
     Appeal,
     DeadLetter,
+    Erasure,
     Judged,
     Noted,
     Record,
@@ -154,6 +169,8 @@ def decide(
     if not by.strip():
         raise WrongUse("a decision needs the name of the person who takes it")
     target, subject, group_id, key, sanction_id = _target(store, named)
+    if subject == ERASED:
+        raise WrongUse("this is about somebody who was erased: there is nothing left to decide on")
     if outcome not in OUTCOMES[target.kind]:
         raise WrongUse(f"{outcome} is no decision on a {target.kind}; use {' or '.join(OUTCOMES[target.kind])}")
     if (target.kind, outcome) == ("sanction", "refuse") and not _waits(store, target.id):
@@ -303,6 +320,10 @@ def appeal(store: CaseStore, sanction_id: str, *, by: str, text: str = "", now: 
     row = store.connection.execute(sa.select(sanctions).where(sanctions.c.id == sanction_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no sanction {sanction_id}")
+    if row.subject == ERASED:
+        raise WrongUse(
+            "whom this sanction was for was erased, and it with him: there is nothing left to appeal against"
+        )
     if not by.strip():
         raise WrongUse("an appeal needs the name of the person who files it")
     if _is_over(store, sanction_id, digest("p", sanction_id, by)):
@@ -325,6 +346,60 @@ def appeal(store: CaseStore, sanction_id: str, *, by: str, text: str = "", now: 
             kept = {"violation_id": filed.id, "number": 0, "matched": text[:2000], "expires_at": at + EVIDENCE_KEPT}
             store.write_rows([("evidence", kept)])
     return dict(msgspec.to_builtins(filed))
+
+
+def erase(store: CaseStore, erasure: Erasure, fleet: Fleet, *, now: Millis | None = None) -> list[str]:
+    """Append an erasure, which the agents carry out; the groups that are told to forget. Durable when this returns.
+
+    It may be appended again, as after a restore. Under the key of each group in which something of him stands, so that it
+    comes behind all that was appended there before.
+    """
+    at = _now() if now is None else now
+    keys = sorted({f"{one.platform}:{one.id}" for one in fleet.groups} | set(_seen_groups(store)))
+    found = _groups_with(store, (erasure.subject, *erasure.accounts))
+    under = [key for key in keys if key.partition(":")[2] in found] or keys[:1] or [""]
+    told = [(key, account) for key in keys for account in _accounts_in(erasure, key)]
+    with store.transaction():
+        bodies = [(key, _erased_body(erasure, key, account, at)) for key, account in told]
+        store.append([Record(OBSERVATIONS, key, body, -1, at) for key, body in bodies])
+        store.append([record_of(JUDGEMENTS, key, Judged(erasure=erasure), at) for key in under])
+    return list(dict.fromkeys(key for key, _ in told))
+
+
+def _seen_groups(store: CaseStore) -> Sequence[str]:
+    return store.connection.scalars(sa.select(groups_seen.c.key).where(groups_seen.c.key != PROBE_GROUP)).all()
+
+
+def _groups_with(store: CaseStore, subjects: Sequence[str]) -> set[str]:
+    """The ids of the groups in which something was found of a person, or prescribed."""
+    judged_in = sa.select(verdicts.c.group_id).join(violations, violations.c.verdict == verdicts.c.id)
+    queries = (
+        judged_in.where(violations.c.subject.in_(subjects)),
+        sa.select(sanctions.c.group_id).where(sanctions.c.subject.in_(subjects)),
+        sa.select(reviews.c.group_id).where(reviews.c.subject.in_(subjects)),
+    )
+    return {one for query in queries for one in store.connection.scalars(query.distinct())}
+
+
+def _accounts_in(erasure: Erasure, key: str) -> list[str]:
+    """By which ids a group may know a person: accounts of its platform, and the id of the directory, whether it still has him."""
+    own = [one.partition(":") for one in erasure.accounts]
+    here = [account for platform, _, account in own if platform == key.partition(":")[0]]
+    return [*here, *([erasure.subject] if erasure.subject not in erasure.accounts else [])]
+
+
+def _erased_body(erasure: Erasure, key: str, account: str, at: Millis) -> bytes:
+    platform, _, group = key.partition(":")
+    told = Observation(
+        type="member.erased",
+        # As often as it is appended: after a restore it is news again.
+        id=digest("o", erasure.id, key, account, at),
+        platform=platform,
+        group=GroupRef(group),
+        target=Target(account),
+        sent_at=at,
+    )
+    return msgspec.json.encode(told)
 
 
 def _is_over(store: CaseStore, sanction_id: str, appeal_id: str) -> bool:

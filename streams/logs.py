@@ -40,6 +40,7 @@ EVENTS: Final[Mapping[str, tuple[int, str]]] = {
     ),
     "decision": (INFO, "A person decided."),
     "appeal": (INFO, "A member asked for a sanction to be looked at again."),
+    "erased": (INFO, "A person was erased; once for each group in which something of him was found."),
     "dead_letter": (WARNING, "Input could not be used and was set aside."),
     "rule_broke": (ERROR, "An agent failed at a record, which was set aside alone; the others go on."),
     # what people and brakes hold
@@ -101,6 +102,7 @@ FIELDS: Final[Mapping[str, tuple[Kind, str]]] = {
     "review_id": ("id", "a question to a person; `xunqun review show` shows it"),
     "decision_id": ("id", "a decision"),
     "appeal_id": ("id", "an appeal"),
+    "erasure_id": ("id", "an erasure"),
     "on": ("id", "what kind of thing a decision is on"),
     "target_id": ("id", "what a decision is on"),
     "outcome": ("id", "what came of it"),

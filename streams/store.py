@@ -23,12 +23,26 @@ from streams.errors import Unavailable
 from streams.text_keys import TextExpired, TextKeys
 from streams.topics import TOPICS, WITH_TEXT, Effects, Record, record_of
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # What the outbox of a file of version 1 lacks. It is added when the file is opened; older programs then refuse it.
 _ADDED = {
     "outbox": {"clause": "TEXT NOT NULL DEFAULT ''", "budgeted": "BOOLEAN NOT NULL DEFAULT 0", "sent_at": "INTEGER"},
     "groups_seen": {"last_seen": "INTEGER NOT NULL DEFAULT 0"},
+    "violations": {"subject": "TEXT"},
 }
+_FINDINGS = """SELECT v.id AS verdict, json_extract(one.value, '$.id') AS id, json_extract(one.value, '$.subject.id') AS subject
+    FROM verdicts AS v, json_each(CAST(v.body AS TEXT), '$.{found}') AS one"""
+# What a column that was added says of rows that were there: whom a violation is about, and who wrote a message.
+_FILLED = (
+    *(
+        f"""UPDATE violations SET subject = found.subject FROM ({_FINDINGS.format(found=found)}) AS found
+            WHERE violations.id = found.id AND violations.subject IS NULL"""
+        for found in ("violations", "uncertain")
+    ),
+    """UPDATE violations SET subject = json_extract(CAST(v.body AS TEXT), '$.platform') || ':' ||
+            json_extract(CAST(v.body AS TEXT), '$.sender') FROM verdicts AS v
+        WHERE v.id = violations.verdict AND violations.clause = '' AND violations.subject IS NULL""",
+)
 # Bytes of appended records at hand; with their values they take some five times as much.
 _MOST_TAIL = 2 << 20
 # Beside the tables that both databases have.
@@ -180,6 +194,9 @@ class Store:
                 for name in columns.keys() - there:
                     connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
             connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_outbox_sent_at ON outbox (sent_at)")
+            connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_violations_subject ON violations (subject)")
+            for statement in _FILLED:
+                connection.exec_driver_sql(statement)
 
     def close(self) -> None:
         self.connection.close()

@@ -170,6 +170,8 @@ def _tell_of_people(one: Judged) -> None:
             _tell_decision(one.decision, one.about, observation_id)
     elif one.appeal:
         say("appeal", appeal_id=one.appeal.id, sanction_id=one.appeal.sanction_id)
+    elif one.erasure:
+        say("erased", erasure_id=one.erasure.id)
 
 
 def _tell_decision(decision: Decision, about: Sequence[Noted], observation_id: str | None) -> None:

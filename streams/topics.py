@@ -57,6 +57,22 @@ class Appeal(Struct, frozen=True, kw_only=True):
     filed_at: Millis
 
 
+class Erasure(Struct, frozen=True, kw_only=True):
+    """A person is to be erased. `subject` and `accounts` (`platform:account`) are the ids by which he stands in what is stored,
+    `names` what texts call him; of these `shared` may mean others as well, and go only from what is about him. `by` and
+    `reason` say who erases him, and why.
+    """
+
+    id: str
+    subject: str
+    accounts: tuple[str, ...]
+    names: tuple[str, ...]
+    by: str
+    reason: str
+    erased_at: Millis
+    shared: tuple[str, ...] = ()
+
+
 class Noted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A violation with all that a sanction needs to know of its verdict, and no message text."""
 
@@ -79,6 +95,7 @@ class Judged(Struct, frozen=True, omit_defaults=True):
     decision: Decision | None = None
     withdrawal: Withdrawal | None = None
     appeal: Appeal | None = None
+    erasure: Erasure | None = None
     about: tuple[Noted, ...] = ()
 
 
@@ -90,6 +107,7 @@ class Planned(Struct, frozen=True, omit_defaults=True):
     review: Review | None = None
     action: Action | None = None
     withdrawal: Withdrawal | None = None
+    erasure: Erasure | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -162,6 +180,17 @@ class Rows(Struct, frozen=True):
     """A record of `views`: rows as an agent asked for them, each with its table."""
 
     rows: list[tuple[str, dict[str, Any]]]
+
+
+def erased_row(one: Erasure, *, planned: bool) -> dict[str, Any]:
+    """Whom to take out of the rows, see `streams.cases.erasing`; `planned`: also of those that follow from `actions`."""
+    return {
+        "planned": planned,
+        "subject": one.subject,
+        "accounts": one.accounts,
+        "names": one.names,
+        "shared": one.shared,
+    }
 
 
 def noted(verdict: Verdict, violation: Violation) -> Noted:

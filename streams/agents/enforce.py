@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from streams.topics import ACTIONS, Effects, Record, value_of
+from streams.topics import ACTIONS, Effects, Record, erased_row, value_of
 
 
 class Enforce:
@@ -25,8 +25,11 @@ class Enforce:
     def handle(self, records: Sequence[Record], state: Mapping[str, Any]) -> Effects:
         effects = Effects()
         for record in records:
-            action = value_of(record).action
-            if action is not None:
+            planned = value_of(record)
+            action = planned.action
+            if planned.erasure is not None:
+                effects.rows.append(("erased_actions", erased_row(planned.erasure, planned=True)))
+            elif action is not None:
                 effects.rows.append(
                     (
                         "outbox",

@@ -46,6 +46,7 @@ from streams.topics import (
     OUTCOMES,
     Appeal,
     Effects,
+    Erasure,
     Judged,
     Noted,
     Outcome,
@@ -166,6 +167,9 @@ class Escalate:
         ledgers: dict[str, Ledger] = {}
         for record in records:
             one, effects.cause, effects.decided_at = value_of(record), record, None
+            if isinstance(one, Judged) and one.erasure:
+                self._erase(effects, one.erasure, state, ledgers)
+                continue
             named = [subject for subject in _subjects(one) if subject in state]
             for subject in named:
                 if subject not in ledgers:
@@ -187,6 +191,17 @@ class Escalate:
                 self._appeal(effects, one.appeal, ledgers[one.appeal.subject])
         effects.state.update(ledgers)
         return effects
+
+    def _erase(self, effects: _Changes, erasure: Erasure, state: Mapping[str, Any], ledgers: dict[str, Ledger]) -> None:
+        """Empty what is held against a person. Nothing is reversed: who was removed stays removed, and nobody is told.
+
+        By way of the log: what was planned before stands in no view and no outbox yet.
+        """
+        for subject in _subjects(Judged(erasure=erasure)):
+            if subject in ledgers or state.get(subject) is not None:
+                ledgers[subject] = Ledger()
+        if erasure.subject in state:
+            effects.plan(effects.cause.key, Planned(erasure=erasure))
 
     # verdicts
 
@@ -879,6 +894,8 @@ def _is_protected(noted: Noted) -> bool:
 def _subjects(one: Judged | Outcome) -> list[str]:
     if isinstance(one, Outcome):
         return [one.subject]
+    if one.erasure:
+        return list(dict.fromkeys((one.erasure.subject, *one.erasure.accounts)))
     if one.verdict:
         return [each.subject.id for each in (*one.verdict.violations, *one.verdict.uncertain)]
     named = one.decision or one.withdrawal or one.appeal

@@ -19,6 +19,7 @@ from streams.topics import (
     Judged,
     Planned,
     Record,
+    erased_row,
     value_of,
 )
 
@@ -58,12 +59,12 @@ class RecordViews:
             row = _verdict_row(record, one.verdict)
             effects.rows.append(("verdicts", row))
             if one.verdict.observation_id:
-                named = {"id": one.verdict.observation_id, "verdict": row["id"], "clause": ""}
+                sender = f"{one.verdict.platform}:{one.verdict.sender}" if one.verdict.sender else None
+                named = {"id": one.verdict.observation_id, "verdict": row["id"], "clause": "", "subject": sender}
                 effects.rows.append(("violations", named))
             for violation in (*one.verdict.violations, *one.verdict.uncertain):
-                effects.rows.append(
-                    ("violations", {"id": violation.id, "verdict": row["id"], "clause": violation.clause})
-                )
+                about = {"clause": violation.clause, "subject": violation.subject.id}
+                effects.rows.append(("violations", {"id": violation.id, "verdict": row["id"], **about}))
                 for index, item in enumerate(violation.evidence):
                     if item.matched:
                         kept = record.appended_at + EVIDENCE_KEPT
@@ -87,6 +88,8 @@ class RecordViews:
                 effects.rows.append(("closed_tasks", {"id": one.decision.on.id, "status": "done"}))
         elif one.appeal:
             effects.rows.append(("appeals", _appeal_row(record, one.appeal)))
+        elif one.erasure:
+            effects.rows.append(("erased", erased_row(one.erasure, planned=False)))
 
     def _planned(self, effects: Effects, record: Record, one: Planned) -> None:
         if one.sanction:
@@ -110,6 +113,9 @@ class RecordViews:
                 "kept": NO_GRACE,
             }
             effects.rows.append(("withdrawn", row))
+        elif one.erasure:
+            # Once more: sanctions, tasks and questions come by this topic.
+            effects.rows.append(("erased", erased_row(one.erasure, planned=True)))
 
 
 def _ended(kind: str, sanction_id: str) -> list[tuple[str, dict[str, Any]]]:

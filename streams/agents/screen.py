@@ -49,6 +49,8 @@ _CONTACTS = frozenset({"link", "mobile_number", "email"})
 _SHIELDS = frozenset({"protected", "warning"})
 # A trained score counts from where on this share of normal messages lies.
 _CALLS_BY_SCORE = 1 / 200
+# It only makes forget: nothing is judged on it.
+ERASED = "member.erased"
 # What is measured of time that passes.
 _NOTHING_SAID: tuple[Sequence[Any], tuple[frozenset[Any], int]] = (), (frozenset(), 0)
 
@@ -134,6 +136,14 @@ class Screen:
             if one.group is None:
                 continue
             key = record.key
+            if one.type == ERASED:
+                self._forget(key, one)
+                # A new state would say that something was seen of the group, and nothing would be asked of it any more.
+                held = states.get(key) or state.get(key)
+                if held is not None:
+                    remember(held, one, None, one.group_time(record.appended_at), self.directory)
+                    states[key] = held
+                continue
             if key not in states:
                 states[key] = state.get(key) or GroupState()
             seen_before = groups.get(key)
@@ -170,6 +180,8 @@ class Screen:
         for (record, one), words in zip(read, self._read([one for _, one in read]), strict=True):
             sender = self.directory.subject(one.platform, one.sender.id) if one.sender else None
             key, now = self.directory.group_key(one), one.group_time(record.appended_at)
+            if one.type == ERASED:
+                self._forget(key, one)
             self._watch(key, one, sender, now, *words)
             self._before(key, one, now)
 
@@ -310,6 +322,11 @@ class Screen:
             expected = text if len(text) <= _SHORT else is_receipt(text)
         recent.add(now, printed, seen.id, expected)
         return recent.as_of(seen.id)
+
+    def _forget(self, key: str, seen: Observation) -> None:
+        """Take an erased member out of the windows."""
+        if seen.target:
+            self.windows.forget(key, self.directory.subject(seen.platform, seen.target.id))
 
     def _joined(self, records: Sequence[Record]) -> dict[int, tuple[Signal, ...]]:
         """What short messages say together with those before them, by place of the record; measured for all at once."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from streams.cases.erasing import ERASED, ERASING
 from streams.cases.tables import ENTERED, outbox, reviews, tasks, unmeasured
 from streams.text_keys import TextExpired, TextKeys
 from streams.topics import EVIDENCE_KEPT
@@ -50,13 +51,29 @@ def closed(rows: Iterable[Row], keys: TextKeys) -> Iterator[Row]:
 
 
 def newer(table: sa.Table) -> Any:
-    """When a stored row is newer than the one to enter, for `replacing`: whoever wakes up late writes what is past."""
+    """When a stored row is newer than the one to enter, for `replacing`: whoever wakes up late writes what is past, and maybe
+    who was erased since."""
     order = next((name for name in ("offset", "last_seen") if name in table.c), None)
+    if "subject" in table.c:
+        return lambda stored, given: sa.or_(
+            stored[order] > given[order], stored.subject == sa.literal_column(f"'{ERASED}'")
+        )
     return (lambda stored, given: stored[order] > given[order]) if order else None
 
 
 def write_rows(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> None:
-    """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them."""
+    """Enter rows of views, one statement a table. What closes or reopens rows comes after all that adds them; who is erased is
+    erased from what came before, and not from what is said of him later."""
+    some: list[Row] = []
+    for row in rows:
+        some.append(row)
+        if row[0] in ERASING:
+            _write(connection, enter, some)
+            some = []
+    _write(connection, enter, some)
+
+
+def _write(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> None:
     by_table: dict[str, list[dict[str, Any]]] = {}
     for table, row in rows:
         by_table.setdefault(table, []).append(row)
@@ -66,7 +83,7 @@ def write_rows(connection: sa.Connection, enter: Enter, rows: Iterable[Row]) -> 
             enter(table, by_table[table])
             continue
         for row in by_table[table]:
-            for statement in _CHANGES[table](row):
+            for statement in _CHANGES[table](row, connection):
                 connection.execute(statement)
 
 
@@ -87,19 +104,19 @@ def since_new(rows: Iterable[Row], decided: Collection[str]) -> Iterator[Row]:
         yield table, row
 
 
-def _closed_reviews(row: dict[str, Any]) -> Iterable[sa.Executable]:
+def _closed_reviews(row: dict[str, Any], _: sa.Connection) -> Iterable[sa.Executable]:
     open_ones = [reviews.c.on_id == row["on_id"], reviews.c.status == "open"]
     if "before" in row:
         open_ones.append(reviews.c.offset < row["before"])
     yield reviews.update().where(*open_ones).values(status=row["status"])
 
 
-def _grown_reviews(row: dict[str, Any]) -> Iterable[sa.Executable]:
+def _grown_reviews(row: dict[str, Any], _: sa.Connection) -> Iterable[sa.Executable]:
     older = (reviews.c.id == row["id"], reviews.c.offset < row["offset"])
     yield reviews.update().where(*older).values(offset=row["offset"], body=row["body"])
 
 
-def _withdrawn(row: dict[str, Any]) -> Iterable[sa.Executable]:
+def _withdrawn(row: dict[str, Any], _: sa.Connection) -> Iterable[sa.Executable]:
     """A recalled message: what was asked about it in time need not be answered, and what waits for it not be measured."""
     asked = reviews.c.at.between(row["since"], row["until"])
     of = (reviews.c.observation_id == row["observation_id"], asked, reviews.c.status == "open")
@@ -111,21 +128,23 @@ def _withdrawn(row: dict[str, Any]) -> Iterable[sa.Executable]:
     )
 
 
-def _reopened_actions(row: dict[str, Any]) -> Iterable[sa.Executable]:
+def _reopened_actions(row: dict[str, Any], _: sa.Connection) -> Iterable[sa.Executable]:
     held = outbox.c.status.in_(("manual", "unconfirmed", "refused"))
     again = {"status": "planned", "max_age": None, "next_try_at": 0, "planned_at": row["at"]}
     yield outbox.update().where(outbox.c.id == row["id"], held).values(**again)
 
 
-def _closed_tasks(row: dict[str, Any]) -> Iterable[sa.Executable]:
+def _closed_tasks(row: dict[str, Any], _: sa.Connection) -> Iterable[sa.Executable]:
     waits = tasks.c.status.in_(("open", "overdue"))
     yield tasks.update().where(tasks.c.id == row["id"], waits).values(status=row["status"])
 
 
-_CHANGES: dict[str, Callable[[dict[str, Any]], Iterable[sa.Executable]]] = {
+# What is asked for a row, given what is stored.
+_CHANGES: dict[str, Callable[[dict[str, Any], sa.Connection], Iterable[sa.Executable]]] = {
     "closed_reviews": _closed_reviews,
     "grown_reviews": _grown_reviews,
     "withdrawn": _withdrawn,
     "reopened_actions": _reopened_actions,
     "closed_tasks": _closed_tasks,
+    **ERASING,
 }

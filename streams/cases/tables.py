@@ -81,6 +81,8 @@ violations = sa.Table(
     sa.Column("id", Name, primary_key=True),
     sa.Column("verdict", Name, nullable=False),
     sa.Column("clause", Words, nullable=False),
+    # Whom it is about, of a message the account that wrote it; by it a member's verdicts are found.
+    sa.Column("subject", Name, index=True),
     sqlite_with_rowid=False,
 )
 sanctions = sa.Table(

@@ -18,6 +18,7 @@ from streams.cli import (
     keys,
     labels,
     lists,
+    members,
     models,
     packs,
     people,
@@ -52,6 +53,7 @@ app.add_typer(sealed.app, name="sealed")
 app.add_typer(keys.app, name="keys")
 app.add_typer(cases.app, name="cases")
 app.add_typer(shadow.app, name="shadow")
+app.add_typer(members.app, name="member")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.dead_letters_app, name="deadletters")
 

@@ -157,7 +157,7 @@ def create(
     ] = 1,
     json: Json = False,
 ) -> None:
-    """Make the topics that are missing. What is there is left as it is. A new fleet gets its folder of keys (XUNQUN_KEYS), too."""
+    """Make the topics that are missing, and with those of a new fleet its folder of keys. What is there is left as it is."""
     kafka, days = _kafka()
     from streams.fleet.kafka import TOPIC_SETTINGS, create_topics
     from streams.http import run

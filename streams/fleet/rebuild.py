@@ -34,7 +34,7 @@ REBUILT = (
 ADDED = ("appeals", "decisions")
 # What the topics say of other tables is left out: outbox and pauses are no views, and what was screened again is over.
 _MADE = (*REBUILT, *ADDED, "unmeasured")
-_CHANGES = ("closed_reviews", "closed_tasks", "grown_reviews", "withdrawn")
+_CHANGES = ("closed_reviews", "closed_tasks", "erased", "grown_reviews", "withdrawn")
 
 # Rows that are entered together.
 _AT_ONCE = 5000

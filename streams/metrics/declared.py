@@ -32,6 +32,7 @@ OBSERVATION_TYPES = frozenset(
         "member.unmuted",
         "member.renamed",
         "member.role_changed",
+        "member.erased",
         "join.requested",
         "group.created",
         "group.renamed",

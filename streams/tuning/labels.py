@@ -355,6 +355,25 @@ def purge(path: Path, now: Millis) -> int:
     return len(lines) - len(kept)
 
 
+def forget(path: Path, findings: Collection[str]) -> int:
+    """Remove the labels of these violations; how many. Other lines stay as they are; no file is none."""
+    if not path.is_file():
+        return 0
+    with locked(path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if _of(line) not in findings]
+        if len(kept) < len(lines):
+            _write(path, kept)
+    return len(lines) - len(kept)
+
+
+def _of(line: bytes) -> str:
+    try:
+        return _OF.decode(line).of
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
 def _is_past(line: bytes, now: Millis) -> bool:
     try:
         return _UNTIL.decode(line).until <= now
@@ -362,8 +381,13 @@ def _is_past(line: bytes, now: Millis) -> bool:
         return False
 
 
+class _Of(Struct):
+    of: str = ""
+
+
 class _Until(Struct):
     until: Millis
 
 
 _UNTIL = msgspec.json.Decoder(_Until)
+_OF = msgspec.json.Decoder(_Of)

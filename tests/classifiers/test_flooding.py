@@ -231,6 +231,23 @@ def test_the_same_sender_in_two_groups_is_counted_apart() -> None:
 # Receipts
 
 
+def test_who_is_erased_is_forgotten_in_his_group_alone() -> None:
+    windows = Windows()
+    for group, sender in (("g1", "a"), ("g1", "b"), ("g2", "a")):
+        windows.of(group, sender).add(0, 1, "m1", False)
+        windows.pieces.enter(group, sender, 0, "m1", "加")
+    windows.beheld().forget("g1", "a")
+    assert (len(windows), len(windows.pieces)) == (3, 3)
+    for _ in range(2):
+        windows.forget("g1", "a")
+        assert (len(windows), len(windows.pieces)) == (2, 2)
+    windows.forget("g1", "b")
+    windows.forget("g3", "a")
+    assert (len(windows), len(windows.pieces)) == (1, 1)
+    assert windows.pieces.enter("g1", "a", 1, "m2", "我") == []
+    assert windows.pieces.enter("g2", "a", 1, "m2", "我") == ["加"]
+
+
 def test_receipts_are_expected_up_to_the_latest_date() -> None:
     windows = Windows()
     windows.expect_receipts("g", until=100)

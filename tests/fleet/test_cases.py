@@ -728,3 +728,47 @@ def test_a_database_of_a_newer_version_is_left_alone(cases):
     assert "version 9999" in (cases.check() or "")
     with pytest.raises(StoreUnavailable, match="newer version"):
         cases.upgrade()
+
+
+def test_violations_of_the_version_before_learn_whom_they_are_about(a_database):
+    from alembic import command
+
+    from streams.cases.postgres import _config
+
+    store = Cases(a_database(empty=True))
+    config = _config()
+    with store.transaction() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+    subjects = ("u1", "webhook:a\x00b", "x" * 700, "u2")
+    found = tuple(
+        Violation(
+            id=f"v{number}",
+            clause="c",
+            rule="r",
+            subject=Subject("member", one),
+            score=1.0,
+            evidence=(),
+            explanation="否",
+        )
+        for number, one in enumerate(subjects)
+    )
+    verdict = Verdict(
+        observation_id="m1", group_id="g1", pack="p", pack_version="1", judged_at=START, platform="webhook", sender="a1",
+        violations=found[:3], uncertain=found[3:],
+    )  # fmt: skip
+    silent = Verdict(observation_id=None, group_id="g1", pack="p", pack_version="1", judged_at=START)
+    with store.transaction() as connection:
+        for name, one in (("w1", verdict), ("w2", silent)):
+            values = {"id": name, "body": msgspec.json.encode(one)}
+            connection.execute(sa.text("INSERT INTO verdicts VALUES (:id, 'g1', 'p', 0, 0, :body)"), values)
+        for named, clause in (("m1", ""), *((one.id, "c") for one in found), ("gone", "c")):
+            values = {"id": named, "verdict": "lost" if named == "gone" else "w1", "clause": clause}
+            connection.execute(sa.text("INSERT INTO violations VALUES (:id, :verdict, :clause)"), values)
+    store.upgrade()
+    assert store.check() is None
+    rows = store.connection.execute(sa.select(tables.violations.c.id, tables.violations.c.subject)).all()
+    assert dict(tuple(row) for row in rows) == {
+        "m1": "webhook:a1", "v0": "u1", "v1": "webhook:a\ufffdb", "v2": None, "v3": "u2", "gone": None,
+    }  # fmt: skip
+    store.close()

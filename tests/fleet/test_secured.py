@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 import psycopg
@@ -27,7 +28,7 @@ from secured_stack import HOST, SECURITY, SecuredStack, clean_environment
 from connectors.webhook import sign
 from models import Fleet
 from streams.cases.postgres import Cases
-from streams.cases.tables import decisions, evidence, violations
+from streams.cases.tables import appeals, decisions, evidence, violations
 from streams.cli import main
 from streams.connections import kafka_options
 from streams.errors import LoadError, Unavailable
@@ -365,6 +366,27 @@ def test_a_worker_adds_decisions_and_changes_none(secured):
                 cases.connection.execute(statement)
         with pytest.raises(Unavailable, match="permission denied"):
             cases.connection.execute(sa.text("CREATE TABLE more (id int)"))
+    finally:
+        cases.close()
+
+
+def test_a_worker_takes_an_erased_member_out_of_what_was_decided(secured):
+    cases = Cases.of(read_settings(secured.settings("worker")))
+    name = f"x_{uuid4().hex[:8]}"
+    body = {"id": name, "by": "林晓梅", "reason": "慕容拾柒已改正", "subject": "emp-40771"}
+    decision = {"id": name, "by": "林晓梅", "on_id": "v1", "outcome": "uphold", "at": 1, "offset": 1}
+    filed = {"id": name, "sanction_id": "s1", "subject": "emp-40771", "at": 1, "offset": 1}
+    who = {"planned": True, "subject": "emp-40771", "accounts": (), "names": ("慕容拾柒",), "shared": ()}
+    try:
+        with cases.transaction():
+            written = msgspec.json.encode(body)
+            cases.write_rows([("decisions", {**decision, "body": written}), ("appeals", {**filed, "body": written})])
+        with cases.transaction():
+            cases.write_rows([("erased", who), ("erased_actions", who)])
+        left = {**body, "reason": "（已删除）已改正", "subject": "erased"}
+        found = cases.connection.execute(sa.select(decisions).where(decisions.c.id == name)).one()
+        assert (msgspec.json.decode(found.body), found.by) == (left, "林晓梅")
+        assert cases.connection.scalar(sa.select(appeals.c.subject).where(appeals.c.id == name)) == "erased"
     finally:
         cases.close()
 

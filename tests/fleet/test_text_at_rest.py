@@ -19,7 +19,7 @@ from streams.fleet.worker import Worker
 from streams.ledger.stored import unpack
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.text_keys import DAY, TextExpired, TextKeys, exposed
+from streams.text_keys import DAY, TextExpired, TextKeys, exposed, found
 from streams.topics import DEAD_LETTERS, JUDGEMENTS, OBSERVATIONS, DeadLetter, Record, record_of
 
 # An advert with words that nobody else writes.
