@@ -61,7 +61,7 @@ def worker(
     for name, value in effective(settings).items():
         console.print(f"{name} = {value}", markup=False)
 
-    async def serve() -> int:
+    async def serve() -> None:
         made = Worker(settings, roles)
         stop = stop_signal()
 
@@ -69,13 +69,14 @@ def worker(
             shown = ", ".join(made.roles)
             console.print(f"worker: {shown}; health on http://{settings.host}:{port}/ready", markup=False)
 
-        return await made.run(stop, started)
+        code = await made.run(stop, started)
+        say("stopped", code=code)
+        take_down()
+        # Neither tasks of agents that broke, for which closing the loop would wait, nor threads of a client that hangs must keep
+        # a worker that has said goodbye.
+        os._exit(code)
 
-    code = _tried(lambda: run(serve()))
-    say("stopped", code=code)
-    take_down()
-    # Threads of a client that hangs must not keep a worker that has said goodbye.
-    os._exit(code)
+    _tried(lambda: run(serve()))
 
 
 def ingest(

@@ -135,17 +135,21 @@ class Worker:
         try:
             port = runner.addresses[0][1]
             with announced(self.settings.targets, "worker", self.settings.host, port):
-                for app in apps:
-                    await app.start()
-                started(port)
-                tell_started(self.settings.host, port, roles=self.roles)
-                waiting = asyncio.create_task(stop.wait())
-                await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                if self._broken.done():
-                    raise _Broken
-                say("stopping")
-                return await self._drain(apps, side, runner)
+                try:
+                    for app in apps:
+                        await app.start()
+                    started(port)
+                    tell_started(self.settings.host, port, roles=self.roles)
+                    waiting = asyncio.create_task(stop.wait())
+                    await asyncio.wait({waiting, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+                    waiting.cancel()
+                    if not self._broken.done():
+                        say("stopping")
+                        return await self._drain(apps, side, runner)
+                except Exception as error:
+                    # Nobody ends a process by it: the threads of its agents go on.
+                    self._failed(error)
+                raise _Broken
         except _Broken:
             # Nothing is drained: what is not acknowledged comes again, and acknowledging is what may be broken.
             return BROKEN

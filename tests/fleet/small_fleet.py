@@ -46,8 +46,10 @@ class SmallFleet:
         self.producer = Producer(self.kafka)
         await self.producer.start()
 
-    async def start(self, name: str, roles: str = ALL, **settings: object) -> asyncio.subprocess.Process:
-        """A worker that has said that it serves."""
+    async def start(
+        self, name: str, roles: str = ALL, *, before: str = "", **settings: object
+    ) -> asyncio.subprocess.Process:
+        """A worker that has said that it serves; `before` is code that runs before it."""
         given = {
             "kafka": self.stack.kafka,
             "redis": self.stack.redis,
@@ -61,7 +63,7 @@ class SmallFleet:
         log = self.log(name)
         with log.open("wb") as file:
             self.processes[name] = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", "from streams.cli import main; main()",
+                sys.executable, "-c", f"{before}\nfrom streams.cli import main; main()",
                 "worker", "--agents", roles, "--id", name, "--port", "0",
                 env=clean | {f"XUNQUN_{key.upper()}": str(value) for key, value in given.items()},
                 stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,

@@ -158,22 +158,52 @@ async def test_a_worker_that_cannot_be_listed_says_so_and_ends(fleet):
         assert await fleet.processes["w1"].wait() == 2
 
 
-async def test_a_worker_that_breaks_is_missed(monkeypatch, tmp_path):
-    async def nothing(*_) -> list[str]:
-        return []
+@pytest.fixture
+def idle(monkeypatch, tmp_path) -> Worker:
+    """A worker without Kafka and Redis, whose agent never gets anything."""
+    parts = AsyncMock()
+    monkeypatch.setattr(worker, "check_topics", AsyncMock(return_value=[]))
+    monkeypatch.setattr(worker, "restore", AsyncMock())
+    monkeypatch.setattr(worker, "Producer", lambda _: parts)
+    monkeypatch.setattr(worker.RedisStates, "of", AsyncMock(return_value=parts))
+    monkeypatch.setattr(worker, "batch_app", lambda *_, **__: parts)
+    return Worker(Settings(targets=tmp_path), ["gather"], port=0)
 
-    idle = SimpleNamespace(start=nothing, ours=None)
-    monkeypatch.setattr(worker, "check_topics", nothing)
-    monkeypatch.setattr(worker, "restore", nothing)
-    monkeypatch.setattr(worker, "Producer", lambda _: idle)
-    monkeypatch.setattr(worker.RedisStates, "of", AsyncMock(return_value=idle))
-    monkeypatch.setattr(worker, "batch_app", lambda *_, **__: idle)
-    mine = Worker(Settings(targets=tmp_path), ["gather"], port=0)
-    running = asyncio.create_task(mine.run(asyncio.Event()))
+
+async def test_a_worker_that_breaks_is_missed(idle, tmp_path):
+    running = asyncio.create_task(idle.run(asyncio.Event()))
     await until(lambda: list(tmp_path.glob("*.json")), "it is listed")
-    mine._failed(ValueError())
+    idle._failed(ValueError())
     assert await running == worker.BROKEN
     assert len(list(tmp_path.glob("*.json"))) == 1
+
+
+BREAKS = """
+import asyncio
+from streams.fleet.worker import Worker
+
+async def breaks(self):
+    await asyncio.sleep(3)
+    raise ValueError
+
+Worker._tell_absences = breaks
+"""
+
+
+async def test_a_worker_that_breaks_ends_so_that_another_is_started(fleet):
+    process = await fleet.start("w1", before=BREAKS)
+    async with asyncio.timeout(30):
+        assert await process.wait() == worker.BROKEN
+    assert '"broke"' in fleet.log("w1").read_text("utf-8")
+
+
+async def test_a_worker_that_breaks_once_its_agents_run_ends_with_a_code(idle):
+    """By an exception it would not end: threads of the agents keep the process."""
+
+    def started(port: int) -> None:
+        raise ValueError
+
+    assert await idle.run(asyncio.Event(), started) == worker.BROKEN
 
 
 async def test_what_waits_is_not_forgotten_while_kafka_cannot_be_asked(monkeypatch):
