@@ -9,7 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from models import Fleet
 from models.observation import Millis
+from streams import desk
+from streams.cases.store import CaseStore
 from streams.errors import LoadError
 from streams.topics import Erasure
 
@@ -43,6 +46,14 @@ def since(folder: Path, at: Millis) -> list[Erasure]:
     # A line that a crash cut short was of an erasure that was never appended; it is asked for again.
     found = [one for line in lines if (one := _read(line)) is not None]
     return [one for one in found if one.erased_at >= at]
+
+
+def enter_again(store: CaseStore, fleet: Fleet, at: Millis) -> int:
+    """Append the erasures from a time on once more, into what a backup of then has brought back; how many."""
+    found = since(store.keys.folder, at) if store.keys.folder else []
+    for one in found:
+        desk.erase(store, one, fleet)
+    return len(found)
 
 
 def _read(line: bytes) -> Erasure | None:

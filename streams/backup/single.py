@@ -8,9 +8,11 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+from models import Fleet
 from streams import desk, outbox
 from streams.backup.folder import Manifest, Writing, opened, reason
 from streams.brakes import RESTORE
+from streams.erasures import enter_again
 from streams.errors import LoadError, WrongUse
 from streams.store import SCHEMA_VERSION, HostLock, InUse, Store
 
@@ -53,8 +55,11 @@ def make(database: Path, folder: Path) -> Manifest:
         writing.abandon()
 
 
-def restore(folder: Path, manifest: Manifest, into: Path) -> int:
-    """Put the file back into a folder; how many actions wait, paused. WrongUse where there is one, or a process runs there."""
+def restore(folder: Path, manifest: Manifest, into: Path, fleet: Fleet) -> dict[str, int]:
+    """Put the file back into a folder; how many actions wait, paused, and how many people are erased again.
+
+    WrongUse where there is one, or a process runs there.
+    """
     path = into / NAME
     try:
         lock = HostLock(into)
@@ -69,9 +74,9 @@ def restore(folder: Path, manifest: Manifest, into: Path) -> int:
             shutil.copyfileobj(packed, plain, 1 << 20)
         with closing(Store(fresh)) as store:
             desk.pause(store, by=RESTORE, reason=reason(manifest))
-            planned = outbox.count_open(store)
+            found = {"planned": outbox.count_open(store), "erased": enter_again(store, fleet, manifest.made_at)}
             store.connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
         fresh.rename(path)
-        return planned
+        return found
     finally:
         lock.release()

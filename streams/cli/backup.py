@@ -103,9 +103,10 @@ def restore(
         if only_database or (dir is None and settings.database):
             raise Failure("this is the backup of a single process: name the folder to put its file into with --dir")
         from streams.backup import single
+        from streams.loading import fleet_from
 
         _warn_of_keys(settings.dir / "keys", manifest)
-        found = {"planned": single.restore(folder, manifest, settings.dir)}
+        found = single.restore(folder, manifest, settings.dir, fleet_from(settings.fleet))
     if json:
         print_json({"restored": manifest.id, "made_at": manifest.made_at, **found})
         return
@@ -118,6 +119,7 @@ _SAID = {
     "records": "records put back into Kafka",
     "settled": "actions whose outcome was entered",
     "planned": "actions that wait to go out",
+    "erased": "people who were erased since, and are again",
 }
 
 
@@ -136,8 +138,12 @@ def _fleet_restore(
 
     with _connected(settings, current=False) as (kafka, cases):
         from streams.backup import fleet
+        from streams.erasures import enter_again
         from streams.http import run
         from streams.ledger import RedisStates
+        from streams.loading import fleet_from
+
+        directory = fleet_from(settings.fleet)
 
         async def put_back() -> Any:
             if only_database:
@@ -149,7 +155,8 @@ def _fleet_restore(
             finally:
                 await states.close()
 
-        return asdict(run(put_back()))
+        found = asdict(run(put_back()))
+        return {**found, "erased": enter_again(cases, directory, manifest.made_at)}
 
 
 @contextmanager

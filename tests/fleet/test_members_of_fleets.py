@@ -14,7 +14,7 @@ from streams.erasures import since
 from streams.fleet.hosts import Kept
 from streams.fleet.kafka import GROUP_STATE, LEDGER, Kafka, read_whole
 from streams.ledger.stored import unpack
-from streams.text_keys import TextKeys
+from streams.text_keys import TextKeys, found
 
 WHO, ACCOUNT, NAME, CARD = "emp-40771", "acc-2100000771", "慕容拾柒", "二厂-慕容"
 TRACES = (WHO, ACCOUNT, NAME, CARD)
@@ -24,6 +24,7 @@ BY = ("--by", "林晓梅", "--reason", "本人申请")
 @pytest.fixture
 def fleet(stack: Any, tmp_path: Any):
     made = RunningFleet(stack, tmp_path)
+    found(tmp_path / "keys")
     made.settings |= {"XUNQUN_KEYS": str(tmp_path / "keys"), "XUNQUN_DIR": str(tmp_path)}
     made.kafka = Kafka(made.kafka.brokers, made.kafka.prefix, keys=TextKeys(tmp_path / "keys"))
     people = (

@@ -9,16 +9,18 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from models import Action
+from models import Action, Fleet
 from streams import desk
 from streams.backup import single
 from streams.backup.folder import Manifest, Part, Writing, read_manifest, verify
 from streams.brakes import RESTORE
 from streams.cases.tables import outbox, verdicts
 from streams.cli import main
+from streams.erasures import remember
 from streams.errors import LoadError, WrongUse
 from streams.outbox import claim
 from streams.store import HostLock, Store
+from streams.topics import JUDGEMENTS, Erasure, value_of
 
 NOTHING = {"kind": "fleet", "id": "b1", "made_at": 1, "version": "1", "schema": "0005", "readable": False}
 
@@ -131,7 +133,7 @@ def test_a_file_is_copied_while_it_is_written_and_put_back_paused(home, tmp_path
         writer.close()
         lock.release()
     assert read_manifest(tmp_path / "backup") == made
-    assert single.restore(tmp_path / "backup", made, tmp_path / "new") == 1
+    assert single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet()) == {"planned": 1, "erased": 0}
     assert [path.name for path in (tmp_path / "new").glob("xunqun.db*")] == ["xunqun.db"]
     store = Store(tmp_path / "new" / single.NAME)
     # One moment: what was not committed then is not in it.
@@ -147,12 +149,25 @@ def test_a_file_is_copied_while_it_is_written_and_put_back_paused(home, tmp_path
 def test_nothing_is_written_over_and_nobody_disturbed(home, tmp_path):
     made = single.make(home / single.NAME, tmp_path / "backup")
     with pytest.raises(WrongUse, match="move it away"):
-        single.restore(tmp_path / "backup", made, home)
+        single.restore(tmp_path / "backup", made, home, Fleet())
     lock = HostLock(tmp_path / "new")
     with pytest.raises(WrongUse, match="in use"):
-        single.restore(tmp_path / "backup", made, tmp_path / "new")
+        single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet())
     lock.release()
-    assert single.restore(tmp_path / "backup", made, tmp_path / "new") == 1
+    assert single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet()) == {"planned": 1, "erased": 0}
+
+
+def test_who_was_erased_since_is_erased_again(home, tmp_path):
+    made = single.make(home / single.NAME, tmp_path / "backup")
+    told = {"accounts": (), "names": ("王建国",), "by": "何平", "reason": "本人要求"}
+    for name, at in (("before", made.made_at - 1), ("since", made.made_at + 1)):
+        remember(tmp_path / "new" / "keys", Erasure(id=f"e-{name}", subject=name, erased_at=at, **told))
+    found = single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet())
+    assert found == {"planned": 1, "erased": 1}
+    store = Store(tmp_path / "new" / single.NAME)
+    (record,) = store.read((JUDGEMENTS,), 0, 10)
+    assert value_of(record).erasure.subject == "since"
+    store.close()
 
 
 def test_a_damaged_file_is_no_backup(home, tmp_path):
@@ -173,7 +188,7 @@ def test_an_older_schema_is_put_back_into_the_newest(home, tmp_path):
         connection.execute("ALTER TABLE groups_seen DROP COLUMN last_seen")
         connection.execute("PRAGMA user_version = 2")
     made = single.make(home / single.NAME, tmp_path / "backup")
-    single.restore(tmp_path / "backup", made, tmp_path / "new")
+    single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet())
     with sqlite3.connect(tmp_path / "new" / single.NAME) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(groups_seen)")]
     assert "last_seen" in columns

@@ -27,3 +27,8 @@ def upgrade() -> None:
             AND length(verdict.body ->> 'sender') <= 500"""
     )
     op.create_index("ix_violations_subject", "violations", ["subject"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_violations_subject", "violations")
+    op.drop_column("violations", "subject")
