@@ -150,10 +150,13 @@ def _fill(text: str, values: dict[str, str]) -> str:
 
 
 def as_table(asked: Sequence[Asked]) -> str:
-    """A row for each panel: board, panel, and what came back on each of its questions."""
+    """A row for each panel: board and what was chosen there, panel, and what came back on each of its questions."""
     panels: dict[tuple[str, str], list[str]] = {}
     for one in asked:
-        panels.setdefault((one.board, one.panel), []).append(one.values)
+        if one.may_be_empty:
+            continue
+        board = one.board + "".join(f", {choice}" for choice in one.query.split(", ")[1:])
+        panels.setdefault((board, one.panel), []).append(one.values)
     rows = [f"| {board} | {panel} | {' · '.join(values)} |" for (board, panel), values in panels.items()]
     return "\n".join(("| board | panel | value |", "| --- | --- | --- |", *rows))
 

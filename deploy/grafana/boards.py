@@ -44,7 +44,8 @@ def _at_least(*matchers: str, by: str = "") -> str:
     upheld = _upheld(*matchers, by=by)
     decided = many("xunqun_decisions_total", DECIDED, *matchers, by=by)
     spread = f"sqrt({upheld} * ({decided} - {upheld}) / {decided} + 0.96)"
-    return f"({upheld} + 1.92 - 1.96 * {spread}) / ({decided} + 3.84)"
+    # Rounded, it would lie a hair below 0 where nothing was upheld.
+    return f"clamp_min(({upheld} + 1.92 - 1.96 * {spread}) / ({decided} + 3.84), 0)"
 
 
 def _percentiles(histogram: str, *matchers: str, by: str = "", high: float = 0.99) -> tuple[Query, ...]:

@@ -376,6 +376,7 @@ def test_a_table_has_a_row_for_each_panel_with_its_values(prometheus: str) -> No
     values = {(board, panel): value for board, panel, value in rows}
     assert values["actions", "Paused scopes"] == "1"
     assert values["fleet", "Groups"] == "0 to 7 (5 series)"
+    assert ("pack, pack xianchuang", "Violations") in values
 
 
 def test_all_jobs_are_asked_about_where_none_is_named(prometheus: str) -> None:
