@@ -210,7 +210,7 @@ def test_a_backup_under_load_is_one_moment(fleet, call, tmp_path):
     assert judged
     assert count >= SENDERS // 2
     assert set(judged) == set(said[:count])
-    assert set(known) <= set(judged)
+    assert {one for one in known if one in said} <= set(judged)
     assert fleet.rows("SELECT subject FROM sanctions GROUP BY subject HAVING count(*) > 1") == []
     erased = fleet.until(lambda: fleet.rows("SELECT 1 FROM sanctions WHERE subject = 'erased'"), "he is erased again")
     assert len(erased) == 1

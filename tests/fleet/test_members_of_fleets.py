@@ -89,6 +89,8 @@ def test_a_member_is_erased_everywhere_and_stays_so(fleet, capsys, monkeypatch):
     (sanction,) = fleet.rows("SELECT id FROM sanctions WHERE subject = :who", who=WHO)
     assert call("appeal", sanction[0], "--by", WHO, "--text", "那是我女儿发的")[0] == 0
     fleet.until(lambda: fleet.rows("SELECT 1 FROM appeals WHERE subject = :who", who=WHO), "the appeal")
+    asked = "SELECT 1 FROM reviews WHERE subject = :who"
+    fleet.until(lambda: len(fleet.rows(asked, who=WHO)) == 2, "the question that it raises, too")
     fleet.until(lambda: CARD.encode() in b"".join(newest(fleet, GROUP_STATE).values()), "states on their topic")
     assert set(shows(all_tables(fleet), TRACES)) >= {WHO, ACCOUNT, NAME}
     assert in_redis(fleet)
