@@ -380,7 +380,9 @@ class Worker:
             if time.monotonic() - purged > _PURGE_SECONDS:
                 await self._in_cases(self._purge)
                 purged = time.monotonic()
-            if not await dispatcher.round():
+            more = await dispatcher.round()
+            self.health.moves("dispatch")
+            if not more:
                 await asyncio.sleep(0.3)
 
     def _purge(self) -> None:
