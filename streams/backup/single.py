@@ -66,9 +66,12 @@ def restore(folder: Path, manifest: Manifest, into: Path, fleet: Fleet) -> dict[
     except InUse as error:
         raise WrongUse(str(error)) from error
     try:
-        if path.exists():
-            raise WrongUse(f"{path} is there: move it away first, a restore never writes over a database")
+        # The log beside a file that was removed would be taken for that of the new one.
+        if there := next((one for one in _with_logs(path) if one.exists()), None):
+            raise WrongUse(f"{there} is there: move it away first, a restore never writes over a database")
         fresh = into / f"{NAME}.restoring"
+        for left in _with_logs(fresh):
+            left.unlink(missing_ok=True)
         with opened(folder, _FILE) as packed, fresh.open("wb") as plain:
             fresh.chmod(0o600)
             shutil.copyfileobj(packed, plain, 1 << 20)
@@ -80,3 +83,7 @@ def restore(folder: Path, manifest: Manifest, into: Path, fleet: Fleet) -> dict[
         return found
     finally:
         lock.release()
+
+
+def _with_logs(path: Path) -> list[Path]:
+    return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))]

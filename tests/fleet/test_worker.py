@@ -85,6 +85,7 @@ async def test_a_worker_shows_what_it_does_and_where_it_is_scraped(fleet):
             found.get('xunqun_sanctions_total{kind="warn",mode="observe"}') and found['xunqun_groups{state="listed"}']
         )
         owned = all(f'xunqun_partitions{{agent="{agent}"}}' in found for agent in OWNERS)
+        owned = owned and 'xunqun_progress_timestamp_seconds{agent="dispatch"}' in found
         return found if done and owned and found['xunqun_groups{state="heard"}'] else None
 
     found = await until(carried_on, "what follows is counted, and what has to be looked up")
@@ -96,6 +97,7 @@ async def test_a_worker_shows_what_it_does_and_where_it_is_scraped(fleet):
         assert found[f'xunqun_partitions{{agent="{agent}"}}'] > 0, agent
         assert found[f'xunqun_rebalances_total{{agent="{agent}"}}'] >= 1, agent
         assert found[f'xunqun_progress_timestamp_seconds{{agent="{agent}"}}'] > began, agent
+    assert found['xunqun_progress_timestamp_seconds{agent="dispatch"}'] > began
     assert found["xunqun_tick_timestamp_seconds"] > began
     for store, operation in (("kafka", "publish"), ("redis", "load"), ("redis", "save"), ("postgres", "write")):
         assert found[f'xunqun_store_seconds_count{{operation="{operation}",store="{store}"}}'] > 0, store

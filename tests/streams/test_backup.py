@@ -150,6 +150,14 @@ def test_nothing_is_written_over_and_nobody_disturbed(home, tmp_path):
     made = single.make(home / single.NAME, tmp_path / "backup")
     with pytest.raises(WrongUse, match="move it away"):
         single.restore(tmp_path / "backup", made, home, Fleet())
+    # The log of a file that somebody moved away alone.
+    (tmp_path / "new").mkdir()
+    left = tmp_path / "new" / "xunqun.db-wal"
+    left.write_bytes(b"of another")
+    with pytest.raises(WrongUse, match="xunqun.db-wal is there"):
+        single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet())
+    left.unlink()
+    (tmp_path / "new" / "xunqun.db.restoring-wal").write_bytes(b"of an attempt that was broken off")
     lock = HostLock(tmp_path / "new")
     with pytest.raises(WrongUse, match="in use"):
         single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet())
