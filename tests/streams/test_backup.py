@@ -154,7 +154,7 @@ def test_nothing_is_written_over_and_nobody_disturbed(home, tmp_path):
     (tmp_path / "new").mkdir()
     left = tmp_path / "new" / "xunqun.db-wal"
     left.write_bytes(b"of another")
-    with pytest.raises(WrongUse, match="xunqun.db-wal is there"):
+    with pytest.raises(WrongUse, match=r"xunqun\.db-wal is there"):
         single.restore(tmp_path / "backup", made, tmp_path / "new", Fleet())
     left.unlink()
     (tmp_path / "new" / "xunqun.db.restoring-wal").write_bytes(b"of an attempt that was broken off")
