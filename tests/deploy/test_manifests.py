@@ -470,7 +470,7 @@ def test_containers_share_one_folder_of_keys() -> None:
 
 
 def test_pods_share_one_folder_of_keys() -> None:
-    """Each of them writes there, on whatever node it runs; the setup has no text to write."""
+    """Each of them writes there, on whatever node it runs; the setup makes the folder."""
     (claim,) = _named("PersistentVolumeClaim")
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
     (settings,) = _named("ConfigMap")
@@ -481,7 +481,7 @@ def test_pods_share_one_folder_of_keys() -> None:
         if {"name": "keys", "mountPath": str(KEYS.parent)} in one["volumeMounts"]
         and {"name": "keys", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}} in PODS[name]["volumes"]
     }
-    assert mounted == PODS.keys() - {"setup"}
+    assert mounted == PODS.keys()
 
 
 def test_units_share_one_folder_of_keys() -> None:
