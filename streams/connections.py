@@ -196,10 +196,12 @@ _MEANINGS = (
         "it does not know this way to prove a password: see to XUNQUN_KAFKA_MECHANISM",
     ),
     (
-        r"(?i)no pg_hba.conf entry .*no encryption|hostssl|connection is insecure",
-        "it wants TLS: write ?sslmode=verify-full behind the address",
+        # It says so of every connection without TLS, also where it lets nobody into that database.
+        r"(?i)no pg_hba.conf entry .*no encryption",
+        "it wants TLS: write ?sslmode=verify-full behind the address; or its pg_hba.conf does not let this user into this database",
     ),
-    (r"(?i)no pg_hba.conf entry", "its pg_hba.conf lets this user in from nowhere or elsewhere only"),
+    (r"(?i)hostssl|connection is insecure", "it wants TLS: write ?sslmode=verify-full behind the address"),
+    (r"(?i)no pg_hba.conf entry", "its pg_hba.conf does not let this user into this database from here"),
     (
         r"NOPERM|(?:Topic|Group|Cluster)AuthorizationFailed",
         "our user may not do this: see to its rights (docs/security.md names what each role needs)",
