@@ -198,7 +198,7 @@ _MEANINGS = (
     (
         # It says so of every connection without TLS, also where it lets nobody into that database.
         r"(?i)no pg_hba.conf entry .*no encryption",
-        "it wants TLS: write ?sslmode=verify-full behind the address; or its pg_hba.conf does not let this user into this database",
+        "it wants TLS: write ?sslmode=verify-full behind the address; or pg_hba.conf keeps this user out of this database",
     ),
     (r"(?i)hostssl|connection is insecure", "it wants TLS: write ?sslmode=verify-full behind the address"),
     (r"(?i)no pg_hba.conf entry", "its pg_hba.conf does not let this user into this database from here"),
