@@ -112,6 +112,11 @@ def restore(
         return
     for name, count in found.items():
         console.print(f"{_SAID[name]}: {count:,}", markup=False)
+    if found["erased"]:
+        console.print(
+            "when all is judged, look with `xunqun member erase WHO --dry-run` whether something of them came",
+            markup=False,
+        )
     console.print("outgoing actions are paused: look at what waits, then call `xunqun resume --all`", markup=False)
 
 
