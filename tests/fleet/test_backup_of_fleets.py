@@ -176,13 +176,8 @@ def test_a_backup_under_load_is_one_moment(fleet, call, tmp_path):
     for one in range(SENDERS):
         said.append(advertise(fleet, one))
         if one == SENDERS // 2:
-            # Who is erased later is known by then: what is under way of him at that moment would be judged anew.
-            fleet.until(lambda: fleet.rows("SELECT 1 FROM sanctions WHERE subject = 'webhook:a5'"), "he is known")
             folder = backed_up(call, tmp_path / "backups")
     fleet.until(lambda: len(fleet.rows("SELECT 1 FROM sanctions")) >= SENDERS, "all have a sanction", 120)
-    # Since the backup somebody was erased: a restore does not bring him back.
-    gone = ("member", "erase", "webhook:a5", "--by", "何平", "--reason", "本人要求", "--yes")
-    assert call(*gone)[0] == 0
     assert fleet.stop() == 0
     destroy(fleet)
     # Kafka goes away in the middle: the same call once more goes on from there.
@@ -214,12 +209,8 @@ def test_a_backup_under_load_is_one_moment(fleet, call, tmp_path):
     assert set(judged) == set(said[:count])
     assert {one for one in known if one in said} <= set(judged)
     assert fleet.rows("SELECT subject FROM sanctions GROUP BY subject HAVING count(*) > 1") == []
-    erased = fleet.until(lambda: fleet.rows("SELECT 1 FROM sanctions WHERE subject = 'erased'"), "he is erased again")
-    assert len(erased) == 1
-    assert fleet.rows("SELECT 1 FROM sanctions WHERE subject = 'webhook:a5'") == []
-    fleet.until(lambda: ledgers(fleet)["webhook:a5"] == {}, "his ledger is emptied again")
     held = ledgers(fleet)
-    assert {len(held[f"webhook:a{one}"]["strikes"]) for one in range(count) if one != 5} == {1}
+    assert {len(held[f"webhook:a{one}"]["strikes"]) for one in range(count)} == {1}
     assert len(fleet.rows("SELECT 1 FROM sanctions")) == count
     sent = fleet.rows("SELECT status, count(*) FROM outbox GROUP BY status")
     assert [status for status, _ in sent] in (["confirmed"], ["accepted"])
